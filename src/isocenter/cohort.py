@@ -1,0 +1,178 @@
+"""A cohort: the cases, the table that describes them, and what is to be predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isocenter.case import Case, Source
+from isocenter.errors import BadTarget, Fault
+
+PATIENT = "patient_id"
+
+
+class Task(str, Enum):
+    """What kind of thing is predicted."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is predicted: the task, the table's column, the classes in their order.
+
+    classes: numeric order where all names are numbers, else alphabetical; the order of
+    probability columns. positive: the class that sensitivity, AUC and average precision are
+    about (two classes only); how: one sentence for the user, how task and positive class were
+    found.
+    """
+
+    task: Task
+    column: str
+    classes: tuple[str, ...] = ()
+    positive: str | None = None
+    how: str = ""
+
+    @property
+    def is_classes(self) -> bool:
+        return self.task is Task.CLASSIFICATION
+
+    @property
+    def positive_index(self) -> int | None:
+        return None if self.positive is None else self.classes.index(self.positive)
+
+    def encode(self, values: Iterable[object]) -> NDArray[np.float64] | NDArray[np.int64]:
+        """Class names to codes 0..k-1 in the order of `classes`; measurements to float64."""
+        if not self.is_classes:
+            return np.asarray(list(values), dtype=np.float64)
+        codes = pd.Index(self.classes).get_indexer(pd.Index(list(values), dtype=object))
+        if (codes < 0).any():
+            unknown = sorted({str(v) for v, c in zip(values, codes, strict=True) if c < 0})
+            raise BadTarget(
+                f"Column '{self.column}' has classes the model does not know: {', '.join(unknown)}.",
+                f"Known classes: {', '.join(self.classes)}.",
+            )
+        return codes.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """The cases of a study. The table is the authority: one row a case.
+
+    table: index `case_id` (str); column `patient_id` (str or NA where unknown), attributes,
+    the target's column (class names as str, or float), given features (float64).
+    sources: one tuple of `Source` a row, or () for given features. features: columns of
+    `table` that are given features. covariates: attributes allowed into a model.
+    split_column: attribute with an official or given split. excluded: what was left out, with
+    reasons; unlabelled: cases without a value of the target; found = used + excluded +
+    unlabelled. notes: what was inferred, one sentence each, for terminal and report.
+    origin: "table" (features), "array" (image stacks) or "files".
+    """
+
+    table: pd.DataFrame
+    target: Target | None = None
+    sources: tuple[tuple[Source, ...], ...] = ()
+    features: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    split_column: str | None = None
+    excluded: tuple[Fault, ...] = ()
+    unlabelled: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    origin: str = "files"
+    fingerprint: str = field(default="")
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def case_ids(self) -> NDArray[np.object_]:
+        return self.table.index.to_numpy(dtype=object)
+
+    @property
+    def found(self) -> int:
+        return len(self.table) + len(self.excluded) + len(self.unlabelled)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Columns that describe a case: neither patient id, target nor given feature."""
+        hidden = {PATIENT, *self.features, *([self.target.column] if self.target else [])}
+        return tuple(c for c in self.table.columns if c not in hidden)
+
+    @property
+    def knows_patients(self) -> bool:
+        return bool(self.table[PATIENT].notna().any())
+
+    @property
+    def patients(self) -> NDArray[np.object_]:
+        """Patient of each row; a case of unknown patient stands for itself."""
+        known = self.table[PATIENT]
+        return known.where(known.notna(), "case:" + self.table.index.to_series()).to_numpy(dtype=object)
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        columns = list(self.attributes)
+        rows = self.table[columns].to_dict("records") if columns else [{}] * len(self.table)
+        patients = self.table[PATIENT]
+        ids = [None if missing else str(p) for p, missing in zip(patients, patients.isna(), strict=True)]
+        sources: Sequence[tuple[Source, ...]] = self.sources or [()] * len(self.table)
+        return [
+            Case(str(case_id), patient, files, row)
+            for case_id, patient, files, row in zip(self.table.index, ids, sources, rows, strict=True)
+        ]
+
+    @property
+    def X(self) -> pd.DataFrame | list[Case]:
+        """What scikit-learn gets: the 2-D table for given features (with covariates), else the cases."""
+        if self.features:
+            return self.table[[*self.features, *self.covariates]]
+        return self.cases
+
+    @property
+    def y(self) -> NDArray[np.object_] | NDArray[np.float64] | None:
+        """Class names, or measurements; None without a target."""
+        if self.target is None:
+            return None
+        values = self.table[self.target.column]
+        return values.to_numpy(dtype=object if self.target.is_classes else np.float64)
+
+    @property
+    def codes(self) -> NDArray[np.float64] | NDArray[np.int64]:
+        """The target as numbers: class codes in the order of `target.classes`, or measurements."""
+        if self.target is None:
+            raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
+        return self.target.encode(self.table[self.target.column])
+
+    def groups(self, duplicates: Iterable[Sequence[str]] = ()) -> NDArray[np.int64]:
+        """Connected components of same patient and exact duplicates: (n,) group numbers, by first appearance."""
+        parent = pd.factorize(self.patients)[0].astype(np.int64)
+        root = np.arange(parent.max(initial=-1) + 1)
+
+        def find(i: int) -> int:
+            while root[i] != i:
+                root[i] = root[root[i]]
+                i = int(root[i])
+            return i
+
+        for ids in duplicates:
+            rows = self.table.index.get_indexer(list(ids))
+            members = [find(int(parent[r])) for r in rows if r >= 0]
+            for other in members[1:]:
+                root[find(other)] = find(members[0])
+        roots = np.array([find(i) for i in range(len(root))], dtype=np.int64)
+        return pd.factorize(roots[parent])[0].astype(np.int64)
+
+    def select(self, case_ids: Iterable[str]) -> Cohort:
+        """The named cases, in the order given; what was excluded stays with the whole cohort."""
+        rows = self.table.index.get_indexer(pd.Index(list(case_ids), dtype=object))
+        if (rows < 0).any():
+            raise KeyError("select() was given case ids that are not in the cohort")
+        sources = tuple(self.sources[r] for r in rows) if self.sources else ()
+        return replace(self, table=self.table.iloc[rows], sources=sources, excluded=(), unlabelled=())

@@ -1,0 +1,64 @@
+"""Writing files so that nothing half-written is ever left: temporary file, fsync, rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from isocenter.errors import NotWritable
+
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR}
+_PARTIAL = ".partial"
+
+
+@contextmanager
+def _naming_the_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno not in _DISK_FAULTS and "No space left" not in str(fault):  # pyarrow gives no errno
+            raise
+        raise NotWritable(
+            f"Cannot write {path}: {os.strerror(fault.errno) if fault.errno else 'no space left'}.",
+            "Nothing half-written was left; free some space or choose another place.",
+        ) from fault
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and its parents; NotWritable where the disk refuses."""
+    with _naming_the_disk(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write(temporary)`, then make it durable under the name `path`, all or nothing."""
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}{path.suffix}")
+    try:
+        with _naming_the_disk(path):
+            write(temporary)
+            with open(temporary, "rb+") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, all or nothing."""
+    write_with(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text to `path`, all or nothing."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files that a killed process left in `folder`."""
+    for left in folder.rglob(f".*{_PARTIAL}*"):
+        left.unlink(missing_ok=True)

@@ -1,0 +1,85 @@
+"""What a model says about cases: plain columns, one row a case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+_PROBA = "probability_"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One row a case.
+
+    case_id: (n,) str; for classes `classes` (k,) names, `proba` (n, k) and `label` (n,) the
+    decided class; for regression `value` (n,). flags: (n,) text, "" where the input is like
+    the training data, else what is unlike it.
+    """
+
+    case_id: NDArray[np.object_]
+    classes: tuple[str, ...] = ()
+    proba: NDArray[np.float64] | None = None
+    label: NDArray[np.object_] | None = None
+    value: NDArray[np.float64] | None = None
+    flags: NDArray[np.object_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.case_id)
+
+    def table(self) -> pd.DataFrame:
+        """case_id, prediction, probability_<class>..., flags."""
+        columns: dict[str, object] = {"case_id": self.case_id}
+        if self.proba is not None:
+            columns["prediction"] = self.label
+            columns |= {f"{_PROBA}{c}": self.proba[:, i] for i, c in enumerate(self.classes)}
+        else:
+            columns["prediction"] = self.value
+        if self.flags is not None:
+            columns["flags"] = self.flags
+        return pd.DataFrame(columns)
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame) -> Prediction:
+        """The inverse of `table()`; other columns are ignored."""
+        ids = table["case_id"].to_numpy(dtype=object)
+        flags = table["flags"].to_numpy(dtype=object) if "flags" in table else None
+        columns = [c for c in table.columns if c.startswith(_PROBA)]
+        if not columns:
+            return cls(ids, value=table["prediction"].to_numpy(dtype=np.float64), flags=flags)
+        return cls(
+            ids,
+            tuple(c.removeprefix(_PROBA) for c in columns),
+            table[columns].to_numpy(dtype=np.float64),
+            table["prediction"].to_numpy(dtype=object),
+            flags=flags,
+        )
+
+    def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Prediction:
+        """Some of the rows."""
+
+        def some(values: NDArray[np.generic] | None) -> NDArray[np.generic] | None:
+            return None if values is None else values[rows]
+
+        return Prediction(
+            self.case_id[rows], self.classes, some(self.proba), some(self.label), some(self.value), some(self.flags)  # type: ignore[arg-type]
+        )
+
+    def with_refused(self, reasons: dict[str, str]) -> Prediction:
+        """The same with rows for cases that were not predicted: empty, their flags say why."""
+        if not reasons:
+            return self
+        n = len(reasons)
+        flags = np.full(len(self), "", dtype=object) if self.flags is None else self.flags
+        nothing = np.full(n, None, dtype=object)
+        return Prediction(
+            np.concatenate([self.case_id, np.array(list(reasons), dtype=object)]),
+            self.classes,
+            None if self.proba is None else np.vstack([self.proba, np.full((n, len(self.classes)), np.nan)]),
+            None if self.label is None else np.concatenate([self.label, nothing]),
+            None if self.value is None else np.concatenate([self.value, np.full(n, np.nan)]),
+            np.concatenate([flags, np.array(list(reasons.values()), dtype=object)]),
+        )
