@@ -1,0 +1,132 @@
+"""How each noun is written to a project and read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isocenter import bundle, disk
+from isocenter.auditing import Audit
+from isocenter.case import Source
+from isocenter.cohort import Cohort, Target, Task
+from isocenter.errors import Fault
+from isocenter.evaluation import Evaluation
+from isocenter.model import Model
+from isocenter.project import Artefact
+from isocenter.splitting import Design
+
+_SOURCES = "__sources__"
+_META = b"isocenter"
+
+
+def _save_cohort(cohort: Cohort, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = cohort.table.rename_axis("case_id").reset_index()
+    if cohort.sources:
+        table[_SOURCES] = [json.dumps([asdict(s) for s in files]) for files in cohort.sources]
+    meta = {
+        "target": None if cohort.target is None else asdict(cohort.target),
+        "excluded": [asdict(f) for f in cohort.excluded],
+        "attrs": {str(k): v for k, v in cohort.table.attrs.items()},
+        **{
+            name: getattr(cohort, name)
+            for name in ("features", "covariates", "split_column", "unlabelled", "notes", "warnings", "origin")
+        },
+    }
+    arrow = pa.Table.from_pandas(_plain(table), preserve_index=False)
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _META: json.dumps(meta).encode()})
+    disk.write_with(path, lambda temporary: pq.write_table(arrow, temporary))
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of mixed Python objects become text: Parquet has one type a column."""
+    mixed = [c for c in table.columns if table[c].dtype == object]
+    return table.assign(**{c: table[c].map(str, na_action="ignore").astype("str") for c in mixed})
+
+
+def _load_cohort(path: Path) -> Cohort:
+    import pyarrow.parquet as pq
+
+    arrow = pq.read_table(path)
+    meta = json.loads(arrow.schema.metadata[_META])
+    table = arrow.to_pandas().set_index("case_id")
+    table.attrs.update(meta["attrs"])
+    sources: tuple[tuple[Source, ...], ...] = ()
+    if _SOURCES in table:
+        sources = tuple(tuple(_source(s) for s in json.loads(row)) for row in table.pop(_SOURCES))
+    target = meta["target"]
+    if target is not None:
+        target = Target(**{**target, "task": Task(target["task"]), "classes": tuple(target["classes"])})
+    lists = {name: tuple(meta[name]) for name in ("features", "covariates", "unlabelled", "notes", "warnings")}
+    return Cohort(
+        table,
+        target,
+        sources,
+        excluded=tuple(Fault(**f) for f in meta["excluded"]),
+        split_column=meta["split_column"],
+        origin=meta["origin"],
+        **lists,
+    )
+
+
+def _source(row: Mapping[str, Any]) -> Source:
+    return Source(**{**row, "files": tuple(row["files"])})
+
+
+def _write_json(data: Any, path: Path) -> None:
+    disk.write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _save_table(table: pd.DataFrame, path: Path) -> None:
+    disk.write_with(path, lambda temporary: _plain(table).to_parquet(temporary, index=False))
+
+
+def _save_text(text: str, path: Path) -> None:
+    disk.write_text(path, text)
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+COHORT = Artefact("cohort.parquet", _save_cohort, _load_cohort, "index")
+AUDIT: Artefact[Audit] = Artefact(
+    "audit.json", lambda a, path: _write_json(a.to_dict(), path), lambda path: Audit.from_dict(_read_json(path)), "audit"
+)
+DESIGN: Artefact[Design] = Artefact(
+    "split.json", lambda d, path: _write_json(d.to_dict(), path), lambda path: Design.from_dict(_read_json(path)), "split"
+)
+REPORT: Artefact[str] = Artefact("report.html", _save_text, _read_text, "report")
+
+
+def model(name: str) -> Artefact[Model]:
+    return Artefact(f"models/{name}.iso", bundle.save, bundle.load, "fit")
+
+
+def tuning(name: str) -> Artefact[pd.DataFrame]:
+    """Out-of-fold predictions of the training part."""
+    return Artefact(f"predictions/{name}.tuning.parquet", _save_table, pd.read_parquet, "fit")
+
+
+def predictions(name: str) -> Artefact[pd.DataFrame]:
+    return Artefact(f"predictions/{name}.parquet", _save_table, pd.read_parquet, "evaluate")
+
+
+def evaluation(name: str) -> Artefact[Evaluation]:
+    return Artefact(
+        f"evaluations/{name}.json",
+        lambda e, path: _write_json(e.to_dict(), path),
+        lambda path: Evaluation.from_dict(_read_json(path)),
+        "evaluate",
+    )

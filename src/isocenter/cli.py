@@ -1,0 +1,235 @@
+"""One command per verb: parsing and printing, nothing else.
+
+Options come from the one table in `options.py`; heavy modules are imported inside commands, so
+that `isocenter --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from isocenter.errors import IsocenterError
+from isocenter.options import FIT, INDEX, SPLIT, Options
+from isocenter.terminal import Terminal
+
+if TYPE_CHECKING:
+    from isocenter.steps import Study
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From a folder of scans to a model you can defend.",
+)
+Command = Callable[..., Any]
+_Input = Annotated[str, typer.Argument(metavar="INPUT", help="Folder of scans, feature table, array, or an earlier run.toml.")]
+_PROJECT = "isocenter-project"
+
+
+def _parameter(name: str, kind: Any, default: Any, *flags: str, help: str) -> inspect.Parameter:
+    annotation = Annotated[kind, typer.Option(*flags, help=help)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _shared(steps: tuple[str, ...]) -> list[inspect.Parameter]:
+    """The options of some steps as typer parameters; None means not given."""
+    found = []
+    for option in Options.table(*steps) if steps else []:
+        flag = "--" + option.name.replace("_", "-")
+        kind: Any = str | None
+        if isinstance(option.default, bool):
+            kind = bool | None
+            flag = f"{flag}/--no-{option.name.replace('_', '-')}" if option.default else flag
+        elif isinstance(option.default, (int, float)):
+            kind = type(option.default) | None
+        elif isinstance(option.default, tuple):
+            kind = list[str] | None
+        default = f" [default: {_shown(option.default)}]" if option.default not in (None, (), False) else ""
+        found.append(_parameter(option.name, kind, None, flag, help=option.metadata["help"] + default))
+    return found
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def verb(*steps: str) -> Callable[[Command], Command]:
+    """Register a command whose keyword `options` are those of `steps`, beside --project and --json."""
+
+    def register(command: Command) -> Command:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        own += [
+            _parameter("project", Path, Path(_PROJECT), "--project", help="Folder that keeps all results."),
+            _parameter("as_json", bool, False, "--json", help="Print one JSON object and nothing else."),
+        ]
+        own += _shared(steps)
+
+        def parsed(**values: Any) -> None:
+            terminal = Terminal(as_json=values.pop("as_json"))
+            named = {p.name for p in Options.table(*steps)} if steps else set()
+            given = {k: _listed(v) for k, v in values.items() if k in named and v not in (None, [])}
+            rest = {k: v for k, v in values.items() if k not in named}
+            with terminal.listening():
+                terminal.show(command(**rest, **given) if steps else command(**rest))
+
+        parsed.__name__, parsed.__doc__ = command.__name__, command.__doc__
+        parsed.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
+        parsed.__annotations__ = {p.name: p.annotation for p in own}
+        app.command(name=command.__name__.rstrip("_"))(parsed)
+        return command
+
+    return register
+
+
+def _listed(value: Any) -> Any:
+    """Lists take commas and may be repeated; only --set keeps its text whole."""
+    if not isinstance(value, list):
+        return value
+    return [part.strip() for text in value for part in text.split(",") if part.strip()]
+
+
+def _study(project: Path, input: str | None = None, **given: Any) -> Study:
+    """A study of this project: new options for a new INPUT, else those of the earlier steps."""
+    from isocenter.project import Project
+    from isocenter.steps import Study, saved_options
+
+    if input is None:
+        options = saved_options(project)
+    elif input.endswith(".toml"):
+        options = Options.from_toml(Path(input))
+    else:
+        options = Options(input=str(Path(input).absolute()))
+    return Study(options.changed(**given), Project(project))
+
+
+@verb(INDEX, SPLIT, FIT)
+def run(input: _Input, project: Path, **options: Any) -> Any:
+    """The main job: index, audit, split, fit, evaluate and report, in one command."""
+    study = _study(project, input, **options)
+    study.index()
+    study.report()
+    return study.summary()
+
+
+@verb(INDEX)
+def index(input: _Input, project: Path, **options: Any) -> Any:
+    """Find the scans or rows, join the labels, infer the target."""
+    study = _study(project, input, **options)
+    study.index()
+    return study.describe_cohort()
+
+
+@verb(FIT)
+def audit(project: Path, **options: Any) -> Any:
+    """Read every pixel: counts, unreadable cases, exact duplicates, faults of the labels."""
+    return _study(project, **options).describe_audit()
+
+
+@verb(SPLIT)
+def split(project: Path, **options: Any) -> Any:
+    """Decide by patient what is learned from and what is held out."""
+    return _study(project, **options).describe_design()
+
+
+@verb(SPLIT, FIT)
+def fit(
+    project: Path,
+    methods: Annotated[list[str] | None, typer.Argument(metavar="[METHOD]...", help="forest, linear...")] = None,
+    **options: Any,
+) -> Any:
+    """Fit methods and floors on the training part."""
+    if methods:
+        options["method"] = _listed(methods)
+    return _study(project, **options).describe_models()
+
+
+@verb(SPLIT, FIT)
+def evaluate(
+    project: Path,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Predictions as .csv .parquet .xlsx; .mat with the confusion matrix.")
+    ] = None,
+    **options: Any,
+) -> Any:
+    """Score every fitted method on the test part, in one look."""
+    study = _study(project, **options)
+    if output is not None:
+        study.export(output)
+    return study.summary() | {"report": None}
+
+
+@verb(SPLIT, FIT)
+def report(project: Path, **options: Any) -> Any:
+    """Write report.html."""
+    study = _study(project, **options)
+    study.report()
+    return study.summary()
+
+
+@verb()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A saved bundle, models/NAME.iso.")],
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="New scans or rows.")],
+    project: Path,
+    output: Annotated[Path, typer.Option("--output", help="Table to write: .csv .parquet .xlsx .mat")] = Path("predictions.csv"),
+    image: Annotated[list[str] | None, typer.Option(help="Which files are images: [NAME=]GLOB.")] = None,
+    mask: Annotated[list[str] | None, typer.Option(help="Which files are masks: [NAME=]GLOB.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column that names the rows.")] = None,
+) -> Any:
+    """Predict new scans or rows with a saved model."""
+    del project
+    from isocenter.steps import predict_to
+
+    return predict_to(model, input, output, image=_listed(image or []), mask=_listed(mask or []), id_column=id_column)
+
+
+@verb()
+def demo(
+    project: Path,
+    folder: Annotated[Path, typer.Option("--folder", help="Where data and results go.")] = Path("demo"),
+    patients: Annotated[int, typer.Option(help="Phantom patients.")] = 120,
+) -> Any:
+    """The main job on embedded data: a synthetic CT cohort, and real breast-cancer features."""
+    del project
+    from isocenter import steps
+
+    return steps.demo(folder, patients=patients)
+
+
+def main() -> None:
+    """Entry point: exit 0 success, 1 a fault in data or request, 2 usage, 70 a bug of ours, 130 interrupted."""
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(wrong.exit_code)
+    except IsocenterError as fault:
+        _say(fault)
+        sys.exit(fault.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("\nInterrupted. The same command goes on where this one stopped.\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write("\nThis is a bug of Isocenter, not of your data. Please report it with the lines above.\n")
+        sys.exit(70)
+
+
+def _say(fault: IsocenterError) -> None:
+    name = type(fault).__name__
+    sys.stderr.write(f"{name}: {fault.what}\n" + (f"  {fault.remedy}\n" if fault.remedy else ""))
+    if "--json" in sys.argv:
+        print(json.dumps({"error": name, "message": fault.what, "remedy": fault.remedy}))

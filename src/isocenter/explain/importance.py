@@ -1,0 +1,94 @@
+"""Permutation importance (Breiman 2001; Fisher, Rudin, Dominici 2019) on held-out folds.
+
+A feature's importance is what the score loses when its values are shuffled among the held-out
+cases. The work, not the clock, is limited: the same data give the same numbers on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Predict = Callable[[Any, Floats], Floats]
+Score = Callable[[Floats, NDArray[Any]], float]
+# Values pushed through one tree (or one coefficient): about two seconds of a 100-tree forest.
+WORK = 4_000_000
+MOST_FEATURES = 60
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A model of one inner fold and what it has not seen: table (n, p), reference (n,)."""
+
+    estimator: Any
+    table: Floats
+    reference: NDArray[Any]
+
+
+def permutation_importance(
+    folds: Sequence[HeldOut],
+    names: Sequence[str],
+    predict: Predict,
+    score: Score,
+    *,
+    seed: int = 0,
+    work: int = WORK,
+) -> list[dict[str, Any]]:
+    """[{"feature", "mean", "sd"}...], the most important first; at most MOST_FEATURES of them.
+
+    predict(estimator, table) gives one row of output a case, score(output, reference) a number,
+    larger is better; mean and sd are over the folds. Where there are more features than MOST_FEATURES, those with the largest weights in the models
+    (impurity decrease, absolute coefficients) are shuffled.
+    """
+    columns = _candidates(folds, len(names))
+    rng = np.random.default_rng([seed, 2])
+    per_row = max(1, len(columns)) * len(folds) * _size(folds[0].estimator)
+    rows = max(30, work // per_row)
+    drops = np.array([_drops(fold, columns, predict, score, rows, rng) for fold in folds])
+    with np.errstate(invalid="ignore"):
+        mean = np.nanmean(drops, axis=0) if np.isfinite(drops).any() else np.zeros(len(columns))
+        sd = np.nanstd(drops, axis=0) if np.isfinite(drops).any() else mean
+    order = np.argsort(-np.nan_to_num(mean, nan=-np.inf), kind="stable")
+    return [{"feature": names[columns[i]], "mean": float(mean[i]), "sd": float(sd[i])} for i in order]
+
+
+def _size(estimator: Any) -> int:
+    return len(getattr(estimator, "estimators_", ())) or 1
+
+
+def _candidates(folds: Sequence[HeldOut], n_features: int) -> NDArray[np.intp]:
+    if n_features <= MOST_FEATURES:
+        return np.arange(n_features)
+    weights = np.mean([_weights(fold.estimator, n_features) for fold in folds], axis=0)
+    return np.sort(np.argsort(-weights, kind="stable")[:MOST_FEATURES])
+
+
+def _weights(estimator: Any, n_features: int) -> Floats:
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
+    if hasattr(last, "feature_importances_"):
+        return np.asarray(last.feature_importances_, dtype=np.float64)
+    if hasattr(last, "coef_"):
+        return np.abs(np.atleast_2d(last.coef_)).mean(axis=0)
+    return np.zeros(n_features)
+
+
+def _drops(fold: HeldOut, columns: NDArray[np.intp], predict: Predict, score: Score, rows: int, rng: Any) -> Floats:
+    """The loss of score for each column; shuffled copies are stacked and predicted together."""
+    chosen = np.sort(rng.permutation(len(fold.table))[:rows])
+    table, reference = fold.table[chosen], fold.reference[chosen]
+    base = score(predict(fold.estimator, table), reference)
+    scores: list[float] = []
+    at_once = max(1, 6_000_000 // table.size)
+    for start in range(0, len(columns), at_once):
+        some = columns[start : start + at_once]
+        copies = np.repeat(table[None], len(some), axis=0)
+        for copy, column in zip(copies, some, strict=True):
+            copy[:, column] = rng.permutation(copy[:, column])
+        output = predict(fold.estimator, copies.reshape(-1, table.shape[1]))
+        scores += [score(part, reference) for part in np.split(output, len(some))]
+    return base - np.array(scores)

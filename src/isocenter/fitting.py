@@ -1,0 +1,149 @@
+"""Fitting one recipe: inner folds choose, out-of-fold predictions are kept, the whole part is learned.
+
+Everything here sees the fitting part of a split and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isocenter import metrics, progress
+from isocenter.case import Case
+from isocenter.cohort import Cohort, Target
+from isocenter.errors import TooFewPatients
+from isocenter.explain import permutation_importance
+from isocenter.explain.importance import HeldOut
+from isocenter.model import Decision, Model, outputs
+from isocenter.prediction import Prediction
+from isocenter.recipes import Recipe
+from isocenter.splitting import Split
+
+Floats = NDArray[np.float64]
+VERSIONS = ("isocenter", "numpy", "pandas", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model and what its inner folds said of the cases they held out."""
+
+    model: Model
+    tuning: Prediction
+
+
+def fit(recipe: Recipe, cohort: Cohort, split: Split, *, seed: int = 0, card: dict[str, Any] | None = None) -> Fitted:
+    """Choose by the inner folds of `split`, predict what they held out, fit on training and tuning.
+
+    The card tells what was done; `card` adds to it. Raises TooFewPatients where a fold lacks
+    all but one class.
+    """
+    if cohort.target is None:
+        cohort.codes  # noqa: B018  raises BadTarget with its remedy
+        raise AssertionError
+    target = cohort.target
+    part = cohort.select(split.fitting)
+    X, y = part.X, part.codes
+    _refuse_one_class(target, y)
+    held = [np.sort(part.table.index.get_indexer(list(fold))) for fold in split.folds]
+    inner = _inner(recipe, target, X, y, held, seed)
+    pipeline = recipe.build(target.task, seed, **inner.chosen)
+    pipeline.fit(X, y)
+    _one_thread(pipeline[-1])
+    names = [str(name) for name in pipeline[:-1].get_feature_names_out()]
+    decision = Decision(classes=target.classes, positive=target.positive)
+    importance: list[dict[str, Any]] = []
+    if recipe.role != "floor":
+        importance = permutation_importance(
+            inner.held_out, names, _outputs_of(target), lambda out, ref: score(target, out, ref), seed=seed
+        )
+    own = {
+        "name": recipe.name,
+        "method": recipe.method,
+        "role": recipe.role,
+        "features": list(recipe.features),
+        "covariates": list(recipe.covariates),
+        "parameters": {**recipe.parameters, **inner.chosen},
+        "chosen": inner.table,
+        "seed": seed,
+        "feature_names": names,
+        "inputs": list(X.columns) if isinstance(X, pd.DataFrame) else [],
+        "importance": importance,
+        "n_cases": len(part),
+        "n_patients": len(set(part.patients)),
+        "folds": len(held),
+        "training_fingerprint": hashlib.sha256("\n".join(split.fitting).encode()).hexdigest(),
+        "versions": {name: version(name) for name in VERSIONS},
+    }
+    tuning = decision.predict(part.case_ids, inner.output)
+    return Fitted(Model(pipeline, target, decision, {**own, **(card or {})}), tuning)
+
+
+@dataclass(frozen=True)
+class _Inner:
+    chosen: dict[str, object]
+    table: list[dict[str, object]]
+    output: Floats
+    held_out: list[HeldOut]
+
+
+def _inner(recipe: Recipe, target: Target, X: Any, y: NDArray[Any], held: Sequence[NDArray[np.intp]], seed: int) -> _Inner:
+    """Every candidate on every fold; features and imputation are made once a fold."""
+    candidates = recipe.candidates()
+    width = max(len(target.classes), 1)
+    out = np.full((len(candidates), len(y), width), np.nan)
+    held_out: list[list[HeldOut]] = [[] for _ in candidates]
+    everything = np.arange(len(y))
+    for fold in progress.track(held, f"{recipe.name}: inner folds", len(held)):
+        rest = np.setdiff1d(everything, fold)
+        _refuse_one_class(target, y[rest], "in an inner fold")
+        front = recipe.build(target.task, seed)[:-1]
+        learned, unseen = front.fit_transform(rows(X, rest), y[rest]), front.transform(rows(X, fold))
+        for i, candidate in enumerate(candidates):
+            estimator = recipe.build(target.task, seed, **candidate)[-1].fit(learned, y[rest])
+            _one_thread(estimator)
+            out[i, fold] = outputs(estimator, unseen, target)
+            held_out[i].append(HeldOut(estimator, unseen, y[fold]))
+    scores = np.array([score(target, one, y) for one in out])
+    best = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
+    table = [{**c, "score": float(s)} for c, s in zip(candidates, scores, strict=True)] if len(candidates) > 1 else []
+    return _Inner(candidates[best], table, out[best], held_out[best])
+
+
+def score(target: Target, output: Floats, reference: NDArray[Any]) -> float:
+    """The number that choices are made by: AUC (macro one-vs-rest for several classes), or R2."""
+    if not target.is_classes:
+        return float(metrics.r2(reference, output[:, 0]))
+    if len(target.classes) == 2:
+        return float(metrics.auc(reference == 1, output[:, 1]))
+    present = [c for c in range(len(target.classes)) if 0 < (reference == c).sum() < len(reference)]
+    return float(np.mean([metrics.auc(reference == c, output[:, c]) for c in present])) if present else float("nan")
+
+
+def _outputs_of(target: Target) -> Any:
+    return lambda estimator, table: outputs(estimator, table, target)
+
+
+def rows(X: pd.DataFrame | list[Case], chosen: NDArray[np.intp]) -> pd.DataFrame | list[Case]:
+    """Some rows of a table or of a list of cases."""
+    return X.iloc[chosen] if isinstance(X, pd.DataFrame) else [X[i] for i in chosen]
+
+
+def _one_thread(estimator: Any) -> None:
+    """Prediction with one thread: with several the order of sums, hence the last digit, varies."""
+    if "n_jobs" in estimator.get_params(deep=False):
+        estimator.set_params(n_jobs=1)
+
+
+def _refuse_one_class(target: Target, y: NDArray[Any], where: str = "in the training part") -> None:
+    if target.is_classes and len(np.unique(y)) < 2:
+        raise TooFewPatients(
+            f"Only one class is left to learn from {where}.",
+            "Give fewer --folds, another --seed or split, or add patients of the other class.",
+        )

@@ -1,0 +1,51 @@
+"""Learning methods: one small file each, listed in one literal dict.
+
+Contract: a method's module has `build(task, *, seed, **parameters)`, which returns an unfitted
+scikit-learn estimator for integer class codes or measurements, and `CHOICES`, the parameters it
+wants chosen by inner folds where the user has not set them. The keyword-only parameters of
+`build` are the method's whole configuration.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from isocenter.cohort import Task
+from isocenter.errors import UsageError
+
+METHODS: dict[str, str] = {
+    "forest": "isocenter.methods.forest",
+    "linear": "isocenter.methods.linear",
+    "majority": "isocenter.methods.floors",
+    "mean": "isocenter.methods.floors",
+}
+
+
+def _module(method: str) -> Any:
+    if method not in METHODS:
+        raise UsageError(f"There is no method '{method}'.", f"Methods: {', '.join(METHODS)}.")
+    return importlib.import_module(METHODS[method])
+
+
+def settings(method: str) -> dict[str, object]:
+    """The method's parameters and their defaults, by name."""
+    found = inspect.signature(_module(method).build).parameters.values()
+    return {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY and p.name != "seed"}
+
+
+def choices(method: str) -> Mapping[str, tuple[object, ...]]:
+    """Candidates for parameters that inner folds choose."""
+    found: Mapping[str, tuple[object, ...]] = _module(method).CHOICES
+    return found
+
+
+def build(method: str, task: Task, *, seed: int = 0, **parameters: object) -> Any:
+    """An unfitted estimator; UsageError for a parameter that the method does not have."""
+    known = settings(method)
+    if unknown := [name for name in parameters if name not in known]:
+        listed = ", ".join(f"{name}={value}" for name, value in known.items()) or "none"
+        raise UsageError(f"Method '{method}' has no parameter '{unknown[0]}'.", f"It has: {listed}.")
+    return _module(method).build(task, seed=seed, **parameters)

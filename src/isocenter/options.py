@@ -1,0 +1,157 @@
+"""Every option of a run, once: its name, type, default, help and the steps that read it.
+
+The command line and `run.toml` are made from this table; a test compares it with the Python
+signatures.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from isocenter.errors import MissingPath, UnreadableFile, UsageError
+
+INDEX, SPLIT, FIT = "index", "split", "fit"
+
+
+def _option(default: Any, help: str, *steps: str) -> Any:
+    return field(default=default, metadata={"help": help, "steps": steps})
+
+
+@dataclass(frozen=True)
+class Options:
+    """All that a run is told, flat. Lists take commas on the command line and may be repeated."""
+
+    input: str = field(default="", metadata={"steps": ()})
+    labels: str | None = _option(None, "Table or array of labels (.csv .tsv .xlsx .parquet .npy .mat).", INDEX)
+    target: str | None = _option(None, "Column to predict.", INDEX)
+    task: str | None = _option(None, "classification or regression; inferred from the target if not given.", INDEX)
+    positive: str | None = _option(None, "The positive class, of two.", INDEX)
+    id_column: str | None = _option(None, "Column that names the file, series, study or patient of a row.", INDEX)
+    patient_column: str | None = _option(None, "Column with the patient of a row.", INDEX)
+    mask_column: str | None = _option(None, "Column with the path of a row's mask.", INDEX)
+    split_column: str | None = _option(
+        None, "Column with training, tuning or test; or COLUMN=VALUE: these rows are the test part.", INDEX
+    )
+    image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
+    mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
+    covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)
+    exclude: tuple[str, ...] = _option((), "Case or patient ids to leave out.", INDEX)
+    allow_excluded: bool = _option(False, "Go on although many cases are left out.", FIT)
+    seed: int = _option(0, "Seed of everything random.", SPLIT, FIT)
+    test_fraction: float = _option(0.2, "Share of the cases that is held out for testing.", SPLIT)
+    folds: int = _option(5, "Inner folds of the training part.", SPLIT)
+    stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
+    overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
+    method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
+    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (intensity,pixels).", FIT)
+    set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
+
+    @classmethod
+    def table(cls, *steps: str) -> list[Field[Any]]:
+        """The options that these steps read; of all steps if none is named."""
+        return [f for f in fields(cls) if f.metadata["steps"] and (not steps or set(steps) & set(f.metadata["steps"]))]
+
+    def of(self, step: str) -> dict[str, Any]:
+        """The values that one step reads."""
+        return {f.name: getattr(self, f.name) for f in self.table(step)}
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """`set` as keyword arguments: numbers, true, false and none are recognised."""
+        pairs = [text.partition("=") for text in self.set]
+        if wrong := [name for name, equals, _ in pairs if not equals]:
+            raise UsageError(f"--set {wrong[0]} has no value.", "Write --set NAME=VALUE.")
+        return {name.strip(): _value(text.strip()) for name, _, text in pairs}
+
+    def changed(self, **values: Any) -> Options:
+        """A copy with other values; UsageError for a name that does not exist."""
+        known = {f.name: f for f in fields(self)}
+        clean: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in known:
+                raise UsageError(f"There is no option '{name}'.", f"Options: {', '.join(known)}.")
+            clean[name] = _fitting(known[name], value)
+        return replace(self, **clean)
+
+    def to_toml(self, version: str) -> str:
+        """The text of `run.toml`: flat, what was not given is left out."""
+        lines = [f'# isocenter run run.toml repeats this run, same numbers.\nisocenter = "{version}"']
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value is not None:
+                lines.append(f"{f.name} = {_toml(list(value) if isinstance(value, tuple) else value)}")
+        return "\n".join(lines) + "\n"
+
+    def command(self) -> str:
+        """The command line that repeats this run."""
+        words = ["isocenter", "run", self.input]
+        for f in self.table():
+            value = getattr(self, f.name)
+            flag = "--" + f.name.replace("_", "-")
+            if value == f.default:
+                continue
+            if isinstance(value, bool):
+                words.append(flag if value else f"--no-{f.name.replace('_', '-')}")
+            elif isinstance(value, tuple):
+                words += [word for part in value for word in (flag, part)]
+            else:
+                words += [flag, str(value)]
+        return shlex.join(words)
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Options:
+        """Read `run.toml`; MissingPath, UnreadableFile, UsageError (an unknown name)."""
+        if not path.is_file():
+            raise MissingPath(f"There is no file {path}.", "Give the run.toml of an earlier run.")
+        try:
+            data = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+            raise UnreadableFile(f"{path} is not a run.toml: {fault}.", "Take the one in a project folder.") from fault
+        data.pop("isocenter", None)
+        return cls().changed(**data)
+
+
+def _fitting(option: Field[Any], value: Any) -> Any:
+    """The value in the option's type: one string for a list, a mapping for `set`, paths as text."""
+    if isinstance(option.default, tuple):
+        if isinstance(value, Mapping):
+            return tuple(f"{k}={v}" for k, v in value.items())
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, Sequence):
+            return tuple(str(part) for part in value)
+    if isinstance(value, Path):
+        return str(value)
+    kind = type(option.default)
+    wrong = value is not None and option.default is not None and not isinstance(value, kind)
+    if wrong and not (kind is float and type(value) is int):
+        raise UsageError(f"Option '{option.name}' is {value!r}.", f"It takes a {kind.__name__}.")
+    return value
+
+
+def _value(text: str) -> object:
+    named: dict[str, object] = {"true": True, "false": False, "none": None}
+    if text.lower() in named:
+        return named[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(_toml(v) for v in value)}]"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

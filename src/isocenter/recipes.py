@@ -1,0 +1,112 @@
+"""The one place that composes features and a method into a pipeline."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from isocenter import methods
+from isocenter.cohort import Target, Task
+from isocenter.errors import UsageError
+from isocenter.features import FEATURES
+
+COVARIATES = "covariates"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is fitted, in plain values: enough to build the pipeline again.
+
+    name: what the result is called; features: names of feature steps ("given", "intensity",
+    "pixels", or none); settings: keyword arguments of each step; covariates: columns that join
+    the features; role: "primary", "compared" or "floor".
+    """
+
+    name: str
+    method: str
+    features: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    role: str = "primary"
+
+    def build(self, task: Task, seed: int, **chosen: object) -> Pipeline:
+        """An unfitted pipeline: features, imputation (median of the training cases), method."""
+        steps = [(name, _step(name, self.settings.get(name, {}))) for name in self.features]
+        if self.covariates:
+            steps.append((COVARIATES, _step(COVARIATES, {"columns": self.covariates})))
+        features = steps[0][1] if len(steps) == 1 else FeatureUnion(steps)
+        estimator = methods.build(self.method, task, seed=seed, **{**self.parameters, **chosen})
+        impute = SimpleImputer(strategy="median", keep_empty_features=True)
+        return Pipeline([("features", features), ("impute", impute), ("method", estimator)])
+
+    def candidates(self) -> list[dict[str, object]]:
+        """Parameter sets for the inner folds to choose from; [{}] where there is no choice."""
+        found: list[dict[str, object]] = [{}]
+        for name, values in methods.choices(self.method).items():
+            if name not in self.parameters:
+                found = [{**one, name: value} for one in found for value in values]
+        return found
+
+
+def _step(name: str, settings: Mapping[str, object]) -> Any:
+    if name not in FEATURES:
+        raise UsageError(f"There are no features '{name}'.", f"Features: {', '.join(FEATURES)}.")
+    module, _, attribute = FEATURES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)(**settings)
+
+
+def compose(
+    method_names: Sequence[str],
+    feature_names: Sequence[str],
+    *,
+    default_features: str,
+    covariates: Sequence[str] = (),
+    parameters: Mapping[str, object] | None = None,
+    settings: Mapping[str, Mapping[str, object]] | None = None,
+) -> list[Recipe]:
+    """Every named method on every named feature set; the first is the primary one.
+
+    parameters go to the methods that know them; UsageError where none does. Results are called
+    <method>, or <features>-<method> where features were named.
+    """
+    recipes = []
+    given = dict(parameters or {})
+    for features in feature_names or (default_features,):
+        for method in method_names:
+            own = {k: v for k, v in given.items() if k in methods.settings(method) or len(method_names) == 1}
+            name = f"{features}-{method}" if feature_names else method
+            recipes.append(
+                Recipe(
+                    name=name,
+                    method=method,
+                    features=tuple(features.split("+")),
+                    covariates=tuple(covariates),
+                    parameters=own,
+                    settings=settings or {},
+                    role="compared" if recipes else "primary",
+                )
+            )
+    _refuse_unknown(given, method_names)
+    return recipes
+
+
+def _refuse_unknown(parameters: Mapping[str, object], method_names: Sequence[str]) -> None:
+    for name in parameters:
+        if not any(name in methods.settings(m) for m in method_names):
+            known = "; ".join(f"{m}: {', '.join(methods.settings(m)) or 'none'}" for m in method_names)
+            raise UsageError(f"No method here has a parameter '{name}'.", f"Parameters are {known}.")
+
+
+def floors(target: Target, covariates: Sequence[str], default_features: str) -> list[Recipe]:
+    """What every result is shown against: the majority class or mean, and covariates alone."""
+    name = "majority" if target.is_classes else "mean"
+    nothing = Recipe(name, name, (default_features,), role="floor")
+    if not covariates:
+        return [nothing]
+    return [nothing, Recipe(COVARIATES, "linear", covariates=tuple(covariates), role="floor")]

@@ -1,0 +1,365 @@
+"""A study in its project folder: the verbs in order, each skipping what is up to date.
+
+`Study(options, Project(folder))` remembers on disk, `Study(options, Project(None))` in memory:
+the same code serves both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isocenter import __version__, artefacts, datasets, disk, ingest, ledger, preparation, progress, workbench
+from isocenter.auditing import Audit, check_exclusions
+from isocenter.case import Case
+from isocenter.cohort import Cohort
+from isocenter.errors import MissingStep
+from isocenter.evaluation import Evaluation
+from isocenter.formats import arrays, tables
+from isocenter.model import Model
+from isocenter.options import FIT, INDEX, SPLIT, Options
+from isocenter.project import Project, fingerprint
+from isocenter.recipes import Recipe
+from isocenter.splitting import Design
+
+RUN = "run.toml"
+
+
+class Study:
+    """What a run makes, each thing when it is first asked for."""
+
+    def __init__(self, options: Options, project: Project) -> None:
+        self.options = options
+        self.project = project
+        project.open()
+
+    # -- index ---------------------------------------------------------------------------------
+    def index(self) -> Cohort:
+        """Look at INPUT; the cohort is made again only if files, table or options changed."""
+        options = self.options
+        if not options.input:
+            raise MissingStep("Nothing was indexed yet.", "First run: isocenter index INPUT (or isocenter run INPUT).")
+        labels = None if options.labels is None else Path(options.labels)
+        inputs = fingerprint(
+            "index", __version__, ingest.listing(Path(options.input), labels), options.input, options.of(INDEX)
+        )
+        found = self.project.get_or_make(
+            artefacts.COHORT, inputs, lambda: workbench.index(options.input, **options.of(INDEX))
+        )
+        self._remember()
+        return found
+
+    def _remember(self) -> None:
+        """run.toml: what later steps start from, and what repeats the run."""
+        if self.project.folder is not None:
+            disk.write_text(self.project.folder / RUN, self.options.to_toml(__version__))
+
+    @cached_property
+    def cohort(self) -> Cohort:
+        """The cohort as the project knows it; without the files it was made from, too."""
+        if self.options.input and Path(self.options.input).exists():
+            return self.index()
+        found = self.project.get(artefacts.COHORT)
+        self._remember()
+        return found
+
+    # -- audit ---------------------------------------------------------------------------------
+    @cached_property
+    def audit(self) -> Audit:
+        cohort = self.cohort
+        inputs = fingerprint("audit", self.project.inputs(artefacts.COHORT))
+        return self.project.get_or_make(
+            artefacts.AUDIT, inputs, lambda: workbench.audit(cohort, store=self.project.store)
+        )
+
+    @cached_property
+    def usable(self) -> Cohort:
+        """The cohort without what the audit could not read."""
+        return self.audit.usable(self.cohort)
+
+    # -- split ---------------------------------------------------------------------------------
+    @cached_property
+    def design(self) -> Design:
+        audit, cohort, chosen = self.audit, self.cohort, self.options.of(SPLIT)
+        inputs = fingerprint("split", self.project.inputs(artefacts.AUDIT), chosen)
+        return self.project.get_or_make(artefacts.DESIGN, inputs, lambda: workbench.split(cohort, audit, **chosen))
+
+    # -- fit -----------------------------------------------------------------------------------
+    @cached_property
+    def recipes(self) -> list[Recipe]:
+        options = self.options
+        return workbench.plan(
+            self.usable,
+            self.design,
+            options.method,
+            options.features,
+            parameters=options.parameters,
+            store=self.project.store,
+            with_floors=True,
+        )
+
+    def fit(self) -> dict[str, Model]:
+        """Every method and floor, fitted on the training part; refused where too much was left out."""
+        check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded)
+        return {recipe.name: self._fit(recipe) for recipe in self.recipes}
+
+    def _fit(self, recipe: Recipe) -> Model:
+        model, tuning, inputs = artefacts.model(recipe.name), artefacts.tuning(recipe.name), self._fit_inputs(recipe)
+        if not (self.project.has(model, inputs) and self.project.has(tuning, inputs)):
+            cohort, seed = self.usable, self.options.seed
+            fitted = workbench.fit_recipe(recipe, cohort, self.design, seed=seed, store=self.project.store)
+            fitted.model.card["roles"] = {"image": list(self.options.image), "mask": list(self.options.mask)}
+            self.project.put(tuning, inputs, workbench.beside_reference(fitted.tuning, cohort, "tuning"))
+            self.project.put(model, inputs, fitted.model)
+        return self.project.get(model)
+
+    def _fit_inputs(self, recipe: Recipe) -> str:
+        plain = asdict(recipe)
+        plain["settings"] = {n: {k: v for k, v in s.items() if k != "store"} for n, s in plain["settings"].items()}
+        fitting = {k: v for k, v in self.options.of(FIT).items() if k == "seed"}
+        return fingerprint("fit", self.project.inputs(artefacts.DESIGN), plain, fitting)
+
+    # -- evaluate ------------------------------------------------------------------------------
+    def evaluate(self) -> dict[str, Evaluation]:
+        """Score every model on the test part, all in one look; what is up to date is not looked at again."""
+        models = self.fit()
+        wanted = {r.name: fingerprint("evaluate", self._fit_inputs(r)) for r in self.recipes}
+        if any(not self._evaluated(name, inputs) for name, inputs in wanted.items()):
+            looks = self._look(wanted)
+            for name, inputs in progress.track(wanted.items(), "evaluate", len(wanted)):
+                if not self._evaluated(name, inputs):
+                    self._evaluate(models[name], inputs, looks)
+        return {name: self.project.get(artefacts.evaluation(name)) for name in wanted}
+
+    def _evaluated(self, name: str, inputs: str) -> bool:
+        return self.project.has(artefacts.evaluation(name), inputs) and self.project.has(
+            artefacts.predictions(name), inputs
+        )
+
+    def _look(self, models: dict[str, str]) -> int:
+        if self.project.folder is None:
+            return 1
+        test = hashlib.sha256("\n".join(sorted(self.design.split.test)).encode()).hexdigest()
+        return ledger.look(self.project.folder, test, models)
+
+    def _evaluate(self, model: Model, inputs: str, looks: int) -> None:
+        tuning = self.project.get(artefacts.tuning(model.name))
+        table = pd.concat([tuning, workbench.scores(model, self.usable, self.design)], ignore_index=True)
+        found = workbench.evaluate_table(table, model.name, self.usable, self.design, seed=self.options.seed)
+        self.project.put(artefacts.predictions(model.name), inputs, table)
+        self.project.put(artefacts.evaluation(model.name), inputs, found.looked(looks))
+
+    # -- report --------------------------------------------------------------------------------
+    def report(self) -> str:
+        """The page of the whole study, as HTML; also written to the project."""
+        evaluations = self.evaluate()
+        inputs = fingerprint(
+            "report", __version__, [fingerprint("evaluate", self._fit_inputs(r)) for r in self.recipes], asdict(self.options)
+        )
+        return self.project.get_or_make(artefacts.REPORT, inputs, lambda: self._render(evaluations))
+
+    def _render(self, evaluations: dict[str, Evaluation]) -> str:
+        predictions = {name: self.project.get(artefacts.predictions(name)) for name in evaluations}
+        return workbench.report(
+            self.usable,
+            self.design,
+            list(self.fit().values()),
+            evaluations,
+            predictions,
+            audit=self.audit,
+            thumbnail=self._thumbnail,
+            command=self.options.command(),
+            options=asdict(self.options),
+        )
+
+    def _thumbnail(self, case: Case) -> bytes:
+        """A case's picture, kept in the project's thumbnails/."""
+        if self.project.folder is None:
+            return preparation.thumbnail(case)
+        path = self.project.folder / "thumbnails" / f"{hashlib.sha256(case.case_id.encode()).hexdigest()[:24]}.png"
+        if not path.is_file():
+            disk.write_bytes(path, preparation.thumbnail(case))
+        return path.read_bytes()
+
+    # -- for people and programs: plain data, printed by the command line ------------------------
+    @property
+    def primary(self) -> str:
+        return self.recipes[0].name
+
+    def describe_cohort(self) -> dict[str, Any]:
+        cohort = self.cohort
+        return {
+            **self._place(),
+            "cohort": {
+                "found": cohort.found,
+                "used": len(cohort),
+                "excluded": [asdict(f) for f in cohort.excluded],
+                "unlabelled": len(cohort.unlabelled),
+                "patients": len(set(cohort.patients)) if cohort.knows_patients else None,
+                "features": len(cohort.features),
+                "attributes": list(cohort.attributes),
+                "covariates": list(cohort.covariates),
+            },
+            "target": _target(cohort),
+            "notes": list(cohort.notes),
+            "warnings": list(cohort.warnings),
+        }
+
+    def describe_audit(self) -> dict[str, Any]:
+        audit = self.audit
+        counts = {"found": audit.found, "used": audit.used, "unlabelled": len(audit.unlabelled)}
+        return {
+            **self.describe_cohort(),
+            "cohort": {**counts, "excluded": [asdict(f) for f in audit.excluded]},
+            "duplicates": audit.duplicates,
+            "conflicts": audit.conflicts,
+            "warnings": list(dict.fromkeys((*self.cohort.warnings, *audit.warnings))),
+        }
+
+    def describe_design(self) -> dict[str, Any]:
+        described = self.describe_audit()
+        parts = {name: len(ids) for name, ids in self.design.split.parts.items()}
+        warnings = list(workbench.warnings(self.usable, self.audit, self.design))
+        return {**described, "how": self.design.how, "parts": parts, "warnings": warnings}
+
+    def describe_models(self) -> dict[str, Any]:
+        described = self.describe_design()
+        models = {
+            name: {"role": m.card["role"], "parameters": m.card["parameters"], "features": m.card["features"]}
+            for name, m in self.fit().items()
+        }
+        return {**described, "primary": self.primary, "models": models}
+
+    def summary(self) -> dict[str, Any]:
+        """What `run` has found: counts, parts, every estimate."""
+        evaluations = self.evaluate()
+        compared = [r.name for r in self.recipes if r.role != "floor"]
+        results = {name: {k: v for k, v in e.to_dict().items() if k != "curves"} for name, e in evaluations.items()}
+        place = self._place()
+        report = None if self.project.folder is None else str(self.project.folder / artefacts.REPORT.path)
+        return {
+            **self.describe_models(),
+            **place,
+            "best_on_tuning": best_on_tuning(evaluations, compared),
+            "looks": max(e.looks for e in evaluations.values()),
+            "results": results,
+            "report": report,
+        }
+
+    def _place(self) -> dict[str, Any]:
+        return {"project": None if self.project.folder is None else str(self.project.folder)}
+
+    def export(self, path: Path) -> None:
+        """The primary model's predictions as a table; as .mat with classes and confusion matrix."""
+        evaluation = self.evaluate()[self.primary]
+        table = self.project.get(artefacts.predictions(self.primary))
+        if path.suffix != ".mat":
+            tables.write_table(table, path)
+            return
+        variables: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
+        for matrix in evaluation.confusion:
+            if matrix["part"] == "test" and matrix["group"] is None:
+                variables["confusion_matrix"] = np.asarray(matrix["matrix"], dtype=np.float64)
+                variables["classes"] = np.asarray(matrix["classes"], dtype=object)
+        arrays.write_mat(path, variables)
+
+
+def _target(cohort: Cohort) -> dict[str, Any] | None:
+    target = cohort.target
+    if target is None:
+        return None
+    counts: dict[str, int] = {}
+    if target.is_classes:
+        counts = {str(k): int(v) for k, v in cohort.table[target.column].value_counts().items()}
+    return {
+        "task": target.task.value,
+        "column": target.column,
+        "classes": {name: counts.get(name, 0) for name in target.classes},
+        "positive": target.positive,
+        "how": target.how,
+    }
+
+
+def best_on_tuning(evaluations: dict[str, Evaluation], names: Sequence[str]) -> str:
+    """The method with the best headline number on tuning data; the first named wins a tie."""
+
+    def headline(name: str) -> float:
+        for metric in ("auc", "r2"):
+            try:
+                value = evaluations[name].get(metric, "tuning").value
+            except KeyError:
+                continue
+            return value if value == value else float("-inf")
+        return float("-inf")
+
+    return max(names, key=headline)
+
+
+def saved_options(folder: Path) -> Options:
+    """The options of an earlier step in this project, or the defaults."""
+    path = folder / RUN
+    return Options.from_toml(path) if path.is_file() else Options()
+
+
+def run(input: str | Path, *, project: str | Path | None = None, **options: object) -> Study:
+    """The main job: index, audit, split, fit, evaluate, report. INPUT may be an earlier run.toml.
+
+    project: folder to keep everything in; None: in memory. options: those of the command line
+    (see `Options`), lists as lists or as one text with commas; other names are parameters of
+    the method. Returns the `Study`, its pieces as attributes.
+    """
+    path = Path(input)
+    known = {f.name for f in Options.table()}
+    parameters = {name: options.pop(name) for name in list(options) if name not in known}
+    if parameters:
+        options["set"] = (*Options().changed(set=options.get("set", ())).set, *(f"{k}={v}" for k, v in parameters.items()))
+    base = Options.from_toml(path) if path.suffix == ".toml" else Options(input=str(path.absolute()))
+    study = Study(base.changed(**options), Project(None if project is None else Path(project)))
+    study.index()
+    study.report()
+    return study
+
+
+def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, Any]:
+    """Predict with a saved model and write the table; what was refused or flagged, counted."""
+    said = workbench.predict(model, input, **how)
+    tables.write_table(said.table(), output)
+    flags = [str(flag) for flag in said.flags] if said.flags is not None else []
+    refused = sum(flag.startswith("refused") for flag in flags)
+    return {
+        "output": str(output),
+        "predicted": len(said) - refused,
+        "refused": refused,
+        "flagged": sum(bool(flag) for flag in flags) - refused,
+        "flags": sorted({flag for flag in flags if flag}),
+    }
+
+
+def demo(folder: Path, *, seed: int = 0, patients: int = 120) -> dict[str, Any]:
+    """The main job on embedded data: synthetic CT scans with masks, and real breast-cancer features."""
+    summary = datasets.phantom(folder / "phantom", patients=patients, seed=seed)
+    table = datasets.breast_cancer(folder / "breast-cancer")
+    scans = run(
+        folder / "phantom" / "scans",
+        project=folder / "phantom-project",
+        labels=folder / "phantom" / "labels.csv",
+        target="malignant",
+        mask="lesion_mask.nii.gz",
+        covariates="age,sex",
+        method="forest,linear",
+        seed=seed,
+    )
+    rows = run(table, project=folder / "breast-cancer-project", target="diagnosis", seed=seed)
+    return {
+        "lines": summary.lines(),
+        "phantom": scans.summary(),
+        "breast_cancer": rows.summary(),
+        "report": scans.summary()["report"],
+    }

@@ -1,0 +1,207 @@
+"""What a person sees: notes and progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from isocenter import progress
+from isocenter.progress import Event
+
+_SHOWN_FAULTS = 10
+_CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "sensitivity", "specificity",
+                  "ppv", "npv", "f1", "brier")  # fmt: skip
+_METRICS = (*_CLASS_METRICS, "mae", "rmse", "r2", "spearman")
+
+
+class Terminal:
+    """Prints plain data; one JSON object and nothing else with `as_json`."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._bar: Any = None
+        self._task: Any = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Show progress events while the command works."""
+        with progress.listening(self._hear):
+            try:
+                yield
+            finally:
+                self._close()
+
+    def _hear(self, event: Event) -> None:
+        if event.kind == "warning":
+            sys.stderr.write(f"WARNING  {event.text}\n")
+        elif event.kind == "note":
+            sys.stderr.write(f"{event.text}\n")
+        elif sys.stderr.isatty():
+            self._draw(event)
+
+    def _draw(self, event: Event) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if event.kind == "start":
+            self._close()
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(event.stage, total=event.total)
+        elif event.kind == "advance" and self._bar is not None:
+            self._bar.advance(self._task)
+        elif event.kind == "end":
+            self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def show(self, result: dict[str, Any]) -> None:
+        if self.as_json:
+            print(json.dumps({k: v for k, v in result.items() if k != "lines"}, default=str))
+            return
+        for key, shown in _SECTIONS.items():
+            if result.get(key):
+                for line in shown(result[key], result):
+                    print(line)
+
+
+def _cohort(cohort: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    excluded, unlabelled = cohort["excluded"], cohort["unlabelled"]
+    patients = f" of {cohort['patients']} patients" if cohort.get("patients") else ""
+    yield (
+        f"Cohort    {cohort['found']} cases found = {cohort['used']} used{patients} + {len(excluded)} excluded "
+        f"+ {unlabelled} without a target"
+    )
+    for fault in excluded[:_SHOWN_FAULTS]:
+        yield f"            {fault['where']}: {fault['code']}: {fault['reason']} {fault['remedy']}".rstrip()
+    if len(excluded) > _SHOWN_FAULTS:
+        yield f"            ... and {len(excluded) - _SHOWN_FAULTS} more, all in audit.json"
+
+
+def _target(target: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    classes = ", ".join(f"{name} {n}" for name, n in target["classes"].items())
+    yield f"Target    {target['column']} ({target['task']}){': ' + classes if classes else ''}"
+    if target["how"]:
+        yield f"            {target['how']}"
+
+
+def _listed(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
+    def lines(texts: list[str], _: dict[str, Any]) -> Iterator[str]:
+        for text in texts:
+            yield f"{title:<10}{text}"
+
+    return lines
+
+
+def _groups(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
+    def lines(groups: list[list[str]], _: dict[str, Any]) -> Iterator[str]:
+        yield f"{title}: {len(groups)} groups, for instance {' = '.join(map(str, groups[0]))}"
+
+    return lines
+
+
+def _parts(parts: dict[str, int], result: dict[str, Any]) -> Iterator[str]:
+    yield f"Split     {', '.join(f'{n} {name}' for name, n in parts.items() if n)} cases"
+    yield f"            {result['how']}"
+
+
+def _models(models: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    for name, model in models.items():
+        told = ", ".join(f"{k}={v}" for k, v in model["parameters"].items())
+        kind = "floor" if model["role"] == "floor" else "+".join(model["features"])
+        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''})"
+
+
+def _results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    names = list(results)
+    rows = {name: _whole(results[name]) for name in names}
+    first = next(iter(rows[names[0]].values()))
+    looks = result["looks"]
+    yield ""
+    yield f"Test part: {first['n_cases']} cases of {first['n_patients']} patients; look {looks} at it; 95 % intervals"
+    yield " " * 20 + "".join(f"{name:<24}" for name in names)
+    for metric in _METRICS:
+        if any(metric in rows[name] for name in names):
+            cells = "".join(f"{_number(rows[name].get(metric)):<24}" for name in names)
+            yield f"{metric.replace('_', ' '):<20}{cells}".rstrip()
+    if len([n for n in names if result["models"][n]["role"] != "floor"]) > 1:
+        yield f"Best on tuning data: {result['best_on_tuning']}"
+    yield from _confusion(results[result["primary"]], result)
+
+
+def _whole(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The test part's estimates of the whole, by metric."""
+    return {
+        row["metric"]: row
+        for row in evaluation["estimates"]
+        if row["part"] == "test" and row["group"] is None and row["class"] is None
+    }
+
+
+def _number(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "-"
+    if row["low"] is None or not math.isfinite(row["low"]):
+        return f"{row['value']:.4f}"
+    return f"{row['value']:.4f} ({row['low']:.3f}-{row['high']:.3f})"
+
+
+def _confusion(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    for matrix in evaluation["confusion"]:
+        if matrix["part"] == "test" and matrix["group"] is None:
+            classes = [str(c) for c in matrix["classes"]]
+            width = max(6, *(len(c) for c in classes)) + 2
+            yield ""
+            yield f"Confusion matrix of {result['primary']} on the test part (rows true, columns predicted)"
+            yield " " * width + "".join(f"{c:>{width}}" for c in classes)
+            for name, counts in zip(classes, matrix["matrix"], strict=True):
+                yield f"{name:>{width}}" + "".join(f"{n:>{width}}" for n in counts)
+
+
+def _predicted(path: str, result: dict[str, Any]) -> Iterator[str]:
+    yield f"{result['predicted']} predicted, {result['refused']} refused, {result['flagged']} flagged"
+    for flag in result["flags"][:_SHOWN_FAULTS]:
+        yield f"            {flag}"
+    yield f"Written   {path}"
+
+
+def _nested(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
+    def lines(inner: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+        yield ""
+        yield f"== {title} =="
+        for key, shown in _SECTIONS.items():
+            if inner.get(key):
+                yield from shown(inner[key], inner)
+
+    return lines
+
+
+def _report(path: str, _: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"Report    {path}"
+
+
+_SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
+    "lines": _listed(""),
+    "breast_cancer": _nested("Breast cancer: real features"),
+    "phantom": _nested("Phantom: synthetic CT scans"),
+    "notes": _listed("Note"),
+    "cohort": _cohort,
+    "target": _target,
+    "duplicates": _groups("Bit-identical pixels"),
+    "conflicts": _groups("Identical pixels with different labels"),
+    "parts": _parts,
+    "models": _models,
+    "warnings": _listed("WARNING"),
+    "results": _results,
+    "output": _predicted,
+    "report": _report,
+}

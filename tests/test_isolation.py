@@ -1,0 +1,87 @@
+"""Nothing fitted ever sees the test part: noise in it leaves every parameter byte-identical."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import isocenter
+
+
+def parameters(project: Path) -> dict[str, bytes]:
+    """Every member of every bundle but the card (which tells of the cohort) and the manifest (its digests)."""
+    found = {}
+    for bundle in sorted((project / "models").glob("*.iso")):
+        with zipfile.ZipFile(bundle) as members:
+            for name in members.namelist():
+                if name not in ("manifest.json", "card.json"):
+                    found[f"{bundle.stem}/{name}"] = members.read(name)
+    return found
+
+
+def table(noisy: bool) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    n = 120
+    y = rng.integers(0, 2, n)
+    frame = pd.DataFrame(rng.normal(size=(n, 6)) + y[:, None] * 0.7, columns=[f"x{i}" for i in range(6)])
+    frame.loc[::7, "x3"] = np.nan
+    frame["age"] = rng.integers(30, 90, n).astype(float)
+    frame["sex"] = rng.choice(["F", "M"], n)
+    frame["label"], frame["part"] = y, np.where(np.arange(n) < 80, "training", "test")
+    if noisy:
+        test = frame.index[frame["part"] == "test"]
+        frame.loc[test, [f"x{i}" for i in range(6)]] = np.random.default_rng(9).normal(size=(len(test), 6)) * 1e3
+        frame.loc[test, "x0"] = np.nan
+        frame.loc[test, "age"] = 999.0
+        frame.loc[test, "sex"] = "unheard of"
+        frame.loc[test, "label"] = np.random.default_rng(8).permutation(frame.loc[test, "label"])
+    return frame
+
+
+def test_noise_in_the_test_rows_changes_no_parameter(tmp_path: Path) -> None:
+    for name, noisy in (("clean", False), ("noisy", True)):
+        table(noisy).to_csv(tmp_path / f"{name}.csv", index=False)
+        isocenter.run(
+            tmp_path / f"{name}.csv", project=tmp_path / name, target="label", split_column="part",
+            covariates="age,sex", method="forest,linear",
+        )  # fmt: skip
+    clean, noisy_ = parameters(tmp_path / "clean"), parameters(tmp_path / "noisy")
+    assert {"forest", "linear", "majority", "covariates"} == {name.split("/")[0] for name in clean}
+    assert clean == noisy_
+    one, other = ((tmp_path / n / "evaluations/forest.json").read_text() for n in ("clean", "noisy"))
+    assert one != other  # the noise did arrive
+
+
+@pytest.mark.parametrize("features", ["pixels", "intensity"])
+def test_noise_in_the_test_pixels_changes_no_parameter(tmp_path: Path, features: str) -> None:
+    rng = np.random.default_rng(1)
+    n = 60
+    y = rng.integers(0, 2, n)
+    images = rng.integers(0, 120, (n, 12, 12)) + y[:, None, None] * 25
+    part = np.where(np.arange(n) < 40, "training", "test")
+    labels = pd.DataFrame({"file": [f"i{i:03}.png" for i in range(n)], "label": y, "part": part})
+    for name in ("clean", "noisy"):
+        folder = tmp_path / f"{name}-scans"
+        folder.mkdir()
+        for i in range(n):
+            pixels = images[i]
+            if name == "noisy" and part[i] == "test":
+                pixels = np.random.default_rng(i).integers(0, 255, (12, 12) if i % 2 else (30, 20))
+            if name == "noisy" and i == 50:
+                pixels = images[3]  # a test image that repeats a training image
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"i{i:03}.png")
+        own = labels.copy()
+        if name == "noisy":
+            own.loc[own["part"] == "test", "label"] = 1 - own.loc[own["part"] == "test", "label"]
+        own.to_csv(tmp_path / f"{name}.csv", index=False)
+        isocenter.run(
+            folder, labels=tmp_path / f"{name}.csv", target="label", split_column="part", features=features,
+            method="forest,linear", project=tmp_path / name,
+        )  # fmt: skip
+    clean, noisy = parameters(tmp_path / "clean"), parameters(tmp_path / "noisy")
+    assert clean == noisy and len(clean) >= 3

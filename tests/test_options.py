@@ -1,0 +1,64 @@
+"""One table of options: the command line, run.toml and Python agree."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from isocenter import workbench
+from isocenter.cli import app
+from isocenter.errors import UnreadableFile, UsageError
+from isocenter.options import FIT, INDEX, SPLIT, Options
+
+
+def test_run_toml_keeps_every_option(tmp_path: Path) -> None:
+    options = Options(
+        input='scans "of" C:\\x', labels="ä.csv", image=("PET=*.nii", "a,b"), seed=7, test_fraction=0.25,
+        stratify=False, set=("n_estimators=5",), exclude=("007",), allow_excluded=True,
+    )  # fmt: skip
+    path = tmp_path / "run.toml"
+    path.write_text(options.to_toml("0.1.0"), "utf-8")
+    assert Options.from_toml(path) == options
+
+
+@pytest.mark.parametrize("step, verb", [(INDEX, workbench.index), (SPLIT, workbench.split)])
+def test_python_takes_the_options_of_the_command_line_with_the_same_defaults(step: str, verb: object) -> None:
+    parameters = inspect.signature(verb).parameters  # type: ignore[arg-type]
+    for option in Options.table(step):
+        assert parameters[option.name].default == option.default, option.name
+
+
+def test_the_command_line_has_every_option() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    run = {p.name for p in commands["run"].params}
+    assert {f.name for f in Options.table(INDEX, SPLIT, FIT)} < run
+    assert set(commands) == {"run", "index", "audit", "split", "fit", "evaluate", "report", "predict", "demo"}
+    for command in commands.values():
+        assert {"project", "as_json"} <= {p.name for p in command.params}
+
+
+def test_values_are_recognised_and_wrong_ones_refused() -> None:
+    options = Options().changed(set={"n_estimators": 5, "max_depth": None}, method="forest, linear")
+    assert options.parameters == {"n_estimators": 5, "max_depth": None}
+    assert options.method == ("forest", "linear")
+    with pytest.raises(UsageError, match="no option 'methods'"):
+        Options().changed(methods="forest")
+    with pytest.raises(UsageError, match="takes a int"):
+        Options().changed(seed="seven")
+    with pytest.raises(UsageError, match="has no value"):
+        _ = Options(set=("n_estimators",)).parameters
+
+
+def test_a_torn_run_toml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("seed = ", "utf-8")
+    with pytest.raises(UnreadableFile, match=r"not a run\.toml"):
+        Options.from_toml(path)
+
+
+def test_the_command_repeats_the_options() -> None:
+    command = Options(input="a b.npy", stratify=False, method=("forest", "linear"), seed=3).command()
+    assert command == "isocenter run 'a b.npy' --seed 3 --no-stratify --method forest --method linear"
