@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocenter import metrics, progress
+from isocenter import progress
 from isocenter.case import Case
 from isocenter.cohort import Cohort, Target
 from isocenter.errors import TooFewPatients
 from isocenter.explain import permutation_importance
 from isocenter.explain.importance import HeldOut
+from isocenter.metrics.ranking import auc
+from isocenter.metrics.regression import r2
 from isocenter.model import Decision, Model, outputs
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
@@ -119,11 +121,11 @@ def _inner(recipe: Recipe, target: Target, X: Any, y: NDArray[Any], held: Sequen
 def score(target: Target, output: Floats, reference: NDArray[Any]) -> float:
     """The number that choices are made by: AUC (macro one-vs-rest for several classes), or R2."""
     if not target.is_classes:
-        return float(metrics.r2(reference, output[:, 0]))
+        return float(r2(reference, output[:, 0]))
     if len(target.classes) == 2:
-        return float(metrics.auc(reference == 1, output[:, 1]))
+        return float(auc(reference == 1, output[:, 1]))
     present = [c for c in range(len(target.classes)) if 0 < (reference == c).sum() < len(reference)]
-    return float(np.mean([metrics.auc(reference == c, output[:, c]) for c in present])) if present else float("nan")
+    return float(np.mean([auc(reference == c, output[:, c]) for c in present])) if present else float("nan")
 
 
 def _outputs_of(target: Target) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ class Study:
         table = pd.concat([tuning, workbench.scores(model, self.usable, self.design)], ignore_index=True)
         found = workbench.evaluate_table(table, model.name, self.usable, self.design, seed=self.options.seed)
         self.project.put(artefacts.predictions(model.name), inputs, table)
-        self.project.put(artefacts.evaluation(model.name), inputs, found.looked(looks))
+        self.project.put(artefacts.evaluation(model.name), inputs, replace(found, looks=looks))
 
     # -- report --------------------------------------------------------------------------------
     def report(self) -> str:

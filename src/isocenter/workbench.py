@@ -25,7 +25,7 @@ from isocenter.errors import BadTarget, Fault, InputDoesNotFit, UsageError
 from isocenter.evaluation import Evaluation
 from isocenter.evaluation import evaluate as _evaluate
 from isocenter.features import default_features
-from isocenter.metrics import expected_auc_width
+from isocenter.metrics.intervals import expected_auc_width
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
@@ -240,7 +240,6 @@ def evaluate_table(table: pd.DataFrame, name: str, cohort: Cohort, design: Desig
                     part=str(part),
                     group=group,
                     seed=seed,
-                    intervals=part == "test",
                 )
             )
     return found[0].joined(*found[1:])

@@ -1,0 +1,294 @@
+"""Estimates with intervals: from predictions and reference, never from a model.
+
+`metrics.estimation` says which interval is used when. Pooled out-of-fold predictions (part
+"tuning") come from several models that share their training cases: no closed form and no
+bootstrap of them is honest, so they get values without intervals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isocenter.cohort import Target
+from isocenter.errors import BadShape, InputDoesNotFit
+from isocenter.metrics import Ints
+from isocenter.metrics.bootstrap import MOST_UNDEFINED, NAME
+from isocenter.metrics.classification import confusion_matrix
+from isocenter.metrics.curves import pr_curve, roc_curve
+from isocenter.metrics.estimation import Estimated, Panel, estimate
+from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
+from isocenter.prediction import Prediction
+
+FEW = 10  # patients of a class, below which a bootstrap is said to be too narrow
+_COLUMNS = (
+    "metric", "method", "part", "group", "class", "value", "low", "high", "interval", "threshold",
+    "n_cases", "n_patients", "n_events",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One number with its interval: one row of the table of results.
+
+    metric: "auc", "accuracy"...; part: "test" or "tuning" (out-of-fold predictions of the
+    training part); group: a subgroup, or None for the whole; class_name: the class a
+    one-vs-rest number is about, or None: with two classes the number is about the positive
+    one, with more "auc" and "f1" are macro means over the classes; low, high: 95 % interval,
+    NaN where there is none; interval: how it was made ("wilson", "delong-logit",
+    "bootstrap-patients", "none"...); threshold: None where the decision is the most probable
+    class; n_events: cases of the positive class (or of `class_name`), None for regression and
+    for numbers over several classes.
+    """
+
+    metric: str
+    method: str
+    part: str
+    value: float
+    low: float
+    high: float
+    interval: str
+    n_cases: int
+    n_patients: int
+    n_events: int | None = None
+    group: str | None = None
+    class_name: str | None = None
+    threshold: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row for JSON: `class` for class_name, None for NaN."""
+        row = {name: getattr(self, "class_name" if name == "class" else name) for name in _COLUMNS}
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Estimate:
+        own = {"class_name" if k == "class" else k: v for k, v in row.items() if k in _COLUMNS}
+        return cls(**own | {k: math.nan if own[k] is None else float(own[k]) for k in ("value", "low", "high")})
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that is known of one method's predictions, as plain data.
+
+    curves: {"roc": [curve...], "pr": [curve...]}; a curve is {"part", "group", "class", "x", "y",
+    "threshold"} with lists of equal length (threshold None: above every score). confusion:
+    matrices, rows true, columns predicted: {"part", "group", "classes", "matrix"}. looks: how
+    often this test part has been looked at.
+    """
+
+    method: str
+    estimates: tuple[Estimate, ...] = ()
+    curves: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+    confusion: tuple[dict[str, object], ...] = ()
+    looks: int = 0
+    warnings: tuple[str, ...] = ()
+
+    def get(self, metric: str, part: str = "test", group: str | None = None, class_name: str | None = None) -> Estimate:
+        """The one estimate of this metric, part, group and class; KeyError if there is none."""
+        for row in self.estimates:
+            if (row.metric, row.part, row.group, row.class_name) == (metric, part, group, class_name):
+                return row
+        raise KeyError(f"no estimate of {metric} on {part} ({group=}, {class_name=})")
+
+    def joined(self, *others: Evaluation) -> Evaluation:
+        """One evaluation of several parts or groups of the same method; the most looks count."""
+        parts = (self, *others)
+        if len({e.method for e in parts}) > 1:
+            raise ValueError("only evaluations of one method can be joined")
+        kinds = dict.fromkeys(kind for e in parts for kind in e.curves)
+        return Evaluation(
+            self.method,
+            tuple(row for e in parts for row in e.estimates),
+            {kind: [curve for e in parts for curve in e.curves.get(kind, [])] for kind in kinds},
+            tuple(matrix for e in parts for matrix in e.confusion),
+            max(e.looks for e in parts),
+            tuple(dict.fromkeys(text for e in parts for text in e.warnings)),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON at full precision; NaN becomes None."""
+        return {
+            "method": self.method,
+            "estimates": [row.to_dict() for row in self.estimates],
+            "curves": self.curves,
+            "confusion": list(self.confusion),
+            "looks": self.looks,
+            "warnings": list(self.warnings),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Evaluation:
+        """The inverse of `to_dict`."""
+        rows = tuple(Estimate.from_dict(row) for row in data["estimates"])
+        curves, confusion = dict(data["curves"]), tuple(data["confusion"])
+        return cls(data["method"], rows, curves, confusion, data["looks"], tuple(data["warnings"]))
+
+    def table(self) -> pd.DataFrame:
+        """One row an estimate, the columns of the JSON file; NaN and None where there is nothing."""
+        rows = [row.to_dict() for row in self.estimates]
+        table = pd.DataFrame(rows, columns=list(_COLUMNS))
+        numbers = ["value", "low", "high", "threshold"]
+        return table.astype(dict.fromkeys(numbers, np.float64) | {"n_events": "Int64"})
+
+
+def headline(target: Target) -> str:
+    """The metric that methods are compared by on tuning data; larger is better."""
+    return "auc" if target.is_classes else "r2"
+
+
+def evaluate(
+    prediction: Prediction,
+    reference: NDArray[Any],
+    target: Target,
+    patients: NDArray[Any],
+    *,
+    method: str,
+    part: str,
+    group: str | None = None,
+    seed: int = 0,
+    draws: int = 2000,
+) -> Evaluation:
+    """Every metric of the task, with intervals, curves and confusion matrix.
+
+    reference: (n,) codes or measurements (`target.encode`); patients: (n,) labels. Cases without
+    a finite prediction are left out and counted in a warning. What is not defined on these cases
+    is NaN with a warning. Raises BadShape, InputDoesNotFit.
+    """
+    if not len(prediction) == len(reference) == len(patients):
+        raise BadShape(f"{len(prediction)} predictions, {len(reference)} reference values, {len(patients)} patients.")
+    usable = np.flatnonzero(_usable(prediction, reference, target))
+    warnings = _left_out(len(reference) - len(usable), len(reference))
+    if not usable.size:
+        return Evaluation(method, warnings=_placed(warnings, part, group))
+    panel = _panel(prediction.select(usable), reference[usable], target)
+    who = pd.factorize(np.asarray(patients, dtype=object)[usable])[0].astype(np.int64)
+    found = estimate(panel, who, draws=0 if part == "tuning" else draws, seed=seed)
+    blank = Estimate("", method, part, 0, 0, 0, "", len(who), int(who.max()) + 1, group=group)
+    rows = tuple(_row(blank, key, e, panel, target) for key, e in found.items())
+    warnings += _absent(panel, target) + _undefined(found, target)
+    warnings += _about_intervals(found, target) + _few(found, panel, who, target)
+    curves, confusion = _pictures(panel, target, {"part": part, "group": group})
+    return Evaluation(method, rows, curves, confusion, warnings=_placed(warnings, part, group))
+
+
+def _usable(prediction: Prediction, reference: NDArray[Any], target: Target) -> NDArray[np.bool_]:
+    """(n,) rows with a finite prediction and reference; InputDoesNotFit if it is of another kind."""
+    given = prediction.proba if target.is_classes else prediction.value
+    if given is None or (target.is_classes and set(prediction.classes) != set(target.classes)):
+        wanted = f"classes {', '.join(target.classes)}" if target.is_classes else "a number"
+        raise InputDoesNotFit(
+            f"The predictions are not of target '{target.column}' ({wanted}).",
+            "Evaluate them against the column that the model was trained for.",
+        )
+    finite = np.isfinite(given.reshape(len(given), -1)).all(axis=1) & np.isfinite(reference)
+    return np.asarray(finite, dtype=np.bool_)
+
+
+def _panel(prediction: Prediction, reference: NDArray[Any], target: Target) -> Panel:
+    if not target.is_classes:
+        assert prediction.value is not None
+        return ValuePanel(reference.astype(np.float64), prediction.value.astype(np.float64))
+    assert prediction.proba is not None
+    proba = prediction.proba[:, [prediction.classes.index(c) for c in target.classes]]
+    decided = proba.argmax(axis=1) if prediction.label is None else target.encode(prediction.label)
+    positive = None
+    if len(target.classes) == 2:
+        positive = 1 if target.positive_index is None else target.positive_index
+    return ClassPanel(reference.astype(np.int64), decided.astype(np.int64), proba, positive)
+
+
+def _row(blank: Estimate, key: Key, found: Estimated, panel: Panel, target: Target) -> Estimate:
+    metric, k = key
+    low, high, how = found.interval
+    events = int(panel.is_event(k).sum()) if isinstance(panel, ClassPanel) and k in panel.codes else None
+    class_name = None if k is None else target.classes[k]
+    blank = replace(blank, metric=metric, class_name=class_name, n_events=events)
+    return replace(blank, value=found.value, low=low, high=high, interval=how)
+
+
+def _pictures(
+    panel: Panel, target: Target, place: dict[str, object]
+) -> tuple[dict[str, list[dict[str, object]]], tuple[dict[str, object], ...]]:
+    """ROC and precision-recall curves (one a class that stands against the rest) and the confusion matrix."""
+    if isinstance(panel, ValuePanel):
+        return {}, ()
+    curves: dict[str, list[dict[str, object]]] = {"roc": [], "pr": []}
+    for k in panel.codes:
+        name = None if k is None else target.classes[k]
+        for kind, draw in (("roc", roc_curve), ("pr", pr_curve)):
+            x, y, t = draw(panel.is_event(k), panel.scores(k))
+            if x.size:
+                thresholds = [None, *t[1:].tolist()]  # nothing is called at the first point
+                curves[kind].append({**place, "class": name, "x": x.tolist(), "y": y.tolist(), "threshold": thresholds})
+    matrix = confusion_matrix(panel.reference, panel.decided, panel.n_classes)
+    return curves, ({**place, "classes": list(target.classes), "matrix": matrix.tolist()},)
+
+
+def _placed(warnings: list[str], part: str, group: str | None) -> tuple[str, ...]:
+    place = f"{part} part" + (f", group {group}" if group is not None else "")
+    return tuple(f"{place[0].upper()}{place[1:]}: {text}" for text in warnings)
+
+
+def _left_out(lost: int, of: int) -> list[str]:
+    if lost == of:
+        return ["there is no case to evaluate."]
+    return [f"{lost} of {of} cases have no finite prediction or reference and are left out."] if lost else []
+
+
+def _absent(panel: Panel, target: Target) -> list[str]:
+    """Classes without a case, where there are more than two."""
+    if isinstance(panel, ValuePanel) or panel.positive is not None or len(panel.present) == panel.n_classes:
+        return []
+    absent = [name for k, name in enumerate(target.classes) if k not in panel.present]
+    verb = "does" if len(absent) == 1 else "do"
+    return [f"{', '.join(absent)} {verb} not occur: numbers over all classes are means of those that do."]
+
+
+def _undefined(found: Mapping[Key, Estimated], target: Target) -> list[str]:
+    """One sentence a class for the metrics that these cases do not define."""
+    by_class: dict[int | None, list[str]] = {}
+    for (metric, k), e in found.items():
+        if math.isnan(e.value):
+            by_class.setdefault(k, []).append(metric)
+    why = "no case, or every case, is or was called so" if target.is_classes else "a column does not vary"
+    return [
+        f"{', '.join(names)}{'' if k is None else f' of {target.classes[k]}'} cannot be computed: {why}."
+        for k, names in by_class.items()
+    ]
+
+
+def _about_intervals(found: Mapping[Key, Estimated], target: Target) -> list[str]:
+    """Draws left out, and intervals that cannot be given."""
+    warnings = []
+    names = {k: k[0] if k[1] is None else f"{k[0]} of {target.classes[k[1]]}" for k in found}
+    drawn = {k: e for k, e in found.items() if e.draws}
+    if some := {k: e for k, e in drawn.items() if 0 < e.undefined <= MOST_UNDEFINED * e.draws}:
+        most = max(e.undefined for e in some.values())
+        warnings.append(
+            f"up to {most} of {max(e.draws for e in some.values())} bootstrap draws lacked what these need "
+            f"and are left out: {', '.join(names[k] for k in some)}."
+        )
+    if many := [names[k] for k, e in drawn.items() if e.undefined > MOST_UNDEFINED * e.draws]:
+        share = f"over {MOST_UNDEFINED:.0%} of bootstrap draws"
+        warnings.append(f"no interval for {', '.join(many)}: {share} do not define it.")
+    if same := [names[k] for k, e in drawn.items() if not e.undefined and e.interval.how == "none"]:
+        warnings.append(f"no interval for {', '.join(same)}: it is the same in every bootstrap draw.")
+    return warnings
+
+
+def _few(found: Mapping[Key, Estimated], panel: Panel, patients: Ints, target: Target) -> list[str]:
+    """Bootstrap intervals from a handful of patients are too narrow: say so."""
+    if not any(e.interval.how == NAME for e in found.values()):
+        return []
+    if isinstance(panel, ValuePanel):
+        n = int(patients.max()) + 1
+        return [f"{n} patients are few: bootstrap intervals are too narrow."] if n < FEW else []
+    counts = {k: len(np.unique(patients[panel.reference == k])) for k in panel.present.tolist()}
+    few = [f"{target.classes[k]} ({n})" for k, n in counts.items() if n < FEW]
+    return [f"few patients with {', '.join(few)}: bootstrap intervals are too narrow."] if few else []

@@ -1,0 +1,146 @@
+"""Intervals in closed form: Wilson for shares, DeLong and Newcombe for the AUC. 95 % unless told.
+
+All of them take independent cases: one case a patient. Several go through `bootstrap`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocenter.metrics import Floats
+from isocenter.metrics.ranking import placements
+
+LEVEL = 0.95
+# Fewer events or others than this: DeLong's variance rests on a handful of placements. Simulated with
+# 5 and 100 normal scores at AUC 0.75 to 0.95, logit DeLong covers 87 to 88 %, Newcombe 95 to 96 %.
+TINY = 10
+
+
+class Interval(NamedTuple):
+    """low, high and how it was made; NaN, NaN, "none" where there is none."""
+
+    low: float
+    high: float
+    how: str
+
+
+NONE = Interval(math.nan, math.nan, "none")
+
+
+def z_of(level: float = LEVEL) -> float:
+    """The normal quantile of a two-sided interval: 1.96 for 0.95."""
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def wilson(successes: float, trials: float, level: float = LEVEL) -> Interval:
+    """Score interval of a share (Wilson, JASA 1927); never empty, not even at 0 or 1. None without trials."""
+    if trials <= 0:
+        return NONE
+    z, share = z_of(level), successes / trials
+    shrink = 1 + z**2 / trials
+    centre = (share + z**2 / (2 * trials)) / shrink
+    half = z / shrink * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    # At 0 and 1 the limit is the value itself; rounding must not put it beside it.
+    low = 0.0 if successes == 0 else max(centre - half, 0.0)
+    return Interval(low, 1.0 if successes == trials else min(centre + half, 1.0), "wilson")
+
+
+def wilson_mean(counts: Sequence[tuple[float, float]], level: float = LEVEL) -> Interval:
+    """Mean of independent shares (successes, trials): balanced accuracy.
+
+    The Wilson distances are added in quadrature (MOVER: Zou and Donner, Stat Med 2008).
+    """
+    if any(trials <= 0 for _, trials in counts):
+        return NONE
+    shares = np.array([successes / trials for successes, trials in counts])
+    limits = np.array([wilson(*count, level)[:2] for count in counts])
+    below, above = (math.sqrt(np.sum(d**2)) / len(counts) for d in (shares - limits[:, 0], limits[:, 1] - shares))
+    return Interval(float(shares.mean()) - below, float(shares.mean()) + above, "wilson-mover")
+
+
+def delong(events: NDArray[np.bool_], scores: Floats) -> tuple[float, float]:
+    """AUC and its variance (DeLong, DeLong and Clarke-Pearson, Biometrics 1988).
+
+    NaN variance with fewer than two events or two others.
+    """
+    with_event, without = placements(events, scores)
+    m, n = len(with_event), len(without)
+    variance = with_event.var(ddof=1) / m + without.var(ddof=1) / n if min(m, n) > 1 else math.nan
+    return float(with_event.mean()), float(variance)
+
+
+def delong_plain(events: NDArray[np.bool_], scores: Floats, level: float = LEVEL) -> Interval:
+    """AUC +- z standard errors, cut at 0 and 1: what R's pROC prints; too narrow near 1."""
+    area, variance = delong(events, scores)
+    half = z_of(level) * math.sqrt(variance)
+    return Interval(max(area - half, 0.0), min(area + half, 1.0), "delong")
+
+
+def newcombe(area: float, n_events: int, n_others: int, level: float = LEVEL) -> Interval:
+    """Score-like interval of an AUC from the counts alone (method 5 of Newcombe, Stat Med 2006).
+
+    All AUC t with |area - t| <= z sd(t), where sd is Hanley and McNeil's with both counts
+    replaced by their mean: it has width at AUC 0 and 1, and with a single event.
+    """
+    z = z_of(level)
+
+    def beyond(t: float) -> float:
+        return abs(area - t) - z * _hanley_mcneil_sd(t, n_events, n_others, balanced=True)
+
+    low = 0.0 if area <= 0 else _root(beyond, 0.0, min(area, 1 - 1e-12))
+    high = 1.0 if area >= 1 else _root(beyond, 1.0, max(area, 1e-12))
+    return Interval(low, high, "newcombe")
+
+
+def auc_interval(events: NDArray[np.bool_], scores: Floats, level: float = LEVEL) -> Interval:
+    """DeLong on the logit scale; Newcombe at AUC 0 or 1 and below `TINY` events or others.
+
+    The logit keeps the limits inside 0..1 and covers better near 1 than the plain interval
+    (Pepe, The Statistical Evaluation of Medical Tests, 2003; Qin and Hotilovac, Stat Methods Med
+    Res 2008). Constant scores have AUC 0.5 in every sample: no width.
+    """
+    m, n = int(events.sum()), int((~events).sum())
+    if min(m, n) == 0:
+        return NONE
+    if scores.min() == scores.max():
+        return Interval(0.5, 0.5, "constant-scores")
+    area, variance = delong(events, scores)
+    if min(m, n) < TINY or not 0 < area < 1 or variance == 0:
+        return newcombe(area, m, n, level)
+    logit, half = math.log(area / (1 - area)), z_of(level) * math.sqrt(variance) / (area * (1 - area))
+    return Interval(_expit(logit - half), _expit(logit + half), "delong-logit")
+
+
+def expected_auc_width(n_events: int, n_others: int, area: float = 0.8, level: float = LEVEL) -> float:
+    """How wide the AUC's interval will be with so many test cases, before any is looked at.
+
+    Standard error of Hanley and McNeil (Radiology 1982) at the AUC supposed; NaN without both
+    kinds of cases, never above 1.
+    """
+    if min(n_events, n_others) < 1:
+        return math.nan
+    return min(2 * z_of(level) * _hanley_mcneil_sd(area, n_events, n_others), 1.0)
+
+
+def _hanley_mcneil_sd(area: float, m: float, n: float, balanced: bool = False) -> float:
+    more_events, more_others = ((m + n) / 2 - 1,) * 2 if balanced else (m - 1, n - 1)
+    spread = 1 + more_events * (1 - area) / (2 - area) + more_others * area / (1 + area)
+    return math.sqrt(max(area * (1 - area) * spread / (m * n), 0.0))
+
+
+def _root(function: Callable[[float], float], outside: float, inside: float) -> float:
+    """Bisection: function > 0 at `outside`, < 0 just off `inside`."""
+    for _ in range(60):
+        middle = (outside + inside) / 2
+        outside, inside = (middle, inside) if function(middle) > 0 else (outside, middle)
+    return (outside + inside) / 2
+
+
+def _expit(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else 1 - 1 / (1 + math.exp(x))
