@@ -102,10 +102,16 @@ def _read_text(path: Path) -> str:
 
 COHORT = Artefact("cohort.parquet", _save_cohort, _load_cohort, "index")
 AUDIT: Artefact[Audit] = Artefact(
-    "audit.json", lambda a, path: _write_json(a.to_dict(), path), lambda path: Audit.from_dict(_read_json(path)), "audit"
+    "audit.json",
+    lambda a, path: _write_json(a.to_dict(), path),
+    lambda path: Audit.from_dict(_read_json(path)),
+    "audit",
 )
 DESIGN: Artefact[Design] = Artefact(
-    "split.json", lambda d, path: _write_json(d.to_dict(), path), lambda path: Design.from_dict(_read_json(path)), "split"
+    "split.json",
+    lambda d, path: _write_json(d.to_dict(), path),
+    lambda path: Design.from_dict(_read_json(path)),
+    "split",
 )
 REPORT: Artefact[str] = Artefact("report.html", _save_text, _read_text, "report")
 

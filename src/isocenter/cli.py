@@ -31,7 +31,9 @@ app = typer.Typer(
     help="From a folder of scans to a model you can defend.",
 )
 Command = Callable[..., Any]
-_Input = Annotated[str, typer.Argument(metavar="INPUT", help="Folder of scans, feature table, array, or an earlier run.toml.")]
+_Input = Annotated[
+    str, typer.Argument(metavar="INPUT", help="Folder of scans, feature table, array, or an earlier run.toml.")
+]
 _PROJECT = "isocenter-project"
 
 
@@ -156,7 +158,8 @@ def fit(
 def evaluate(
     project: Path,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Predictions as .csv .parquet .xlsx; .mat with the confusion matrix.")
+        Path | None,
+        typer.Option("--output", help="Predictions as .csv .parquet .xlsx; .mat with the confusion matrix."),
     ] = None,
     **options: Any,
 ) -> Any:
@@ -180,7 +183,9 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A saved bundle, models/NAME.iso.")],
     input: Annotated[str, typer.Argument(metavar="INPUT", help="New scans or rows.")],
     project: Path,
-    output: Annotated[Path, typer.Option("--output", help="Table to write: .csv .parquet .xlsx .mat")] = Path("predictions.csv"),
+    output: Annotated[Path, typer.Option("--output", help="Table to write: .csv .parquet .xlsx .mat")] = Path(
+        "predictions.csv"
+    ),
     image: Annotated[list[str] | None, typer.Option(help="Which files are images: [NAME=]GLOB.")] = None,
     mask: Annotated[list[str] | None, typer.Option(help="Which files are masks: [NAME=]GLOB.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column that names the rows.")] = None,
@@ -222,7 +227,7 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
-    except Exception:
+    except Exception:  # noqa: BLE001  whatever else happens is a bug of ours and says so
         traceback.print_exc()
         sys.stderr.write("\nThis is a bug of Isocenter, not of your data. Please report it with the lines above.\n")
         sys.exit(70)
@@ -232,4 +237,4 @@ def _say(fault: IsocenterError) -> None:
     name = type(fault).__name__
     sys.stderr.write(f"{name}: {fault.what}\n" + (f"  {fault.remedy}\n" if fault.remedy else ""))
     if "--json" in sys.argv:
-        print(json.dumps({"error": name, "message": fault.what, "remedy": fault.remedy}))
+        sys.stdout.write(json.dumps({"error": name, "message": fault.what, "remedy": fault.remedy}) + "\n")

@@ -129,7 +129,7 @@ class Cohort:
         ]
 
     @property
-    def X(self) -> pd.DataFrame | list[Case]:
+    def X(self) -> pd.DataFrame | list[Case]:  # noqa: N802  scikit-learn's name
         """What scikit-learn gets: the 2-D table for given features (with covariates), else the cases."""
         if self.features:
             return self.table[[*self.features, *self.covariates]]

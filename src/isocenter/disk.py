@@ -41,9 +41,9 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     try:
         with _naming_the_disk(path):
             write(temporary)
-            with open(temporary, "rb+") as written:
+            with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

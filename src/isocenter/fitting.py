@@ -95,7 +95,9 @@ class _Inner:
     held_out: list[HeldOut]
 
 
-def _inner(recipe: Recipe, target: Target, X: Any, y: NDArray[Any], held: Sequence[NDArray[np.intp]], seed: int) -> _Inner:
+def _inner(
+    recipe: Recipe, target: Target, X: Any, y: NDArray[Any], held: Sequence[NDArray[np.intp]], seed: int
+) -> _Inner:
     """Every candidate on every fold; features and imputation are made once a fold."""
     candidates = recipe.candidates()
     width = max(len(target.classes), 1)

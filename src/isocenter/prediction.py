@@ -65,7 +65,12 @@ class Prediction:
             return None if values is None else values[rows]
 
         return Prediction(
-            self.case_id[rows], self.classes, some(self.proba), some(self.label), some(self.value), some(self.flags)  # type: ignore[arg-type]
+            self.case_id[rows],
+            self.classes,
+            some(self.proba),
+            some(self.label),
+            some(self.value),
+            some(self.flags),  # type: ignore[arg-type]
         )
 
     def with_refused(self, reasons: dict[str, str]) -> Prediction:

@@ -127,7 +127,9 @@ def make_design(
         split, how = _given(cohort, duplicates, overlap)
     else:
         split, how = _holdout(cohort, duplicates, seed, test_fraction, stratify)
-    split = replace(split, seed=seed, folds=_inner_folds(cohort.select(split.fitting), duplicates, folds, stratify, seed))
+    split = replace(
+        split, seed=seed, folds=_inner_folds(cohort.select(split.fitting), duplicates, folds, stratify, seed)
+    )
     _refuse_separated(cohort, split)
     return Design(
         (split,),
@@ -135,7 +137,7 @@ def make_design(
         test_fraction=None if cohort.split_column is not None else test_fraction,
         stratified=stratify,
         seed=seed,
-        how=f"{how} Every choice is made by {folds}-fold cross-validation inside the training part, grouped by patient.",
+        how=f"{how} Choices are made by {folds}-fold cross-validation inside the training part, grouped by patient.",
         warnings=_warnings(cohort, split),
     )
 
@@ -152,7 +154,9 @@ def _holdout(
         _need_two_of_each(cohort, groups)
         is_test = allocate(groups, strata, (1 - fraction, fraction), np.random.default_rng(seed)) == 1
         test, training = ids[is_test], ids[~is_test]
-        kind = "stratified by class" if cohort.target and cohort.target.is_classes else "stratified by the target's size"
+        kind = (
+            "stratified by class" if cohort.target and cohort.target.is_classes else "stratified by the target's size"
+        )
     else:
         # The same draw as scikit-learn's train_test_split(random_state=seed), over groups: with one
         # row a patient the parts, and the order of the training rows, are the same.
@@ -180,7 +184,7 @@ def _given(cohort: Cohort, duplicates: Sequence[Sequence[str]], overlap: str) ->
         if len(members) == 0:
             raise CohortError(
                 f"The split column '{column}' leaves no case for the {name} part.",
-                f"Its values are: {_listed(cohort.table[column])}. Name the test values: --split-column '{column}=VALUE'.",
+                f"It holds: {_listed(cohort.table[column])}. Name the test values: --split-column '{column}=VALUE'.",
             )
     groups = pd.Series(cohort.groups(duplicates), index=ids)
     seen = set(groups[np.concatenate([training, tuning])])
@@ -198,12 +202,16 @@ def _given_parts(cohort: Cohort) -> tuple[str, pd.Series[Any]]:
     """The column's name and the part of each case; 'site=B' makes B (or 'B|C') the test part."""
     column, _, chosen = str(cohort.split_column).partition("=")
     if column not in cohort.table:
-        raise UnknownColumn(f"There is no split column '{column}'.", f"Columns: {', '.join(map(str, cohort.table.columns))}.")
+        raise UnknownColumn(
+            f"There is no split column '{column}'.", f"Columns: {', '.join(map(str, cohort.table.columns))}."
+        )
     values = cohort.table[column]
     if chosen:
         wanted = {v.strip() for v in chosen.split("|")}
         if missing := wanted - set(values.dropna().astype(str)):
-            raise CohortError(f"Column '{column}' has no value {', '.join(sorted(missing))}.", f"It has: {_listed(values)}.")
+            raise CohortError(
+                f"Column '{column}' has no value {', '.join(sorted(missing))}.", f"It has: {_listed(values)}."
+            )
         parts = values.astype(str).isin(wanted).map({True: "test", False: "training"})
         return column, parts.where(values.notna())
     parts = values.astype(str).str.strip().str.lower().map(PARTS)
@@ -310,9 +318,10 @@ def _need_two_of_each(cohort: Cohort, groups: Ints) -> None:
     patients = pd.Series(groups).groupby(np.asarray(cohort.codes)).nunique()
     for code, count in patients.items():
         if count < 2:
+            name = cohort.target.classes[int(str(code))]
             raise TooFewPatients(
-                f"Class '{cohort.target.classes[int(str(code))]}' has one patient: it cannot be both learned and tested.",
-                "Leave its cases out with --exclude, merge it with another class, or give the parts with --split-column.",
+                f"Class '{name}' has one patient: it cannot be both learned and tested.",
+                "Leave it out with --exclude, merge it with another class, or give the parts with --split-column.",
             )
 
 
@@ -321,14 +330,15 @@ def _refuse_separated(cohort: Cohort, split: Split) -> None:
         return
     patients = pd.Series(cohort.patients, index=cohort.case_ids)
     if both := set(patients[list(split.fitting)]) & set(patients[list(split.test)]):
-        raise PatientInTwoParts(f"Patient {sorted(both)[0]} is in the training and in the test part.")
+        raise PatientInTwoParts(f"Patient {min(both)} is in the training and in the test part.")
 
 
 def _warnings(cohort: Cohort, split: Split) -> tuple[str, ...]:
     found = []
     if split.overlap:
+        share = "cases share" if len(split.overlap) > 1 else "case shares"
         found.append(
-            f"The given split is kept as it is: {len(split.overlap)} test case{'s share' if len(split.overlap) > 1 else ' shares'} "
+            f"The given split is kept as it is: {len(split.overlap)} test {share} "
             "a patient or the very pixels with the training part. Results are shown with and without; "
             "--overlap drop-training leaves the training copies out."
         )

@@ -161,7 +161,10 @@ class Study:
         """The page of the whole study, as HTML; also written to the project."""
         evaluations = self.evaluate()
         inputs = fingerprint(
-            "report", __version__, [fingerprint("evaluate", self._fit_inputs(r)) for r in self.recipes], asdict(self.options)
+            "report",
+            __version__,
+            [fingerprint("evaluate", self._fit_inputs(r)) for r in self.recipes],
+            asdict(self.options),
         )
         return self.project.get_or_make(artefacts.REPORT, inputs, lambda: self._render(evaluations))
 
@@ -319,7 +322,10 @@ def run(input: str | Path, *, project: str | Path | None = None, **options: obje
     known = {f.name for f in Options.table()}
     parameters = {name: options.pop(name) for name in list(options) if name not in known}
     if parameters:
-        options["set"] = (*Options().changed(set=options.get("set", ())).set, *(f"{k}={v}" for k, v in parameters.items()))
+        options["set"] = (
+            *Options().changed(set=options.get("set", ())).set,
+            *(f"{k}={v}" for k, v in parameters.items()),
+        )
     base = Options.from_toml(path) if path.suffix == ".toml" else Options(input=str(path.absolute()))
     study = Study(base.changed(**options), Project(None if project is None else Path(project)))
     study.index()

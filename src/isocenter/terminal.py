@@ -63,14 +63,18 @@ class Terminal:
             self._bar.stop()
             self._bar = None
 
+    @staticmethod
+    def _print(line: str) -> None:
+        sys.stdout.write(line + "\n")
+
     def show(self, result: dict[str, Any]) -> None:
         if self.as_json:
-            print(json.dumps({k: v for k, v in result.items() if k != "lines"}, default=str))
+            self._print(json.dumps({k: v for k, v in result.items() if k != "lines"}, default=str))
             return
         for key, shown in _SECTIONS.items():
             if result.get(key):
                 for line in shown(result[key], result):
-                    print(line)
+                    self._print(line)
 
 
 def _cohort(cohort: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
@@ -113,7 +117,7 @@ def _parts(parts: dict[str, int], result: dict[str, Any]) -> Iterator[str]:
     yield f"            {result['how']}"
 
 
-def _models(models: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+def _models(models: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     for name, model in models.items():
         told = ", ".join(f"{k}={v}" for k, v in model["parameters"].items())
         kind = "floor" if model["role"] == "floor" else "+".join(model["features"])

@@ -1,9 +1,9 @@
 """The verbs: objects in, objects out. Nothing here touches a project folder.
 
->>> cohort = index("features.npy", labels="labels.npy")        # doctest: +SKIP
->>> design = split(cohort, seed=7)                             # doctest: +SKIP
->>> model = fit(cohort, design, "forest", n_estimators=500)    # doctest: +SKIP
->>> evaluate(model, cohort, design).get("accuracy").value      # doctest: +SKIP
+>>> cohort = index("features.npy", labels="labels.npy")  # doctest: +SKIP
+>>> design = split(cohort, seed=7)  # doctest: +SKIP
+>>> model = fit(cohort, design, "forest", n_estimators=500)  # doctest: +SKIP
+>>> evaluate(model, cohort, design).get("accuracy").value  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -120,10 +120,11 @@ def _width(cohort: Cohort, design: Design) -> list[str]:
         return ["The test part lacks a class: no AUC can be computed on it."]
     width = expected_auc_width(events, others)
     what = "events" if cohort.target.positive else "cases of the rarest class"
-    return [
+    sentence = (
         f"The test part holds {events} {what} among {events + others} cases: the 95 % interval of an AUC near 0.80 "
         f"will be about {width:.2f} wide. Read single numbers with care."
-    ]
+    )
+    return [sentence]
 
 
 def fit(
@@ -179,9 +180,7 @@ def plan(
         settings=settings,
     )
     if with_floors:
-        found += [
-            replace(f, settings=settings) for f in recipes.floors(cohort.target, cohort.covariates, default)
-        ]
+        found += [replace(f, settings=settings) for f in recipes.floors(cohort.target, cohort.covariates, default)]
     return found
 
 
@@ -363,7 +362,9 @@ def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Predictio
     fit_ids = [i for i in cohort.case_ids if i not in refused]
     if not fit_ids:
         first = next(iter(refused.values()))
-        raise InputDoesNotFit(f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy)
+        raise InputDoesNotFit(
+            f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
+        )
     said = model.predict(cohort.select(fit_ids).cases)
     said = replace(said, flags=np.array([flags.get(i, "") for i in fit_ids], dtype=object))
     return said.with_refused({where: f"refused: {fault.reason}" for where, fault in refused.items()})

@@ -42,8 +42,9 @@ def permutation_importance(
     """[{"feature", "mean", "sd"}...], the most important first; at most MOST_FEATURES of them.
 
     predict(estimator, table) gives one row of output a case, score(output, reference) a number,
-    larger is better; mean and sd are over the folds. Where there are more features than MOST_FEATURES, those with the largest weights in the models
-    (impurity decrease, absolute coefficients) are shuffled.
+    larger is better; mean and sd are over the folds. Where there are more features than
+    MOST_FEATURES, those with the largest weights in the models (impurity decrease, absolute
+    coefficients) are shuffled.
     """
     columns = _candidates(folds, len(names))
     rng = np.random.default_rng([seed, 2])

@@ -1,0 +1,1 @@
+from isocenter.splitting import Design, Split  # temporary: removed when rooms are renamed
