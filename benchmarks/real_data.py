@@ -94,14 +94,26 @@ def shown(job: Job, data: Path, folder: Path) -> list[str]:
     started = time.monotonic()
     study = isocenter.run(source, project=project, **options)
     seconds = time.monotonic() - started
-    lines = [f"## {job.name}", job.why + ".", "", "| method | metric | value | interval | cases | patients |", "|---|---|---|---|---|---|"]
+    lines = [
+        f"## {job.name}",
+        job.why + ".",
+        "",
+        "| method | metric | value | interval | cases | patients |",
+        "|---|---|---|---|---|---|",
+    ]
     results = study.evaluate()
     for name, evaluation in results.items():
         for row in evaluation.estimates:
-            if row.part == "test" and row.class_name is None and row.metric in ("auc", "accuracy", "balanced_accuracy", "r2", "mae"):
+            if (
+                row.part == "test"
+                and row.class_name is None
+                and row.metric in ("auc", "accuracy", "balanced_accuracy", "r2", "mae")
+            ):
                 group = f", {row.group}" if row.group else ""
                 interval = "-" if math.isnan(row.low) else f"{row.low:.3f} to {row.high:.3f}"
-                lines.append(f"| {name}{group} | {row.metric} | {row.value:.3f} | {interval} | {row.n_cases} | {row.n_patients} |")
+                lines.append(
+                    f"| {name}{group} | {row.metric} | {row.value:.3f} | {interval} | {row.n_cases} | {row.n_patients} |"
+                )
     primary = results[study.primary]
     lines.append("")
     if job.published:

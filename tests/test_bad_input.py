@@ -154,7 +154,9 @@ TABLE = [
 
 
 def command(words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "isocenter", *words.split()], cwd=cwd, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "isocenter", *words.split()], cwd=cwd, capture_output=True, text=True, timeout=120
+    )
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)

@@ -52,7 +52,9 @@ def matrix(result: dict[str, Any], method: str = "forest") -> list[list[int]]:
 
 
 @pytest.mark.parametrize("seed", [0, 42])
-def test_the_eight_line_script_gives_the_same_cases_accuracy_and_matrix(arrays: Path, tmp_path: Path, seed: int) -> None:
+def test_the_eight_line_script_gives_the_same_cases_accuracy_and_matrix(
+    arrays: Path, tmp_path: Path, seed: int
+) -> None:
     X, y = np.load(arrays / "features.npy"), np.load(arrays / "labels.npy")
     rows = np.arange(len(y))
     X_train, X_test, y_train, y_test, _, test = train_test_split(X, y, rows, test_size=0.2, random_state=seed)
@@ -60,7 +62,14 @@ def test_the_eight_line_script_gives_the_same_cases_accuracy_and_matrix(arrays: 
     forest.fit(X_train, y_train)
 
     ours = isocenter_json(
-        "run", arrays / "features.npy", "--labels", arrays / "labels.npy", "--no-stratify", "--seed", str(seed), cwd=tmp_path
+        "run",
+        arrays / "features.npy",
+        "--labels",
+        arrays / "labels.npy",
+        "--no-stratify",
+        "--seed",
+        str(seed),
+        cwd=tmp_path,
     )
     parts = json.loads((tmp_path / "isocenter-project/split.json").read_text())["parts"]
     assert parts["test"] == [str(i) for i in test]
@@ -149,7 +158,9 @@ def test_octave_files_give_the_numbers_of_npy_and_octave_reads_ours(arrays: Path
     for labels, twin in (("numeric", arrays / "labels.npy"), ("logical", arrays / "labels.npy"),
                          ("char", tmp_path / "names.npy"), ("cellstr", tmp_path / "names.npy")):  # fmt: skip
         features = "features_v6.mat" if labels == "cellstr" else "features.mat"
-        expected = isocenter_json("run", arrays / "features.npy", "--labels", twin, "--project", twin.stem, cwd=tmp_path)
+        expected = isocenter_json(
+            "run", arrays / "features.npy", "--labels", twin, "--project", twin.stem, cwd=tmp_path
+        )
         ours = isocenter_json("run", features, "--labels", f"{labels}.mat", "--project", labels, cwd=tmp_path)
         assert ours["results"]["forest"]["estimates"] == expected["results"]["forest"]["estimates"], labels
         assert matrix(ours) == matrix(expected), labels
@@ -159,7 +170,9 @@ def test_octave_files_give_the_numbers_of_npy_and_octave_reads_ours(arrays: Path
     assert printed.strip() == "[" + ";".join(" ".join(map(str, row)) for row in matrix(ours)) + "]"
 
 
-def test_the_same_in_python_without_touching_disk(arrays: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_in_python_without_touching_disk(
+    arrays: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     cohort = isocenter.index(arrays / "features.npy", labels=arrays / "labels.npy")
     design = isocenter.split(cohort, isocenter.audit(cohort), seed=7)

@@ -43,7 +43,9 @@ def results(data: Path, project: Path) -> object:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_interrupted_at_ten_points_it_completes_with_the_same_numbers(data: Path, tmp_path: Path, how: signal.Signals) -> None:
+def test_interrupted_at_ten_points_it_completes_with_the_same_numbers(
+    data: Path, tmp_path: Path, how: signal.Signals
+) -> None:
     started = time.monotonic()
     expected = results(data, tmp_path / "whole")
     lasts = time.monotonic() - started

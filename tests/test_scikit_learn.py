@@ -37,7 +37,9 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
     return isocenter.index(folder, labels=folder.parent / f"{folder.name}.csv", target="label", id_column="file")
 
 
-@pytest.mark.parametrize("step", [Intensity(), Pixels(), FeatureUnion([("a", Intensity()), ("b", Covariates(("age",)))])])
+@pytest.mark.parametrize(
+    "step", [Intensity(), Pixels(), FeatureUnion([("a", Intensity()), ("b", Covariates(("age",)))])]
+)
 @pytest.mark.parametrize("method", ["forest", "linear"])
 def test_cross_val_predict_by_patient(cohort: Cohort, step: Any, method: str) -> None:
     estimator = make_pipeline(step, SimpleImputer(), methods.build(method, Task.CLASSIFICATION))
@@ -77,5 +79,7 @@ def test_a_case_costs_at_most_a_kilobyte(cohort: Cohort) -> None:
 )
 def test_start_up_does_not_import_what_it_does_not_need(code: str, absent: tuple[str, ...]) -> None:
     program = f"import sys; {code}; print([m for m in {absent!r} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ, cwd=Path.cwd())
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ, cwd=Path.cwd()
+    )
     assert done.stdout.strip() == "[]", done.stderr

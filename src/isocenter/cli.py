@@ -186,6 +186,9 @@ def predict(
     output: Annotated[Path, typer.Option("--output", help="Table to write: .csv .parquet .xlsx .mat")] = Path(
         "predictions.csv"
     ),
+    labels: Annotated[
+        str | None, typer.Option(help="Table with the covariates of scans, if the model wants any.")
+    ] = None,
     image: Annotated[list[str] | None, typer.Option(help="Which files are images: [NAME=]GLOB.")] = None,
     mask: Annotated[list[str] | None, typer.Option(help="Which files are masks: [NAME=]GLOB.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column that names the rows.")] = None,
@@ -194,7 +197,8 @@ def predict(
     del project
     from isocenter.steps import predict_to
 
-    return predict_to(model, input, output, image=_listed(image or []), mask=_listed(mask or []), id_column=id_column)
+    roles = {"image": _listed(image or []), "mask": _listed(mask or [])}
+    return predict_to(model, input, output, labels=labels, id_column=id_column, **roles)
 
 
 @verb()

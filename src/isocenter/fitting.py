@@ -76,6 +76,7 @@ def fit(recipe: Recipe, cohort: Cohort, split: Split, *, seed: int = 0, card: di
         "seed": seed,
         "feature_names": names,
         "inputs": list(X.columns) if isinstance(X, pd.DataFrame) else [],
+        "ranges": _ranges(X),
         "importance": importance,
         "n_cases": len(part),
         "n_patients": len(set(part.patients)),
@@ -128,6 +129,15 @@ def score(target: Target, output: Floats, reference: NDArray[Any]) -> float:
         return float(auc(reference == 1, output[:, 1]))
     present = [c for c in range(len(target.classes)) if 0 < (reference == c).sum() < len(reference)]
     return float(np.mean([auc(reference == c, output[:, c]) for c in present])) if present else float("nan")
+
+
+def _ranges(X: pd.DataFrame | list[Case]) -> dict[str, list[float]]:
+    """Smallest and largest training value of each numeric column, for the flags of `predict`."""
+    if not isinstance(X, pd.DataFrame):
+        return {}
+    numbers = X.select_dtypes("number")
+    low, high = numbers.min(), numbers.max()
+    return {str(c): [float(low[c]), float(high[c])] for c in numbers.columns if low[c] == low[c]}
 
 
 def _outputs_of(target: Target) -> Any:

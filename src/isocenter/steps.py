@@ -107,7 +107,8 @@ class Study:
 
     def fit(self) -> dict[str, Model]:
         """Every method and floor, fitted on the training part; refused where too much was left out."""
-        check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded)
+        for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
+            progress.warning(sentence)
         return {recipe.name: self._fit(recipe) for recipe in self.recipes}
 
     def _fit(self, recipe: Recipe) -> Model:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isocenter import bundle, ingest, preparation, recipes, reporting
 from isocenter import fitting as _fitting
@@ -298,6 +299,7 @@ def predict(
     model: Model | str | Path,
     input: str | Path | Cohort,
     *,
+    labels: str | Path | None = None,
     image: Sequence[str] = (),
     mask: Sequence[str] = (),
     id_column: str | None = None,
@@ -305,7 +307,8 @@ def predict(
 ) -> Prediction:
     """Predict new, unseen scans or rows; what is unlike the training data is flagged by name.
 
-    model: a Model or the path of a bundle. Cases that cannot be predicted have an empty
+    model: a Model or the path of a bundle; labels: a table with the covariates of scans, where
+    the model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted have an empty
     prediction and say why in `flags`. Raises InputDoesNotFit where no case fits.
     """
     if not isinstance(model, Model):
@@ -316,6 +319,7 @@ def predict(
         roles = model.card.get("roles", {})
         cohort = ingest.index(
             Path(input),
+            labels=None if labels is None else Path(labels),
             image=image or roles.get("image", ()),
             mask=mask or roles.get("mask", ()),
             id_column=id_column,
@@ -346,8 +350,23 @@ def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
             "Give an array with the same columns in the same order.",
         )
     said = model.predict(table[wanted])
-    flag = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
-    return replace(said, flags=np.full(len(said), flag, dtype=object))
+    ignored = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
+    return replace(said, flags=_far_out(table, model.card["ranges"], ignored))
+
+
+def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> NDArray[np.object_]:
+    """A flag for each row with values further outside the training range than half its width."""
+    names = list(ranges)
+    low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
+    values, margin = table[names].to_numpy(dtype=np.float64), (high - low) / 2
+    outside = (values < low - margin) | (values > high + margin)
+    flags = np.full(len(table), also, dtype=object)
+    for row in np.flatnonzero(outside.any(axis=1)):
+        far = [names[i] for i in np.flatnonzero(outside[row])]
+        more = f" and {len(far) - 5} more" if len(far) > 5 else ""
+        told = f"far outside the training range: {', '.join(far[:5])}{more}"
+        flags[row] = "; ".join(filter(None, [also, told]))
+    return flags
 
 
 def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Prediction:
@@ -358,7 +377,7 @@ def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Predictio
     facts, faults = _facts(cohort, store)
     profile = preparation.Profile.from_dict(model.card["profile"])
     refused, flags = profile.check(facts)
-    refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused}
+    refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused, **_without_covariates(model, cohort)}
     fit_ids = [i for i in cohort.case_ids if i not in refused]
     if not fit_ids:
         first = next(iter(refused.values()))
@@ -368,6 +387,13 @@ def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Predictio
     said = model.predict(cohort.select(fit_ids).cases)
     said = replace(said, flags=np.array([flags.get(i, "") for i in fit_ids], dtype=object))
     return said.with_refused({where: f"refused: {fault.reason}" for where, fault in refused.items()})
+
+
+def _without_covariates(model: Model, cohort: Cohort) -> dict[str, Fault]:
+    if not (missing := [c for c in model.card["covariates"] if c not in cohort.table]):
+        return {}
+    error = InputDoesNotFit(f"the model wants {', '.join(missing)}.", "Give a table with them: --labels TABLE.")
+    return {case_id: Fault.of(case_id, error) for case_id in cohort.case_ids}
 
 
 def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list[Fault]]:

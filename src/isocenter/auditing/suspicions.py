@@ -1,0 +1,119 @@
+"""Sentences that must not be missed: what in this cohort could make a result wrong or too good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from isocenter.auditing.duplicates import Groups
+from isocenter.cohort import PATIENT, Cohort
+from isocenter.errors import Fault
+
+SMALL_CLASS = 10  # cases
+LISTED = 5  # examples a sentence names
+FEW_LEVELS = 20  # an attribute with more values is no grouping
+CHANCE = 1e-3  # probability under which a group of one class alone is no accident
+
+
+def listed(names: Sequence[str]) -> str:
+    """At most five names, then how many more."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(map(str, names[:LISTED])) + more
+
+
+def by_code(faults: Sequence[Fault]) -> str:
+    """How many faults of each kind, the most frequent first."""
+    counts = pd.Series([fault.code for fault in faults], dtype="str").value_counts()
+    return ", ".join(f"{code} {n}" for code, n in counts.items())
+
+
+def about_exclusions(excluded: Sequence[Fault], found: int) -> Iterator[str]:
+    if excluded:
+        word = "case is" if len(excluded) == 1 else "cases are"
+        yield f"{len(excluded)} of {found} {word} left out ({by_code(excluded)}); the list says why."
+
+
+def about_patients(cohort: Cohort) -> Iterator[str]:
+    """That nobody knows who is who: once, so not where indexing has said it already."""
+    unknown = int(cohort.table[PATIENT].isna().sum())
+    said = any("patient" in sentence.lower() for sentence in cohort.warnings)
+    if not unknown or said:
+        return
+    if unknown == len(cohort):
+        yield (
+            "No patient ids are known: images of one person may lie in training and in test, and the results may be "
+            "too good. Name the column with --patient-column."
+        )
+    else:
+        yield f"{unknown} of {len(cohort)} cases have no patient id; each of them counts as a patient of its own."
+
+
+def about_classes(cohort: Cohort) -> Iterator[str]:
+    if cohort.target is None or not cohort.target.is_classes or not len(cohort):
+        return
+    counts = pd.Series(cohort.y).value_counts()
+    for name in cohort.target.classes:
+        if (n := int(counts.get(name, 0))) < SMALL_CLASS:
+            yield f"Class {name} has only {n} case{'' if n == 1 else 's'}: results about it will say little."
+
+
+def about_duplicates(cohort: Cohort, duplicates: Groups, conflicts: Groups) -> Iterator[str]:
+    if conflicts and cohort.target is not None:
+        target = cohort.table[cohort.target.column]
+        some = [" = ".join(f"{c} ({target[c]})" for c in ids) for ids in conflicts]
+        word = "image has" if len(conflicts) == 1 else "images have"
+        yield f"{len(conflicts)} {word} bit-identical copies with another label: {listed(some)}."
+    known = cohort.table[PATIENT]
+    across = [" = ".join(ids) for ids in duplicates if known.loc[list(ids)].nunique() > 1]
+    if across:
+        word = "image belongs" if len(across) == 1 else "images belong"
+        yield f"{len(across)} {word} to more than one patient, bit by bit: {listed(across)}."
+
+
+def about_rows(rows: Groups, conflicts: Groups) -> Iterator[str]:
+    if not rows:
+        return
+    differ = f"; in {len(conflicts)} of them the target differs" if conflicts else ""
+    some = listed([" = ".join(ids[:LISTED]) for ids in rows])
+    yield (
+        f"{sum(map(len, rows))} cases form {len(rows)} group{'' if len(rows) == 1 else 's'} with equal features"
+        f"{differ}. They are not kept in one part, because short rows coincide by chance; if they are copies, "
+        f"remove them: {some}."
+    )
+
+
+def about_features(missing: dict[str, int], constant: Sequence[str], n: int) -> Iterator[str]:
+    if constant:
+        yield f"{len(constant)} feature{'' if len(constant) == 1 else 's'} never changed: {listed(constant)}."
+    if mostly := [f"{name} ({share / n:.0%})" for name, share in missing.items() if share > n / 2]:
+        yield f"More than half of the values are missing in: {listed(mostly)}."
+
+
+def about_shortcuts(cohort: Cohort) -> Iterator[str]:
+    """Attributes with a value that only one class has: the model could learn the scanner instead."""
+    if cohort.target is None or not cohort.target.is_classes or not len(cohort):
+        return
+    target = cohort.table[cohort.target.column]
+    shares = target.value_counts(normalize=True)
+    for name in cohort.attributes:
+        if name == str(cohort.split_column).partition("=")[0] or not _groups(cohort.table[name]):
+            continue
+        table = pd.crosstab(_text(cohort.table[name]), target)
+        for value, row in table[(table > 0).sum(axis=1) == 1].iterrows():
+            found, n = str(row.idxmax()), int(row.sum())
+            if n < len(cohort) and shares[found] ** n < CHANCE:
+                yield f"All {n} cases with {name} = {value} are {found}: a model could learn {name} instead."
+
+
+def _groups(column: pd.Series) -> bool:
+    """A column of few values, each shared by several cases."""
+    if pd.api.types.is_float_dtype(column):
+        return False
+    return bool(2 <= _text(column).nunique() <= min(FEW_LEVELS, np.sqrt(len(column))))
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """The column as text: values of mixed types cannot be sorted."""
+    return column.map(str, na_action="ignore")
