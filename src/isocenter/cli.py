@@ -68,7 +68,8 @@ def verb(*steps: str) -> Callable[[Command], Command]:
     """Register a command whose keyword `options` are those of `steps`, beside --project and --json."""
 
     def register(command: Command) -> Command:
-        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        found = inspect.signature(command, eval_str=True).parameters.values()
+        own = [p for p in found if p.kind is not p.VAR_KEYWORD and p.name != "project"]
         own += [
             _parameter("project", Path, Path(_PROJECT), "--project", help="Folder that keeps all results."),
             _parameter("as_json", bool, False, "--json", help="Print one JSON object and nothing else."),

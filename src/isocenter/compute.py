@@ -1,0 +1,92 @@
+"""Doing one thing to many items: order kept, user faults collected, several processes when worth it.
+
+>>> [outcome.value for outcome in each(abs, [-1, 2])]
+[1, 2]
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from isocenter import progress
+from isocenter.errors import IsocenterError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Starting processes and importing our libraries in them costs one to two seconds.
+WORTH_PROCESSES = 3.0  # seconds of work left, by the time the first items took
+_TRIED_FIRST = 3  # items done before that is judged; the first pays for imports and does not count
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[R]):
+    """What became of one item: its value, or the user's fault that prevented it."""
+
+    value: R | None = None
+    fault: IsocenterError | None = None
+
+    def get(self) -> R:
+        """The value; raises the fault where there is one."""
+        if self.fault is not None:
+            raise self.fault
+        return self.value  # type: ignore[return-value]  # a value of type R may itself be None
+
+
+def each(
+    function: Callable[[T], R], items: Sequence[T], *, stage: str = "", jobs: int | None = None
+) -> list[Outcome[R]]:
+    """`function` of every item, in order.
+
+    An IsocenterError becomes the item's fault; any other exception is a bug and propagates. The
+    work starts here and moves to `jobs` processes (None: all processors, or what
+    `joblib.parallel_config` says) once what is left is expected to take long; `function` and
+    items must then be picklable. stage: name of the progress events; "" emits none.
+    """
+    return list(stream(function, items, stage=stage, jobs=jobs))
+
+
+def stream(
+    function: Callable[[T], R], items: Sequence[T], *, stage: str = "", jobs: int | None = None
+) -> Iterator[Outcome[R]]:
+    """As `each`, one outcome after the other as soon as it is there."""
+    outcomes = _outcomes(function, items, processes() if jobs is None else jobs)
+    return progress.track(outcomes, stage, len(items)) if stage else outcomes
+
+
+def processes() -> int:
+    """How many processes may work: 1 inside a worker process, which shares the machine already."""
+    if multiprocessing.current_process().name != "MainProcess":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _outcomes(function: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[Outcome[R]]:
+    spent = 0.0
+    for done, item in enumerate(items):
+        if jobs > 1 and done >= _TRIED_FIRST and spent / (done - 1) * (len(items) - done) > WORTH_PROCESSES:
+            yield from _in_processes(function, items[done:], jobs)
+            return
+        began = time.perf_counter()
+        outcome = _try(function, item)
+        spent += time.perf_counter() - began if done else 0.0
+        yield outcome
+
+
+def _in_processes(function: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[Outcome[R]]:
+    import joblib
+
+    tasks = (joblib.delayed(_try)(function, item) for item in items)
+    yield from joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks)
+
+
+def _try(function: Callable[[T], R], item: T) -> Outcome[R]:
+    try:
+        return Outcome(function(item))
+    except IsocenterError as fault:
+        return Outcome(fault=fault)

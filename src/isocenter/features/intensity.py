@@ -1,0 +1,149 @@
+"""First-order intensity of a whole image, or intensity and shape of a region.
+
+Statistics are those of IBSI 1 (`imaging.intensity`), on the source grid, without resampling or
+discretisation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from isocenter.case import MASK, Case
+from isocenter.compute import Outcome
+from isocenter.errors import InputDoesNotFit, IsocenterError
+from isocenter.features.base import FeatureStep, case_index, values
+from isocenter.image import Image
+from isocenter.imaging.intensity import FIRST_ORDER, first_order, grey
+from isocenter.imaging.shape import PLANE_SHAPE, VOLUME_SHAPE, bounding_box, plane_shape, volume_shape
+from isocenter.preparation import image_source, mask_source, per_case, read_case
+from isocenter.store import Row
+
+VERSION = 1  # of the values; raise it when they change
+SIZE_DEPENDENT = "stat_energy"
+RGB = ("r", "g", "b")
+
+
+class Intensity(FeatureStep):
+    """First-order statistics, and for a region its shape, of each case's image.
+
+    image: name of the image, None for the first; mask: True the first mask of each case, a text
+    the mask of that name, False none, None: masks if every training case has one. All labels
+    above 0 are the region. store: folder of the results, or None.
+
+    Without a mask nothing that tells the image's size is given (shape, `stat_energy`): the size
+    comes from scanner and protocol, and a model would learn those. Colour images get the
+    statistics of grey and of each channel (`_r`, `_g`, `_b`); a grey image among colour ones has
+    three equal channels. Lengths are mm, or pixels where the image is not calibrated. What is
+    not defined (one voxel, a zero mean) is NaN.
+    """
+
+    def __init__(self, image: str | None = None, mask: str | bool | None = None, store: str | None = None) -> None:
+        self.image = image
+        self.mask = mask
+        self.store = store
+
+    def _learn(self, X: list[Case]) -> None:
+        """Learn which features there are: dimensions, channels, with or without masks."""
+        self.mask_: str | bool = all(case.source(MASK) for case in X) if self.mask is None else self.mask
+        rows = self._rows(X)
+        known = {name for row in rows for name in row}
+        self.names_ = [name for name in _all_names(known) if name in known]
+
+    def transform(self, X: list[Case]) -> pd.DataFrame:
+        """(n, features) float64. Raises the first case's fault, InputDoesNotFit for other channels."""
+        check_is_fitted(self, "names_")
+        table = np.array([self._numbers(case, row) for case, row in zip(X, self._rows(X), strict=True)])
+        columns = pd.Index(self.names_, dtype="str")
+        return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
+
+    def _rows(self, cases: list[Case]) -> list[Row]:
+        tasks = [_Task(case, self.image, self.mask_) for case in cases]
+        return values(cases, _measured(tasks, self.store))
+
+    def _numbers(self, case: Case, row: Row) -> list[float]:
+        """Values in the order of `names_`; a grey image's channels are itself, the rest is NaN."""
+        channels = {name.rpartition("_")[2] for name in row if name.startswith("stat_mean_")}
+        if strange := channels - {name.rpartition("_")[2] for name in self.names_}:
+            raise InputDoesNotFit(
+                f"Case '{case.case_id}' has the channels {', '.join(sorted(strange))}; the training images had none.",
+                "Give images with the channels of the training images.",
+            )
+        found = []
+        for name in self.names_:
+            value = row.get(name, row.get(name.rpartition("_")[0]) if not channels else None)
+            found.append(float("nan") if value is None else float(str(value)))
+        return found
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One case's work, small enough to send to another process."""
+
+    case: Case
+    image: str | None
+    mask: str | bool
+
+
+def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
+    """Rows through the store; a case without its image or mask is a fault of its own."""
+    sources, good = [], []
+    outcomes: list[Outcome[Row]] = []
+    for i, task in enumerate(tasks):
+        try:
+            mask = mask_source(task.case, task.mask)
+            sources.append((image_source(task.case, task.image), *([] if mask is None else [mask])))
+            good.append(i)
+            outcomes.append(Outcome())
+        except IsocenterError as fault:
+            outcomes.append(Outcome(fault=fault))
+    wanted = [tasks[i] for i in good]
+    rows = per_case("intensity", VERSION, {}, _measure, wanted, sources, store=store, stage="measuring")
+    for i, row in zip(good, rows, strict=True):
+        outcomes[i] = row
+    return outcomes
+
+
+def _measure(task: _Task) -> Row:
+    image, mask = read_case(task.case, image=task.image, mask=task.mask)
+    if mask is None:
+        inside = image.array.reshape(len(image.array), -1)
+        found = _statistics(inside)
+        return {name: value for name, value in found.items() if not name.startswith(SIZE_DEPENDENT)}
+    box = bounding_box(mask.labels > 0)
+    region = mask.labels[box] > 0
+    inside = image.array[:, *box][:, region]
+    return {**_statistics(inside), **_shape(region, grey(inside[:, None, None])[0, 0], image)}
+
+
+def _statistics(inside: NDArray[np.generic]) -> Row:
+    """Of grey, and of each of several channels; inside: (C, n) values."""
+    found: Row = dict(first_order(grey(inside[:, None, None])))
+    if len(inside) > 1:
+        names = RGB if len(inside) == 3 else tuple(f"c{i + 1}" for i in range(len(inside)))
+        for suffix, channel in zip(names, inside, strict=True):
+            found |= {f"{name}_{suffix}": value for name, value in first_order(channel).items()}
+    return found
+
+
+def _shape(region: NDArray[np.bool_], inside: NDArray[np.generic], image: Image) -> Row:
+    spacing = image.geometry.spacing
+    if image.geometry.shape[0] == 1:
+        return dict(plane_shape(region[0], inside, spacing[1:]))
+    return dict(volume_shape(region, inside, spacing))
+
+
+def _all_names(known: set[str]) -> list[str]:
+    """Every possible name in its fixed order, whatever the order of cases."""
+    suffixes = sorted({name.removeprefix("stat_mean") for name in known if name.startswith("stat_mean")}, key=_order)
+    intensity = [f"{name}{suffix}" for suffix in suffixes for name in FIRST_ORDER]
+    return list(dict.fromkeys([*intensity, *VOLUME_SHAPE, *PLANE_SHAPE]))
+
+
+def _order(suffix: str) -> tuple[int, str]:
+    places = {"": 0, "_r": 1, "_g": 2, "_b": 3}
+    return places.get(suffix, 4 + len(suffix)), suffix

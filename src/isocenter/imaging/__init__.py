@@ -1,0 +1,1 @@
+"""Arrays in, arrays and numbers out: intensities, shape of regions, resizing. Knows no files."""
