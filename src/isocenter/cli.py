@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from isocenter.errors import IsocenterError
@@ -219,20 +218,22 @@ def main() -> None:
     """Entry point: exit 0 success, 1 a fault in data or request, 2 usage, 70 a bug of ours, 130 interrupted."""
     try:
         app(standalone_mode=False)
-    except click.exceptions.Exit as done:
+    except typer.Exit as done:
         sys.exit(done.exit_code)
-    except click.ClickException as wrong:
-        wrong.show()
-        sys.exit(wrong.exit_code)
     except IsocenterError as fault:
         _say(fault)
         sys.exit(fault.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\nInterrupted. The same command goes on where this one stopped.\n")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
-    except Exception:  # noqa: BLE001  whatever else happens is a bug of ours and says so
+    except Exception as wrong:  # noqa: BLE001  whatever else happens is a bug of ours and says so
+        if callable(
+            show := getattr(wrong, "show", None)
+        ):  # typer's own: wrong usage (its class moved between versions)
+            show()
+            sys.exit(getattr(wrong, "exit_code", 2))
         traceback.print_exc()
         sys.stderr.write("\nThis is a bug of Isocenter, not of your data. Please report it with the lines above.\n")
         sys.exit(70)

@@ -1,0 +1,64 @@
+"""Folders and tables to a `Cohort`: what is a case, what is its label, what cannot be used and why.
+
+    index(input, labels=..., target=...)     the cohort
+    listing(input, labels)                   a cheap fingerprint: did any file change?
+
+Reads names, headers and tables; pixels are read later, by the audit. Inside: `files` (what a
+folder holds), `roles` (image and mask globs), `folders` (classes and parts), `labels` and `rows`
+(the join), `given`, `arrays` and `stacks` (features and image stacks), `target`, `assemble`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from isocenter.cohort import Cohort
+from isocenter.ingest.assemble import assemble
+from isocenter.ingest.draft import Request
+from isocenter.ingest.files import listed_files
+
+__all__ = ["index", "listing"]
+
+
+def index(
+    input: Path,
+    *,
+    labels: Path | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    positive: str | None = None,
+    id_column: str | None = None,
+    patient_column: str | None = None,
+    mask_column: str | None = None,
+    split_column: str | None = None,
+    image: Sequence[str] = (),
+    mask: Sequence[str] = (),
+    covariates: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    with_labels: bool = True,
+) -> Cohort:
+    """The cohort of a folder of scans, class folders, a feature table or an array of images.
+
+    labels: table or array of labels; target: the column to predict, task and positive: how, each
+    inferred where not given; the *_column arguments name columns of the table; image, mask:
+    `[NAME=]GLOB`, which files are what; covariates: attributes that may enter a model; exclude:
+    case or patient ids. with_labels=False is for new data to predict: no target is looked for.
+    Raises InputError, LabelError; faults of single cases are collected in `Cohort.excluded`.
+    """
+    request = Request(
+        labels, target, task, positive, id_column, patient_column, mask_column, split_column,
+        tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
+    )  # fmt: skip
+    return assemble(Path(input).absolute(), request)
+
+
+def listing(input: Path, labels: Path | None = None) -> str:
+    """SHA-256 over path, size and time of change of every file of INPUT and of the labels."""
+    found = hashlib.sha256()
+    for root in (input, labels):
+        for file in listed_files(root):
+            found.update(f"{file.name}\0{file.size}\0{file.changed}\0".encode())
+        found.update(b"\1")
+    return found.hexdigest()

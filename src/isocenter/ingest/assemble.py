@@ -1,0 +1,251 @@
+"""The cohort: what was found, without what cannot be used, with its target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types
+
+from isocenter import formats
+from isocenter.cohort import PATIENT, Cohort, Target
+from isocenter.errors import (
+    BadTarget,
+    BadValues,
+    EmptyInput,
+    Fault,
+    IsocenterError,
+    MissingPath,
+    NoTarget,
+    UnknownFormat,
+)
+from isocenter.formats import arrays
+from isocenter.ingest import given, scans, stacks
+from isocenter.ingest.columns import TARGET_NAMES, commonest, count, id_like, listed, plain, wanted
+from isocenter.ingest.draft import Draft, Request
+from isocenter.ingest.target import choose_column, class_names, infer
+
+Flags = NDArray[np.bool_]
+NO_PATIENTS = (
+    "No patient id is known: every case counts as a patient of its own. If one patient has several cases, the "
+    "results will be too good; name the column with --patient-column."
+)
+
+
+def assemble(path: Path, request: Request) -> Cohort:
+    """Index `path` as `request` says: draft, leave out, find the target, choose the features."""
+    draft = _draft(path, request)
+    found = len(draft.table)
+    _exclude(draft, request.exclude)
+    column = _target_column(draft, request) if request.with_labels else None
+    excluded = (*draft.faults, *_broken(draft, column))
+    _keep(draft, ~draft.table.index.isin(list(draft.broken)))
+    if draft.table.empty:
+        raise _nothing_left(excluded, found, path)
+    target, unlabelled = _label(draft, column, request)
+    features = _features(draft, column, request) if draft.origin == "table" else []
+    split = _split(draft, request)
+    covariates = _covariates(draft, column, request)
+    _describe(draft, features, column, request)
+    return Cohort(
+        draft.table,
+        target,
+        tuple(draft.sources),
+        features=tuple(features),
+        covariates=covariates,
+        split_column=split,
+        excluded=excluded,
+        unlabelled=unlabelled,
+        notes=tuple(dict.fromkeys(draft.notes)),
+        warnings=(*draft.warnings, *(_patient_warnings(draft.table) if request.with_labels else ())),
+        origin=draft.origin,
+    )
+
+
+def _draft(path: Path, request: Request) -> Draft:
+    """The reader that fits the input."""
+    if not path.exists():
+        raise MissingPath(f"There is no file or folder {path}.", "Check the path.")
+    kind = None if path.is_dir() else formats.kind_of(path)
+    if path.is_dir() or kind in ("dicom", "nifti", "raster"):
+        return scans.draft_scans(path, request)
+    if kind == "table":
+        return given.draft_table(path, request)
+    if kind not in ("array", "matlab"):
+        raise UnknownFormat(
+            f"{path} is of a kind that is not read ('{path.suffix}').",
+            "Give a folder of scans, or features as .npy .npz .csv .tsv .xlsx .parquet .mat.",
+        )
+    found = arrays.read_arrays(path)
+    if stacks.part_members(found):
+        return stacks.draft_parts(path, found)
+    if stacks.is_stack(path, found):
+        return stacks.draft_stack(path, found, request)
+    return given.draft_array(path, found, request)
+
+
+# -- what is left out --------------------------------------------------------------------------
+def _exclude(draft: Draft, ids: Sequence[str]) -> None:
+    """Cases and patients that the user leaves out."""
+    if not ids:
+        return
+    names = {str(i).strip() for i in ids}
+    hit = draft.table.index.isin(names) | draft.table[PATIENT].isin(names).to_numpy()
+    for case_id in draft.table.index[hit]:
+        draft.broken[case_id] = Fault(case_id, "Excluded", "Left out by --exclude.")
+    known = {*draft.table.index, *draft.table[PATIENT].dropna(), *(f.where for f in draft.faults)}
+    if unknown := sorted(names - known):
+        draft.warnings.append(f"--exclude names no case and no patient: {listed(unknown)}.")
+
+
+def _broken(draft: Draft, column: str | None) -> list[Fault]:
+    """The faults of rows that cannot be used, with their class where it is known."""
+    if column is None or types.is_float_dtype(draft.table[column]) or not draft.broken:
+        return list(draft.broken.values())
+    names = class_names(draft.table.loc[list(draft.broken), column])
+    labels = [None if missing else str(n) for n, missing in zip(names, names.isna(), strict=True)]
+    return [replace(fault, label=label) for fault, label in zip(draft.broken.values(), labels, strict=True)]
+
+
+def _keep(draft: Draft, mask: Flags) -> None:
+    """Keep these rows, with their sources."""
+    if mask.all():
+        return
+    draft.table = draft.table[mask]
+    if draft.sources:
+        draft.sources = [s for s, keep in zip(draft.sources, mask, strict=True) if keep]
+
+
+def _nothing_left(excluded: Sequence[Fault], found: int, path: Path) -> IsocenterError:
+    """The commonest reason why no case is left, as an error of its own class."""
+    if not excluded:
+        return EmptyInput(f"{path} holds no cases.", "")
+    return commonest(excluded, f"None of {max(found, len(excluded))} cases can be used.")
+
+
+# -- what is predicted -------------------------------------------------------------------------
+def _target_column(draft: Draft, request: Request) -> str:
+    named = draft.without([])
+    if request.target is None and draft.target is not None:
+        return draft.target
+    if request.target is None and not draft.candidates:
+        raise NoTarget("There are no labels.", "Give them with --labels FILE.")
+    taken = {request.split_name, *request.covariates}
+    candidates = [c for c in draft.candidates if c in draft.table and c not in taken]
+    column, said = choose_column(named, candidates, request.target, only=draft.origin != "table" or not draft.features)
+    draft.notes += [said] if said else []
+    return column
+
+
+def _label(draft: Draft, column: str | None, request: Request) -> tuple[Target | None, tuple[str, ...]]:
+    """The target, and the cases without a value of it; both leave their mark in the table."""
+    if column is None:
+        return None, ()
+    target, values, warnings = infer(draft.table[column], column, request.task, request.positive)
+    draft.table = draft.table.assign(**{column: values}) if values is not draft.table[column] else draft.table
+    known = values.notna().to_numpy()
+    unlabelled = tuple(draft.table.index[~known])
+    _keep(draft, known)
+    if unlabelled:
+        draft.notes.append(f"{count(len(unlabelled), 'case')} have no value of '{column}' and are set aside.")
+    draft.warnings += warnings
+    return target, unlabelled
+
+
+# -- what predicts it --------------------------------------------------------------------------
+def _features(draft: Draft, column: str | None, request: Request) -> list[str]:
+    """Given features as float64 columns: numeric, nothing else, finite, not empty."""
+    roles = {column, draft.split, request.split_name, request.mask_column, *request.covariates}
+    if column is None:
+        roles |= {c for c in draft.features if plain(c) in TARGET_NAMES}
+    ids = [c for c in id_like(draft.features) if not types.is_float_dtype(draft.table[c])]
+    features = [c for c in draft.features if c in draft.table and c not in roles and c not in ids]
+    if not features:
+        raise EmptyInput("No numeric column is left to learn from.", f"Columns: {listed(draft.table.columns, 20)}.")
+    if ids and (shown := [c for c in ids if c not in roles]):
+        draft.notes.append(f"Not features, as they are called like ids: {listed(shown)}.")
+    wrong = [c for c in features if draft.table[c].dtype != np.float64]
+    if wrong:
+        numbers = {c: draft.table[c].to_numpy(dtype=np.float64, na_value=np.nan) for c in wrong}
+        draft.table = draft.table.assign(**numbers)
+    _check_values(draft, features, request)
+    return features
+
+
+def _check_values(draft: Draft, features: list[str], request: Request) -> None:
+    values = draft.table[features].to_numpy()
+    if not np.isfinite(values.sum()):  # one pass says that all is well
+        infinite: Flags = np.isinf(values)
+        missing: Flags = np.isnan(values)
+        if infinite.any():
+            raise _infinite(draft, features, infinite)
+        empty = [c for i, c in enumerate(features) if missing[:, i].all()]
+        if empty and request.with_labels:
+            raise BadValues(f"Features without a single value: {listed(empty)}.", "Remove these columns.")
+        if missing.any():
+            columns = int(missing.any(axis=0).sum())
+            draft.notes.append(
+                f"{count(int(missing.sum()), 'value')} missing in {columns} of {count(len(features), 'feature')}; "
+                "they are imputed, learned anew inside each fold."
+            )
+
+
+def _infinite(draft: Draft, features: list[str], infinite: Flags) -> BadValues:
+    columns = [c for i, c in enumerate(features) if infinite[:, i].any()]
+    rows = draft.table.index[np.flatnonzero(np.any(infinite, axis=1))]
+    return BadValues(
+        f"Infinite values in column {listed(columns)}, cases {listed(rows)}.",
+        "Correct them, or leave these cells empty.",
+    )
+
+
+def _covariates(draft: Draft, column: str | None, request: Request) -> tuple[str, ...]:
+    for name in request.covariates:
+        if name == column:
+            raise BadTarget(
+                f"'{name}' is the target: it cannot be a covariate as well.", "Take it out of --covariates."
+            )
+        wanted(draft.without([column] if column else []), name, "covariate")
+    return tuple(dict.fromkeys(request.covariates))
+
+
+def _split(draft: Draft, request: Request) -> str | None:
+    if request.split_column is None:
+        return draft.split
+    wanted(draft.without([]), request.split_name, "split")
+    return request.split_column
+
+
+# -- what is said about it ---------------------------------------------------------------------
+def _describe(draft: Draft, features: list[str], column: str | None, request: Request) -> None:
+    """Notes on which columns are what, in a table of features."""
+    if draft.origin != "table":
+        return
+    draft.notes.append(f"{count(len(features), 'feature')}: {listed(features, 8)}.")
+    others = [c for c in draft.without(features) if c not in (column, *request.covariates)]
+    texts = [c for c in others if not types.is_numeric_dtype(draft.table[c])]
+    if texts:
+        draft.notes.append(f"Text columns, kept as attributes and not learned from: {listed(texts, 8)}.")
+    for name in texts:
+        numbers = pd.to_numeric(draft.table[name], errors="coerce")
+        if numbers.notna().sum() > 0.5 * draft.table[name].notna().sum() and types.is_string_dtype(draft.table[name]):
+            odd = sorted(set(draft.table[name][numbers.isna()].dropna()))
+            shown = f": {listed(odd, 3)} are no numbers" if odd else ""
+            draft.warnings.append(f"Column '{name}' looks numeric but is text{shown}; it is not used as a feature.")
+
+
+def _patient_warnings(table: pd.DataFrame) -> list[str]:
+    patients = table[PATIENT]
+    if patients.isna().all():
+        return [NO_PATIENTS]
+    if patients.isna().any():
+        unknown = count(int(patients.isna().sum()), "case")
+        return [f"Without a patient id: {unknown}, each counted as a patient of its own."]
+    if len(table) > 1 and patients.nunique() == 1:
+        same = f"All {len(table)} cases have the patient id '{patients.iloc[0]}'"
+        return [f"{same}; if they are of several patients, name the column with --patient-column."]
+    return []

@@ -1,0 +1,69 @@
+"""What is asked for, and what a source of cases hands over before a target is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from isocenter.case import Source
+from isocenter.cohort import PATIENT
+from isocenter.errors import Fault
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `index`, as given."""
+
+    labels: Path | None = None
+    target: str | None = None
+    task: str | None = None
+    positive: str | None = None
+    id_column: str | None = None
+    patient_column: str | None = None
+    mask_column: str | None = None
+    split_column: str | None = None
+    image: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    with_labels: bool = True
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether there is a file of labels to be read."""
+        return self.labels is not None and self.with_labels
+
+    @property
+    def split_name(self) -> str | None:
+        """The column of a given split: `site` of "site" and of "site=B"."""
+        return None if self.split_column is None else self.split_column.partition("=")[0]
+
+
+@dataclass
+class Draft:
+    """Cases with every column that is known of them.
+
+    table: index case ids (unique str), column `patient_id` and all others; sources: a tuple a
+    row, or [] for given features; features: columns that may be features; candidates: columns
+    among which a target may be looked for; target: the column where labels surely are;
+    split: column of an official split; broken: rows that cannot be used, and why; faults: what
+    never became a row.
+    """
+
+    table: pd.DataFrame
+    origin: str
+    sources: list[tuple[Source, ...]] = field(default_factory=list)
+    features: list[str] = field(default_factory=list)
+    candidates: list[str] = field(default_factory=list)
+    target: str | None = None
+    split: str | None = None
+    broken: dict[str, Fault] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def without(self, columns: list[str]) -> list[str]:
+        """The columns of the table other than these and the patient's."""
+        return [c for c in self.table.columns if c != PATIENT and c not in columns]
