@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import __version__, artefacts, datasets, disk, ingest, ledger, preparation, progress, workbench
+from isocenter import __version__, artefacts, disk, ingest, ledger, preparation, progress, workbench
 from isocenter.auditing import Audit, check_exclusions
 from isocenter.case import Case
 from isocenter.cohort import Cohort
@@ -351,6 +351,8 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
 
 def demo(folder: Path, *, seed: int = 0, patients: int = 120) -> dict[str, Any]:
     """The main job on embedded data: synthetic CT scans with masks, and real breast-cancer features."""
+    from isocenter import datasets  # the phantom's geometry costs start-up, which no other verb needs
+
     summary = datasets.phantom(folder / "phantom", patients=patients, seed=seed)
     table = datasets.breast_cancer(folder / "breast-cancer")
     scans = run(

@@ -98,7 +98,7 @@ def _exclude(draft: Draft, ids: Sequence[str]) -> None:
     for case_id in draft.table.index[hit]:
         draft.broken[case_id] = Fault(case_id, "Excluded", "Left out by --exclude.")
     known = {*draft.table.index, *draft.table[PATIENT].dropna(), *(f.where for f in draft.faults)}
-    if unknown := sorted(names - known):
+    if unknown := sorted(n for n in names - known if not any(n in f.reason for f in draft.faults)):
         draft.warnings.append(f"--exclude names no case and no patient: {listed(unknown)}.")
 
 
@@ -178,7 +178,9 @@ def _features(draft: Draft, column: str | None, request: Request) -> list[str]:
 
 def _check_values(draft: Draft, features: list[str], request: Request) -> None:
     values = draft.table[features].to_numpy()
-    if not np.isfinite(values.sum()):  # one pass says that all is well
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()
+    if not np.isfinite(total):  # else this one pass has said that all is well
         infinite: Flags = np.isinf(values)
         missing: Flags = np.isnan(values)
         if infinite.any():

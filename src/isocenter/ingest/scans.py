@@ -130,7 +130,7 @@ def _labelled(units: Sequence[Unit], labels: pd.DataFrame, path: Path, found: Fo
     if request.mask_column is not None:
         _mask_column(draft, rows[request.mask_column], (path.parent, found.root))
     part = folders.parts([units[i].lead.folder for i in kept])
-    if part is not None and request.split_column is None and folders.PART not in draft.table:
+    if part is not None and request.split_name in (None, folders.PART) and folders.PART not in draft.table:
         draft.table[folders.PART], draft.split = part, folders.PART
         draft.notes.append(folders.PART_NOTE)
     return draft

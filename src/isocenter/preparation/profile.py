@@ -15,6 +15,7 @@ Range = tuple[float, float]
 _LENGTHS = ("depth", "rows", "columns")
 _SPACINGS = ("spacing_slice", "spacing_row", "spacing_column")
 SPACING_SLACK = 0.1  # spacings up to 10 % outside the training range pass without a word
+RANGE_SLACK = 4.0  # images scaled to 0..1 lie within the margin of CT; what they span tells
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Profile:
     modalities: DICOM codes seen ("" for unknown); volumes: True 3-D, False 2-D, None both seen;
     channels: numbers of channels seen; sizes, spacings: smallest and largest along (slice, row,
     column), spacings None where none had a physical size; minima, maxima: 1st and 99th percentile
-    of the smallest and largest values of the images; margin: how far outside those is still like
-    the training images.
+    of the smallest and largest values of the images; ranges: of their differences; margin: how far
+    outside minima and maxima is still like the training images.
     """
 
     modalities: tuple[str, ...]
@@ -35,6 +36,7 @@ class Profile:
     spacings: tuple[Range, ...] | None
     minima: Range
     maxima: Range
+    ranges: Range
     margin: float
 
     @classmethod
@@ -51,6 +53,7 @@ class Profile:
             spacings=tuple(_extremes(measured[name]) for name in _SPACINGS) if len(measured) else None,
             minima=minima,
             maxima=maxima,
+            ranges=_percentiles(facts["maximum"] - facts["minimum"]),
             margin=0.5 * (maxima[1] - minima[0]),
         )
 
@@ -111,7 +114,10 @@ class Profile:
         odd = []
         for name, what, (low, high) in (("minimum", "smallest", self.minima), ("maximum", "largest", self.maxima)):
             if not low - self.margin <= row[name] <= high + self.margin:
-                odd.append(f"{what} value {row[name]:g}, in training {low:g} to {high:g}")
+                odd.append(f"{what} value {row[name]:.5g}, in training {low:.4g} to {high:.4g}")
+        width, (low, high) = row["maximum"] - row["minimum"], self.ranges
+        if not odd and not low / RANGE_SLACK <= width <= high * RANGE_SLACK:
+            odd.append(f"values span {width:.4g}, in training {low:.4g} to {high:.4g}")
         return odd
 
     def _odd_spacing(self, row: Mapping[Any, Any]) -> list[str]:

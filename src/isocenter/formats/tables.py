@@ -1,0 +1,216 @@
+"""Tables of labels, features and results: .csv, .tsv, .xlsx, .parquet in; the same and .mat out."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isocenter import disk
+from isocenter.errors import BadShape, EmptyInput, UnknownFormat, UnreadableFile
+from isocenter.formats.limits import check_present, check_size, empty, reading
+from isocenter.formats.text import read_text
+
+_READ = "Tables are read from .csv, .tsv, .xlsx and .parquet."
+_EXCEL_ROWS = 1_048_576
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+_NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what XML, and so .xlsx, cannot hold
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table with a header row as a DataFrame; columns are str, the index counts rows from 0.
+
+    In CSV and TSV a column is numeric (int64, or float64 exactly as written) if every value is a
+    number and none has a leading zero (007); other columns are text, blanks around it removed;
+    "", NA, N/A, NaN, nan, null and None are missing. XLSX and Parquet keep their own types.
+    EmptyInput, UnreadableFile (ragged rows, NUL bytes, torn), BadShape (a column twice).
+    """
+    check_present(path)
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv"):
+        table = read_text(path)
+    elif suffix == ".xlsx":
+        table = _read_xlsx(path)
+    elif suffix == ".parquet":
+        table = _read_parquet(path)
+    else:
+        raise UnknownFormat(f"{path} is not a table.", _READ)
+    twice = [name for name, n in Counter(table.columns).items() if n > 1]
+    if twice:
+        raise BadShape(f"{path} has the column '{twice[0]}' more than once.", "Rename or remove one of them.")
+    if table.empty:
+        raise empty(path, "rows")
+    return table
+
+
+def _read_xlsx(path: Path) -> pd.DataFrame:
+    """The first sheet; formulas by the value that Excel last computed."""
+    import zipfile
+
+    import openpyxl
+
+    with reading(path, "Excel file"):
+        with zipfile.ZipFile(path) as archive:
+            check_size(path, sum(info.file_size for info in archive.infolist()))
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        rows = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)] if book.worksheets else []
+        book.close()
+    rows = [_trimmed(row) for row in rows]
+    numbered = [(i, row) for i, row in enumerate(rows, start=1) if row]
+    if not numbered:
+        raise EmptyInput(f"{path} has nothing on its first sheet.", "Put the table on the first sheet.")
+    names = [f"Unnamed: {i}" if name is None else str(name).strip() for i, name in enumerate(numbered[0][1])]
+    for number, row in numbered[1:]:
+        if len(row) > len(names):
+            raise UnreadableFile(
+                f"{path}: row {number} has {len(row)} cells, the header only {len(names)}.", "Complete the header."
+            )
+    cells = [row + [None] * (len(names) - len(row)) for _, row in numbered[1:]]
+    columns = [_typed(list(column)) for column in zip(*cells, strict=True)] if cells else [[] for _ in names]
+    return _frame(names, columns)
+
+
+def _trimmed(row: list[Any]) -> list[Any]:
+    """A row without the empty cells at its end."""
+    while row and row[-1] in (None, ""):
+        row.pop()
+    return row
+
+
+def _typed(values: list[Any]) -> Any:
+    """A column of cells: numbers, truth values, dates or, where they are mixed, text."""
+    kinds = {type(v) for v in values if v is not None}
+    if kinds <= {int}:
+        return (
+            pd.Series(values, dtype="float64" if None in values else "int64")
+            if kinds
+            else pd.Series(values, dtype="float64")
+        )
+    if kinds <= {int, float}:
+        return pd.Series(values, dtype="float64")
+    if kinds == {bool} and None not in values:
+        return pd.Series(values, dtype="bool")
+    return pd.Series([None if v is None else str(v).strip() for v in values], dtype="str")
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with reading(path, "Parquet file"), pq.ParquetFile(path) as file:
+        groups = range(file.metadata.num_row_groups)
+        check_size(path, sum(file.metadata.row_group(i).total_byte_size for i in groups))
+        table = file.read(use_threads=False)  # Arrow's threads can abort a short process at its end
+    names, columns = [], []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_nested(column.type):
+            raise BadShape(f"{path}: the column '{name}' holds lists or records.", "Write one value a cell.")
+        with reading(path, "Parquet file"):
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            if pa.types.is_decimal(column.type) or pa.types.is_float16(column.type):
+                column = column.cast(pa.float64())
+            columns.append(column.to_pandas())
+        names.append(str(name))
+    return _frame(names, columns)
+
+
+def _frame(names: Iterable[str], columns: list[Any]) -> pd.DataFrame:
+    table = pd.DataFrame(dict(enumerate(columns)))
+    table.columns = pd.Index(list(names), dtype="str")
+    return table.reset_index(drop=True)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write by extension (.csv, .tsv, .parquet, .xlsx, .mat), all or nothing; a named index becomes the first column.
+
+    Numbers are written exactly. In CSV, TSV and XLSX text that a spreadsheet would run as a
+    formula (it starts with = + - @ tab or CR and is no number) gets a ' in front. .mat has one
+    variable a column, and `names`, the columns' own names in the same order.
+    """
+    whole = table if table.index.name is None else table.reset_index()
+    whole = whole.set_axis([str(name) for name in whole.columns], axis="columns")
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv"):
+        separator = "," if suffix == ".csv" else "\t"
+        disk.write_text(path, _guarded(whole).to_csv(index=False, sep=separator, lineterminator="\n"))
+    elif suffix == ".parquet":
+        disk.write_bytes(path, _parquet_bytes(whole))
+    elif suffix == ".xlsx":
+        disk.write_bytes(path, _xlsx_bytes(_guarded(whole), path))
+    elif suffix == ".mat":
+        _write_mat(whole, path)
+    else:
+        raise UnknownFormat(f"Tables cannot be written to {path}.", "Use .csv, .tsv, .parquet, .xlsx or .mat.")
+
+
+def _guarded(table: pd.DataFrame) -> pd.DataFrame:
+    """The same table with text that looks like a formula made harmless."""
+    safe = {i: _guarded_column(table.iloc[:, i]) for i in range(table.shape[1])}
+    guarded = pd.DataFrame(safe, index=table.index)
+    guarded.columns = pd.Index([_harmless(name) for name in table.columns], dtype="str")
+    return guarded
+
+
+def _guarded_column(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column
+    return column.map(_harmless, na_action="ignore").astype(object)
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.match(value):
+        return f"'{value}"
+    return value
+
+
+def _parquet_bytes(table: pd.DataFrame) -> bytes:
+    content = io.BytesIO()
+    table.to_parquet(content, index=False)
+    return content.getvalue()
+
+
+def _xlsx_bytes(table: pd.DataFrame, path: Path) -> bytes:
+    import openpyxl
+
+    if len(table) >= _EXCEL_ROWS:
+        raise BadShape(f"{path}: {len(table)} rows are more than an Excel sheet holds.", "Write .csv or .parquet.")
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Sheet1")
+    sheet.append(list(table.columns))
+    for row in table.itertuples(index=False, name=None):
+        sheet.append([_cell(value) for value in row])
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """What openpyxl takes: plain Python values, None for missing, text without control characters."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float) and not np.isfinite(value):
+        return None if np.isnan(value) else str(value)
+    return _CONTROL.sub("", value) if isinstance(value, str) else value
+
+
+def _write_mat(table: pd.DataFrame, path: Path) -> None:
+    from isocenter.formats.matlab import matlab_names, write_mat
+
+    names = matlab_names(["names", *table.columns])
+    variables: dict[str, Any] = {"names": np.array(table.columns, dtype=object)}
+    for i, name in enumerate(names[1:]):
+        column = table.iloc[:, i]
+        numeric = pd.api.types.is_numeric_dtype(column.dtype)
+        variables[name] = (
+            column.to_numpy(dtype=None if column.dtype == bool else float) if numeric else column.to_numpy(object)
+        )
+    write_mat(path, variables)

@@ -1,0 +1,131 @@
+"""How numbers are written and what metrics are called."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from isocenter.cohort import Target
+from isocenter.evaluation import Estimate
+
+DASH = "–"
+NOTHING = "—"
+
+_AUC = (
+    "Area under the ROC curve: how often a case with the condition gets a higher score than one without; 0.5 is "
+    "chance, 1 is perfect. With several classes, each stands against the rest and the mean is taken."
+)
+# Metric -> (title, one line of explanation for the glossary).
+METRICS: dict[str, tuple[str, str]] = {
+    "auc": ("AUC", _AUC),
+    "average_precision": (
+        "Average precision",
+        "Area under the precision-recall curve. Guessing reaches the share of cases that have the condition.",
+    ),
+    "accuracy": ("Accuracy", "Share of cases whose predicted class is the true one."),
+    "balanced_accuracy": (
+        "Balanced accuracy",
+        "Mean of the shares found in each class, so that a rare class counts as much as a frequent one.",
+    ),
+    "sensitivity": ("Sensitivity", "Share of the cases with the condition that are called so (recall)."),
+    "specificity": ("Specificity", "Share of the cases without the condition that are called so."),
+    "ppv": ("PPV", "Positive predictive value: share of the positive calls that are right. Depends on the prevalence."),
+    "npv": ("NPV", "Negative predictive value: share of the negative calls that are right. Depends on the prevalence."),
+    "f1": ("F1", "Harmonic mean of sensitivity and PPV."),
+    "brier": ("Brier score", "Mean squared error of the probabilities; 0 is perfect, lower is better."),
+    "r2": ("R²", "Share of the measurement's variance that is explained: 1 is perfect, 0 is what a constant reaches."),
+    "mae": ("MAE", "Mean absolute error, in the units of the measurement; lower is better."),
+    "rmse": ("RMSE", "Root of the mean squared error, in the units of the measurement; lower is better."),
+    "spearman": ("Spearman ρ", "Correlation of ranks: whether larger values are predicted larger, −1 to 1."),
+}
+OF_UNITS = frozenset({"mae", "rmse"})  # numbers in the units of the target, not shares
+
+_INTERVALS = {
+    "wilson": "Wilson",
+    "wilson-mover": "Wilson, combined",
+    "delong": "DeLong",
+    "delong-logit": "DeLong, logit scale",
+    "newcombe": "Newcombe",
+    "bootstrap-patients": "bootstrap over patients",
+    "constant-scores": "constant scores",
+    "none": "",
+}
+
+
+def title(metric: str, several: bool = False) -> str:
+    """The name of a metric; `several`: it is a mean over more than two classes."""
+    name = METRICS[metric][0] if metric in METRICS else metric.replace("_", " ").capitalize()
+    return f"Macro {name}" if several and metric in ("auc", "f1") else name
+
+
+def interval_name(how: str) -> str:
+    """How an interval was made, in words."""
+    if how in _INTERVALS:
+        return _INTERVALS[how]
+    for ending, words in (("-patients", "by patients"), ("-mean", "mean of the classes' limits")):
+        if how.endswith(ending):
+            return f"{interval_name(how.removesuffix(ending))}, {words}"
+    return how.replace("-", " ")
+
+
+def value(metric: str, number: float) -> str:
+    """0.874; a quantity with four significant digits where the metric has units."""
+    return quantity(number) if metric in OF_UNITS else decimal(number)
+
+
+def decimal(number: float, digits: int = 3) -> str:
+    if not math.isfinite(number):
+        return NOTHING
+    text = f"{number:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def quantity(number: float) -> str:
+    """A measurement: integers as they are, others with four significant digits."""
+    if not math.isfinite(number):
+        return NOTHING
+    if float(number).is_integer() and abs(number) < 1e6:
+        return count(int(number))
+    text = f"{number:.3e}" if abs(number) >= 1e6 or abs(number) < 1e-4 else f"{number:.4g}"
+    return text.replace("-", "−")
+
+
+def count(n: int) -> str:
+    """Thousands parted by a thin space from 10,000 on, as journals do."""
+    return (f"{n:,}".replace(",", "\u202f") if abs(n) >= 10_000 else str(n)).replace("-", "−")
+
+
+def percent(part: float, whole: float) -> str:
+    if not whole:
+        return NOTHING
+    share = 100 * part / whole
+    return f"{share:.1f}%" if 0 < share < 1 or 99 < share < 100 else f"{share:.0f}%"
+
+
+def has_interval(row: Estimate) -> bool:
+    return math.isfinite(row.low) and math.isfinite(row.high) and row.interval not in ("none", "constant-scores")
+
+
+def interval(row: Estimate, prose: bool = False) -> str:
+    """0.801–0.923, "to" where a limit is negative and in prose; nothing where there is none."""
+    if not has_interval(row):
+        return ""
+    between = " to " if prose or row.low < 0 or row.high < 0 else DASH
+    return f"{value(row.metric, row.low)}{between}{value(row.metric, row.high)}"
+
+
+def of_class(target: Target, name: str) -> str:
+    """A class as it reads in a sentence: malignant; diagnosis = 1 where the name is no word."""
+    return name if any(c.isalpha() for c in name) else f"{target.column} = {name}"
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """1 case, 12 cases."""
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """a, b and c."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -1,0 +1,1 @@
+from isocenter.report import Study, pick_cases, render

@@ -1,0 +1,37 @@
+"""Fixtures that several test files share: real data and GNU Octave, each skipped with its reason where absent."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+_PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the project (read only)."""
+    folder = _PROJECT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("real data not present (../shared/data)")
+    return folder
+
+
+@pytest.fixture
+def octave(tmp_path: Path) -> Callable[[str], str]:
+    """Runs an Octave script in `tmp_path` and returns what it printed; fails on an Octave error."""
+    program = shutil.which("octave")
+    if program is None:
+        pytest.skip("GNU Octave not installed")
+
+    def run(script: str) -> str:
+        command = [program, "--no-gui", "--quiet", "--no-init-file", "--eval", script]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -1,0 +1,93 @@
+"""Order, faults and bugs; several processes only where they pay, with the same floats."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from isocenter import compute, progress
+from isocenter.errors import BadValues, UnreadableFile
+
+
+def halve(n: int) -> float:
+    if n % 5 == 0:
+        raise BadValues(f"{n} is bad.", "Leave it out.")
+    return n / 2
+
+
+def slow_process(n: int) -> tuple[int, int]:
+    time.sleep(0.05)
+    return n, os.getpid()
+
+
+def floats(n: int) -> bytes:
+    time.sleep(0.02)
+    return np.random.default_rng(n).normal(size=1000).cumsum().tobytes()
+
+
+def test_order_is_kept_and_user_faults_stay_with_their_item() -> None:
+    outcomes = compute.each(halve, range(1, 12))
+    assert [o.value for o in outcomes] == [None if n % 5 == 0 else n / 2 for n in range(1, 12)]
+    assert [str(o.fault) for o in outcomes if o.fault] == ["5 is bad. Leave it out.", "10 is bad. Leave it out."]
+    with pytest.raises(BadValues, match="5 is bad"):
+        outcomes[4].get()
+
+
+def test_nothing_to_do() -> None:
+    assert compute.each(halve, [], stage="nothing") == []
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        compute.each(lambda n: 1 // n, [1, 0])
+
+
+def test_progress_is_told_once_an_item() -> None:
+    seen: list[progress.Event] = []
+    with progress.listening(seen.append):
+        compute.each(halve, [1, 2, 5], stage="halving")
+    assert [e.kind for e in seen] == ["start", "advance", "advance", "advance", "end"]
+    assert seen[0].total == 3
+    assert {e.stage for e in seen} == {"halving"}
+
+
+def test_quick_work_stays_in_this_process() -> None:
+    assert {pid for _, pid in (o.get() for o in compute.each(slow_process, range(5), jobs=2))} == {os.getpid()}
+
+
+def test_long_work_goes_to_processes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "WORTH_PROCESSES", 0.2)
+    found = [o.get() for o in compute.each(slow_process, range(20), jobs=2)]
+    assert [n for n, _ in found] == list(range(20))
+    assert found[0][1] == os.getpid()
+    assert os.getpid() not in {pid for _, pid in found[3:]}
+
+
+def test_faults_and_bugs_come_back_from_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "WORTH_PROCESSES", 0.0)
+    outcomes = compute.each(halve, range(1, 12), jobs=2)
+    assert [type(o.fault) for o in outcomes if o.fault] == [BadValues, BadValues]
+    with pytest.raises(ZeroDivisionError):
+        compute.each(lambda n: 1 // (n - 9), range(12), jobs=2)
+
+
+def test_the_same_floats_whether_serial_or_parallel(monkeypatch: pytest.MonkeyPatch) -> None:
+    serial = compute.each(floats, range(8), jobs=1)
+    monkeypatch.setattr(compute, "WORTH_PROCESSES", 0.0)
+    assert compute.each(floats, range(8), jobs=2) == serial
+
+
+def test_workers_do_not_start_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "WORTH_PROCESSES", 0.0)
+    outcomes = compute.each(lambda _: compute.processes(), range(6), jobs=2)
+    assert [o.value for o in outcomes[3:]] == [1, 1, 1]
+
+
+def test_an_error_survives_the_way_between_processes() -> None:
+    import pickle
+
+    error = pickle.loads(pickle.dumps(UnreadableFile("x is torn.", "Copy it again.")))
+    assert (type(error), error.what, error.remedy) == (UnreadableFile, "x is torn.", "Copy it again.")
