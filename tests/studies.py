@@ -21,7 +21,7 @@ from sklearn import metrics as sk
 
 from isocenter.cohort import Cohort, Target, Task
 from isocenter.evaluation import Estimate, Evaluation
-from isocenter.report import Study, pick_cases
+from isocenter.reporting import Study, pick_cases
 from isocenter.splitting import Design, Split
 
 Floats = NDArray[np.float64]

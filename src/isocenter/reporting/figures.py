@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from isocenter.evaluation import Evaluation
-from isocenter.report import charts
-from isocenter.report.results import find, styles
-from isocenter.report.study import Study, is_floor
-from isocenter.report.words import count, decimal, title
+from isocenter.reporting import charts
+from isocenter.reporting.results import find, styles
+from isocenter.reporting.study import Study, is_floor
+from isocenter.reporting.words import count, decimal, title
 
 MOST_BARS = 15
 _PIXEL = re.compile(r"^p(\d+)_(\d+)(?:_\d+)?$")

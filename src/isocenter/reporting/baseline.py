@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter.report.flow import PARTS, patients
-from isocenter.report.study import Study
-from isocenter.report.words import NOTHING, count, decimal, percent, quantity
+from isocenter.reporting.flow import PARTS, patients
+from isocenter.reporting.study import Study
+from isocenter.reporting.words import NOTHING, count, decimal, percent, quantity
 
 FEW_LEVELS = 10  # more distinct texts than this are counted, not listed
 MOST_FEATURES = 30

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isocenter.report.words import OF_UNITS, quantity
+from isocenter.reporting.words import OF_UNITS, quantity
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 from isocenter.evaluation import Estimate, Evaluation
 from isocenter.evaluation import headline as compared_by
 from isocenter.metrics import larger_is_better
-from isocenter.report import scales
-from isocenter.report.study import Study, is_floor
-from isocenter.report.words import (
+from isocenter.reporting import scales
+from isocenter.reporting.study import Study, is_floor
+from isocenter.reporting.words import (
     METRICS,
     NOTHING,
     OF_UNITS,

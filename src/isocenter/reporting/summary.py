@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isocenter.evaluation import headline
-from isocenter.report import results, story
-from isocenter.report.baseline import baseline
-from isocenter.report.figures import importance, result_figures
-from isocenter.report.flow import flow
-from isocenter.report.gallery import gallery
-from isocenter.report.scales import UNIT
-from isocenter.report.study import Study, is_floor
-from isocenter.report.words import METRICS, NOTHING, count, counted, percent, quantity, title
+from isocenter.reporting import results, story
+from isocenter.reporting.baseline import baseline
+from isocenter.reporting.figures import importance, result_figures
+from isocenter.reporting.flow import flow
+from isocenter.reporting.gallery import gallery
+from isocenter.reporting.scales import UNIT
+from isocenter.reporting.study import Study, is_floor
+from isocenter.reporting.words import METRICS, NOTHING, count, counted, percent, quantity, title
 
 FEW_ROWS = 12  # of what was left out, before the rest is folded away
 MOST_ROWS = 200  # of the lists of cases; audit.json holds them all

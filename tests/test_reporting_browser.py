@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from browser import Browser, browser, missing
-from isocenter.report import render
+from isocenter.reporting import render
 from studies import STUDIES
 
 SCREENS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]

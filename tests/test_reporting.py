@@ -24,10 +24,10 @@ import studies
 from isocenter.cohort import Target, Task
 from isocenter.evaluation import Estimate, Evaluation, evaluate
 from isocenter.prediction import Prediction
-from isocenter.report import Study, charts, pick_cases, render, scales, words
-from isocenter.report.baseline import baseline
-from isocenter.report.flow import flow
-from isocenter.report.summary import summarize
+from isocenter.reporting import Study, charts, pick_cases, render, scales, words
+from isocenter.reporting.baseline import baseline
+from isocenter.reporting.flow import flow
+from isocenter.reporting.summary import summarize
 from studies import EVIL, STUDIES
 
 HERE = Path(__file__).parent
@@ -104,7 +104,7 @@ def test_same_study_gives_the_same_bytes(study: Study, html: str) -> None:
 
 
 def test_same_bytes_in_another_process(tmp_path: Path) -> None:
-    script = "import hashlib, studies; from isocenter.report import render;"
+    script = "import hashlib, studies; from isocenter.reporting import render;"
     script += "print(hashlib.sha256(render(studies.binary()).encode()).hexdigest())"
     path = os.pathsep.join([str(HERE), str(HERE.parent / "src")])
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": path, "TZ": "Asia/Tokyo"}
@@ -177,7 +177,7 @@ def test_rendering_is_quick() -> None:
 
 
 def test_matplotlib_is_not_imported_before_it_draws() -> None:
-    script = "import sys, isocenter.report; sys.exit('matplotlib' in sys.modules)"
+    script = "import sys, isocenter.reporting; sys.exit('matplotlib' in sys.modules)"
     path = str(HERE.parent / "src")
     subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, check=True)
 
@@ -318,7 +318,7 @@ def test_classes_that_are_numbers_are_named_with_their_column() -> None:
     ],
 )
 def test_side_of_the_floor(metric: str, interval: tuple[float, float], floor: float, said: str) -> None:
-    from isocenter.report.story import _side
+    from isocenter.reporting.story import _side
 
     assert _side(Estimate(metric, "forest", "test", 0.5, *interval, "wilson", 9, 9), floor) == said
 

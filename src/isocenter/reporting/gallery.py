@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter.report.picking import pick_cases
-from isocenter.report.study import Study
-from isocenter.report.words import counted, decimal, quantity
+from isocenter.reporting.picking import pick_cases
+from isocenter.reporting.study import Study
+from isocenter.reporting.words import counted, decimal, quantity
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 MOST_BYTES = 3_500_000  # of all pictures together: the page stays under 6 MB

@@ -8,9 +8,9 @@ from typing import Any
 
 from isocenter.evaluation import Estimate
 from isocenter.metrics import larger_is_better
-from isocenter.report.results import find, main_metric
-from isocenter.report.study import Study, is_floor
-from isocenter.report.words import count, counted, has_interval, interval, listed, of_class, title, value
+from isocenter.reporting.results import find, main_metric
+from isocenter.reporting.study import Study, is_floor
+from isocenter.reporting.words import count, counted, has_interval, interval, listed, of_class, title, value
 
 NO_PATIENTS = (
     "No patient ids are known: images of one person may lie in training and in test, and the results may be too good."

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isocenter.cohort import Cohort
-from isocenter.report.study import Study
-from isocenter.report.words import count, counted, percent
+from isocenter.reporting.study import Study
+from isocenter.reporting.words import count, counted, percent
 
 PARTS = ("training", "tuning", "test")
 MOST_CLASSES = 12  # in a box of the diagram

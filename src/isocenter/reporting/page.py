@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from isocenter.report.study import Study
-from isocenter.report.summary import summarize
+from isocenter.reporting.study import Study
+from isocenter.reporting.summary import summarize
 
 _HERE = Path(__file__).parent
 # Control characters, which HTML forbids, and marks that turn the direction of the text behind

@@ -1,1 +1,0 @@
-from isocenter.splitting import Design, Split  # temporary: removed when rooms are renamed
