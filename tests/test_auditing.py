@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isocenter.auditing import REQUESTED, Audit, audit_cohort, check_exclusions, leaked, overlaps
+from isocenter.auditing import Audit, audit_cohort, check_exclusions, leaked, overlaps
 from isocenter.auditing.duplicates import identical_rows
 from isocenter.auditing.exclusions import lower_limit
 from isocenter.case import Source
 from isocenter.cohort import Cohort, Target, Task
-from isocenter.errors import Fault, TooManyExcluded
+from isocenter.errors import REQUESTED, Fault, TooManyExcluded
 
 TWO = Target(Task.CLASSIFICATION, "target", ("benign", "malignant"), "malignant")
 

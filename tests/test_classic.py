@@ -181,5 +181,5 @@ def test_the_same_in_python_without_touching_disk(
     study = isocenter.run(arrays / "features.npy", labels=arrays / "labels.npy", seed=7, n_estimators=50)
     assert evaluation.get("accuracy").value == study.evaluate()["forest"].get("accuracy").value
     page = isocenter.report(cohort, design, [model])
-    assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
+    assert page.startswith(("<!doctype html>", "<!DOCTYPE html>"))
     assert list(tmp_path.iterdir()) == []

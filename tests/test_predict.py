@@ -62,7 +62,9 @@ def test_rows_that_do_not_fit_are_refused_or_flagged_by_name(rows: Path, tmp_pat
     plain = isocenter.predict(model, rows / "t.csv")
     assert plain.proba is not None
     assert said.proba is not None
-    np.testing.assert_array_equal(np.delete(plain.proba, 3, 0), np.delete(said.proba, 3, 0))  # order of columns is nothing
+    np.testing.assert_array_equal(
+        np.delete(plain.proba, 3, 0), np.delete(said.proba, 3, 0)
+    )  # order of columns is nothing
     np.save(tmp_path / "X.npy", np.zeros((5, 3)))
     with pytest.raises(InputDoesNotFit):
         isocenter.predict(model, tmp_path / "X.npy")
@@ -106,7 +108,7 @@ def test_a_model_with_covariates_asks_for_them(tmp_path: Path) -> None:
         project=tmp_path / "project",
     )
     model = tmp_path / "project/models/forest.iso"
-    with pytest.raises(InputDoesNotFit, match="age, sex.*--labels"):
+    with pytest.raises(InputDoesNotFit, match=r"age, sex.*--labels"):
         isocenter.predict(model, tmp_path / "scans")
     said = isocenter.predict(model, tmp_path / "scans", labels=tmp_path / "covariates.csv")
     assert len(said) == 40

@@ -64,7 +64,9 @@ def _load_cohort(path: Path) -> Cohort:
     target = meta["target"]
     if target is not None:
         target = Target(**{**target, "task": Task(target["task"]), "classes": tuple(target["classes"])})
-    lists = {name: tuple(meta[name]) for name in ("features", "covariates", "unlabelled", "notes", "warnings")}
+    lists: dict[str, Any] = {
+        name: tuple(meta[name]) for name in ("features", "covariates", "unlabelled", "notes", "warnings")
+    }
     return Cohort(
         table,
         target,
@@ -117,6 +119,7 @@ REPORT: Artefact[str] = Artefact("report.html", _save_text, _read_text, "report"
 
 
 def model(name: str) -> Artefact[Model]:
+    """A fitted model's bundle."""
     return Artefact(f"models/{name}.iso", bundle.save, bundle.load, "fit")
 
 
@@ -126,10 +129,12 @@ def tuning(name: str) -> Artefact[pd.DataFrame]:
 
 
 def predictions(name: str) -> Artefact[pd.DataFrame]:
+    """Predictions beside the reference, of tuning and test part."""
     return Artefact(f"predictions/{name}.parquet", _save_table, pd.read_parquet, "evaluate")
 
 
 def evaluation(name: str) -> Artefact[Evaluation]:
+    """Estimates, curves and confusion matrices."""
     return Artefact(
         f"evaluations/{name}.json",
         lambda e, path: _write_json(e.to_dict(), path),

@@ -228,7 +228,7 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
-    except Exception as wrong:  # noqa: BLE001  whatever else happens is a bug of ours and says so
+    except Exception as wrong:
         if callable(
             show := getattr(wrong, "show", None)
         ):  # typer's own: wrong usage (its class moved between versions)

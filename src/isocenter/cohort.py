@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,7 @@ class Cohort:
     @cached_property
     def cases(self) -> list[Case]:
         columns = list(self.attributes)
-        rows = self.table[columns].to_dict("records") if columns else [{}] * len(self.table)
+        rows: Any = self.table[columns].to_dict("records") if columns else [{}] * len(self.table)
         patients = self.table[PATIENT]
         ids = [None if missing else str(p) for p, missing in zip(patients, patients.isna(), strict=True)]
         sources: Sequence[tuple[Source, ...]] = self.sources or [()] * len(self.table)
@@ -162,7 +163,7 @@ class Cohort:
             return i
 
         for ids in duplicates:
-            rows = self.table.index.get_indexer(list(ids))
+            rows = self.table.index.get_indexer(pd.Index(list(ids), dtype=object))
             members = [find(int(parent[r])) for r in rows if r >= 0]
             for other in members[1:]:
                 root[find(other)] = find(members[0])

@@ -19,6 +19,7 @@ _DISK_FAULTS = {
     errno.EPERM,
     errno.EIO,
     errno.ENOTDIR,
+    errno.ENOENT,
 }
 _PARTIAL = ".partial"
 

@@ -182,6 +182,9 @@ class MissingExtra(UsageError):
     """An optional dependency that is not installed."""
 
 
+REQUESTED = "ExcludedByRequest"  # code of a Fault for what the user left out by name
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One item left out, and why: a row of the table of excluded cases.

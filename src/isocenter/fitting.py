@@ -53,7 +53,7 @@ def fit(recipe: Recipe, cohort: Cohort, split: Split, *, seed: int = 0, card: di
     part = cohort.select(split.fitting)
     X, y = part.X, part.codes
     _refuse_one_class(target, y)
-    held = [np.sort(part.table.index.get_indexer(list(fold))) for fold in split.folds]
+    held = [np.sort(part.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in split.folds]
     inner = _inner(recipe, target, X, y, held, seed)
     pipeline = recipe.build(target.task, seed, **inner.chosen)
     pipeline.fit(X, y)

@@ -29,7 +29,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
             unbroken = entry["previous"] == previous
         except (ValueError, KeyError, TypeError):
-            unbroken = False
+            entry, unbroken = {}, False
         if not unbroken:
             raise UnreadableFile(
                 f"The ledger {path} was altered at line {number}.",

@@ -60,17 +60,13 @@ class Prediction:
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Prediction:
         """Some of the rows."""
-
-        def some(values: NDArray[np.generic] | None) -> NDArray[np.generic] | None:
-            return None if values is None else values[rows]
-
         return Prediction(
             self.case_id[rows],
             self.classes,
-            some(self.proba),
-            some(self.label),
-            some(self.value),
-            some(self.flags),  # type: ignore[arg-type]
+            None if self.proba is None else self.proba[rows],
+            None if self.label is None else self.label[rows],
+            None if self.value is None else self.value[rows],
+            None if self.flags is None else self.flags[rows],
         )
 
     def with_refused(self, reasons: dict[str, str]) -> Prediction:

@@ -40,15 +40,18 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def emit(event: Event) -> None:
+    """Tell the listener, if there is one."""
     if (listener := _listener.get()) is not None:
         listener(event)
 
 
 def note(text: str) -> None:
+    """A line of text worth reading."""
     emit(Event("note", text=text))
 
 
 def warning(text: str) -> None:
+    """A line that must not be missed."""
     emit(Event("warning", text=text))
 
 

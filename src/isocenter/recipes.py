@@ -75,7 +75,7 @@ def compose(
     parameters go to the methods that know them; UsageError where none does. Results are called
     <method>, or <features>-<method> where features were named.
     """
-    recipes = []
+    recipes: list[Recipe] = []
     given = dict(parameters or {})
     for features in feature_names or (default_features,):
         for method in method_names:

@@ -173,7 +173,7 @@ def _expand(ids: NDArray[np.object_], groups: Ints, chosen: NDArray[np.intp]) ->
     """Case ids of the chosen groups, in the order of the groups."""
     by_group = np.argsort(groups, kind="stable")
     starts = np.searchsorted(groups[by_group], np.arange(groups.max() + 2))
-    return ids[np.concatenate([by_group[starts[g] : starts[g + 1]] for g in chosen])]
+    return np.asarray(ids[np.concatenate([by_group[starts[g] : starts[g + 1]] for g in chosen])], dtype=object)
 
 
 def _given(cohort: Cohort, duplicates: Sequence[Sequence[str]], overlap: str) -> tuple[Split, str]:
@@ -187,11 +187,11 @@ def _given(cohort: Cohort, duplicates: Sequence[Sequence[str]], overlap: str) ->
                 f"It holds: {_listed(cohort.table[column])}. Name the test values: --split-column '{column}=VALUE'.",
             )
     groups = pd.Series(cohort.groups(duplicates), index=ids)
-    seen = set(groups[np.concatenate([training, tuning])])
-    shared = test[groups[test].isin(seen).to_numpy()]
+    seen = set(groups.loc[[*training, *tuning]])
+    shared = test[groups.loc[list(test)].isin(seen).to_numpy()]
     if overlap == "drop-training":
-        tested = set(groups[test])
-        training, tuning = (m[~groups[m].isin(tested).to_numpy()] for m in (training, tuning))
+        tested = set(groups.loc[list(test)])
+        training, tuning = (m[~groups.loc[list(m)].isin(tested).to_numpy()] for m in (training, tuning))
         shared = shared[:0]
     unassigned = ids[parts.isna().to_numpy()]
     how = f"Split given by column '{column}'."
@@ -345,7 +345,8 @@ def _warnings(cohort: Cohort, split: Split) -> tuple[str, ...]:
     if split.unassigned:
         found.append(f"{len(split.unassigned)} cases have no part in column '{cohort.split_column}' and are not used.")
     if cohort.target is not None and cohort.target.is_classes:
-        counts = pd.Series(cohort.select(split.fitting).patients).groupby(cohort.select(split.fitting).y).nunique()
+        part = cohort.select(split.fitting)
+        counts = pd.Series(part.patients).groupby(part.table[cohort.target.column].to_numpy()).nunique()
         for name, count in counts.items():
             if count < len(split.folds):
                 found.append(f"Class '{name}' has {count} patients in the training part: some inner folds lack it.")

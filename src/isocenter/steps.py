@@ -115,8 +115,8 @@ class Study:
         model, tuning, inputs = artefacts.model(recipe.name), artefacts.tuning(recipe.name), self._fit_inputs(recipe)
         if not (self.project.has(model, inputs) and self.project.has(tuning, inputs)):
             cohort, seed = self.usable, self.options.seed
-            fitted = workbench.fit_recipe(recipe, cohort, self.design, seed=seed, store=self.project.store)
-            fitted.model.card["roles"] = {"image": list(self.options.image), "mask": list(self.options.mask)}
+            roles = {"image": self.options.image, "mask": self.options.mask}
+            fitted = workbench.fit_recipe(recipe, cohort, self.design, seed=seed, store=self.project.store, roles=roles)
             self.project.put(tuning, inputs, workbench.beside_reference(fitted.tuning, cohort, "tuning"))
             self.project.put(model, inputs, fitted.model)
         return self.project.get(model)

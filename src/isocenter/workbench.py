@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -186,10 +186,19 @@ def plan(
 
 
 def fit_recipe(
-    recipe: Recipe, cohort: Cohort, design: Design, *, seed: int = 0, store: str | None = None
+    recipe: Recipe,
+    cohort: Cohort,
+    design: Design,
+    *,
+    seed: int = 0,
+    store: str | None = None,
+    roles: Mapping[str, Sequence[str]] | None = None,
 ) -> _fitting.Fitted:
-    """Fit one recipe and describe in its card what a new input must look like."""
-    card: dict[str, Any] = {}
+    """Fit one recipe and describe in its card what a new input must look like.
+
+    roles: the globs of images and masks, which `predict` then uses again.
+    """
+    card: dict[str, Any] = {"roles": {name: list(globs) for name, globs in (roles or {}).items()}}
     if not cohort.features:
         card["profile"] = preparation.Profile.of(_training_facts(cohort, design, store)).to_dict()
     return _fitting.fit(recipe, cohort, design.split, seed=seed, card=card)
@@ -374,7 +383,7 @@ def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Predictio
         raise InputDoesNotFit(
             f"Model '{model.name}' was trained on scans; this input is a feature table.", "Give a folder of scans."
         )
-    facts, faults = _facts(cohort, store)
+    facts, faults = preparation.facts(cohort.cases, store=store)
     profile = preparation.Profile.from_dict(model.card["profile"])
     refused, flags = profile.check(facts)
     refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused, **_without_covariates(model, cohort)}
@@ -404,6 +413,4 @@ def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list
 
 
 def _training_facts(cohort: Cohort, design: Design, store: str | None) -> pd.DataFrame:
-    facts, _ = _facts(cohort.select(design.split.fitting), store)
-    assert facts is not None
-    return facts
+    return preparation.facts(cohort.select(design.split.fitting).cases, store=store)[0]

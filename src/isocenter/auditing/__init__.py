@@ -6,6 +6,6 @@ share, `suspicions` says what should not be missed, `exclusions` stops a study t
 
 from isocenter.auditing.audit import Audit, audit_cohort
 from isocenter.auditing.duplicates import Overlap, leaked, overlaps
-from isocenter.auditing.exclusions import REQUESTED, check_exclusions
+from isocenter.auditing.exclusions import check_exclusions
 
-__all__ = ["REQUESTED", "Audit", "Overlap", "audit_cohort", "check_exclusions", "leaked", "overlaps"]
+__all__ = ["Audit", "Overlap", "audit_cohort", "check_exclusions", "leaked", "overlaps"]

@@ -8,13 +8,12 @@ from itertools import combinations
 
 from isocenter.auditing.audit import Audit
 from isocenter.cohort import Cohort
-from isocenter.errors import TooManyExcluded
+from isocenter.errors import REQUESTED, TooManyExcluded
 from isocenter.metrics.intervals import wilson
 
 # Where these come from: the project's reliability table.
 SHARE, AT_LEAST = 0.05, 3  # more than this share of the cases, and at least so many
 DIFFERENCE = 0.02  # in the share left out, between two classes
-REQUESTED = "ExcludedByRequest"  # code of a Fault for what the user left out by name
 _REMEDY = "Look at the list of excluded cases and mend them, or go on with --allow-excluded."
 
 

@@ -74,7 +74,7 @@ def _weights(estimator: Any, n_features: int) -> Floats:
     if hasattr(last, "feature_importances_"):
         return np.asarray(last.feature_importances_, dtype=np.float64)
     if hasattr(last, "coef_"):
-        return np.abs(np.atleast_2d(last.coef_)).mean(axis=0)
+        return np.asarray(np.abs(np.atleast_2d(last.coef_)).mean(axis=0), dtype=np.float64)
     return np.zeros(n_features)
 
 

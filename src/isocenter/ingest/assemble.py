@@ -14,6 +14,7 @@ from pandas.api import types
 from isocenter import formats
 from isocenter.cohort import PATIENT, Cohort, Target
 from isocenter.errors import (
+    REQUESTED,
     BadTarget,
     BadValues,
     EmptyInput,
@@ -96,7 +97,7 @@ def _exclude(draft: Draft, ids: Sequence[str]) -> None:
     names = {str(i).strip() for i in ids}
     hit = draft.table.index.isin(names) | draft.table[PATIENT].isin(names).to_numpy()
     for case_id in draft.table.index[hit]:
-        draft.broken[case_id] = Fault(case_id, "Excluded", "Left out by --exclude.")
+        draft.broken[case_id] = Fault(case_id, REQUESTED, "Left out by --exclude.")
     known = {*draft.table.index, *draft.table[PATIENT].dropna(), *(f.where for f in draft.faults)}
     if unknown := sorted(n for n in names - known if not any(n in f.reason for f in draft.faults)):
         draft.warnings.append(f"--exclude names no case and no patient: {listed(unknown)}.")

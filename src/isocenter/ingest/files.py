@@ -58,6 +58,7 @@ class Item:
     keys: dict[str, str]
     patient_id: str | None = None
     attributes: dict[str, object] = field(default_factory=dict)
+    synthetic: bool = False
     fault: Fault | None = None
 
     @property
@@ -249,7 +250,8 @@ def _series_item(series: dicom.Series, root: Path, above: str | None) -> Item:
     name = path.rpartition("/")[2]
     ending = stem(name) if single else name
     case_id = stem(first) if series.case_id == series.files[0] else series.case_id  # an instance without UID
-    return Item(case_id, path, folder, ending, source, keys, series.patient_id or None, attributes)
+    synthetic = "synthetic" in str(series.attributes.get("SeriesDescription", "")).lower()
+    return Item(case_id, path, folder, ending, source, keys, series.patient_id or None, attributes, synthetic)
 
 
 def _unique(items: Iterable[Item]) -> list[Item]:

@@ -39,6 +39,10 @@ def draft_scans(path: Path, request: Request) -> Draft:
     else:
         draft = _labelled(units, table, labels, found, request)
     draft.warnings += _masks_unsaid(items, request)
+    if invented := sum(item.synthetic for item in items):
+        draft.warnings.append(
+            f"Synthetic data: {count(invented, 'series')} say so of themselves; these are no patients."
+        )
     draft.notes[:0] = [*found.notes(), *notes, *roles]
     draft.faults += found.faults
     draft.broken |= {u.case_id: u.fault for u in units if u.fault is not None and u.case_id in draft.table.index}
@@ -46,8 +50,8 @@ def draft_scans(path: Path, request: Request) -> Draft:
 
 
 def _masks_unsaid(items: Sequence[Item], request: Request) -> list[str]:
-    """A warning where files called like masks would be taken for images."""
-    masks = [i.name for i in items if MASK_NAME.search(i.stem)]
+    """A warning where files (or their folder) called like masks would be taken for images."""
+    masks = [i.path for i in items if MASK_NAME.search(i.stem) or MASK_NAME.search(i.folder)]
     if request.image or request.mask or not 0 < len(masks) < len(items):
         return []
     said = f"{count(len(masks), 'file')} called like masks ({listed(masks, 2)}) are taken as images"
