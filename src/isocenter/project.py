@@ -70,6 +70,11 @@ class Project:
             )
         return self._known[artefact.path]["inputs"]
 
+    def digest(self, artefact: Artefact[Any]) -> str:
+        """SHA-256 of the artefact's content as it was written; MissingStep if it was not made."""
+        self.inputs(artefact)
+        return self._known[artefact.path]["sha256"]
+
     def has(self, artefact: Artefact[Any], inputs: str) -> bool:
         """Whether the artefact exists, unchanged, made from these inputs."""
         known = self._known.get(artefact.path)

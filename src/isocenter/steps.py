@@ -133,7 +133,7 @@ class Study:
         models = self.fit()
         wanted = {r.name: fingerprint("evaluate", self._fit_inputs(r)) for r in self.recipes}
         if any(not self._evaluated(name, inputs) for name, inputs in wanted.items()):
-            looks = self._look(wanted)
+            looks = self._look(list(wanted))
             for name, inputs in progress.track(wanted.items(), "evaluate", len(wanted)):
                 if not self._evaluated(name, inputs):
                     self._evaluate(models[name], inputs, looks)
@@ -144,9 +144,11 @@ class Study:
             artefacts.predictions(name), inputs
         )
 
-    def _look(self, models: dict[str, str]) -> int:
+    def _look(self, names: list[str]) -> int:
+        """What was learned, not when, tells one look from another: the bundles' digests."""
         if self.project.folder is None:
             return 1
+        models = {name: self.project.digest(artefacts.model(name)) for name in names}
         test = hashlib.sha256("\n".join(sorted(self.design.split.test)).encode()).hexdigest()
         return ledger.look(self.project.folder, test, models)
 

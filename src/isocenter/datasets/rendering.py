@@ -23,7 +23,7 @@ Height = float | NDArray[np.floating]  # of one slice, or of all (D, 1, 1)
 AIR, LUNG, FAT, BLOOD, MUSCLE, LIVER, DISC, SPONGY_BONE, BONE = -1000, -860, -105, 42, 52, 60, 85, 210, 480  # HU
 _ANATOMY, _GRAIN_OF_LUNG, _VESSELS, _FORM, _TEXTURE, _NOISE = range(6)  # random streams of a patient
 _SPIKES, _SHARPNESS = 10, 14.0  # how many, and how narrow
-_GRAIN = 2.5  # of the texture inside the lesion, mm
+_GRAIN = 3.0  # of the texture inside the lesion, mm
 _COMMON_REACH = 18.0  # of a lesion from its centre, mm
 _FINE = 2  # the lesion is drawn on a grid this much finer, then averaged
 
