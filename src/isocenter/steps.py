@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import __version__, artefacts, disk, ingest, ledger, preparation, progress, workbench
+from isocenter import __version__, artefacts, disk, ingest, ledger, preparation, progress, scoring, workbench
 from isocenter.auditing import Audit, check_exclusions
 from isocenter.case import Case
 from isocenter.cohort import Cohort
@@ -117,7 +117,7 @@ class Study:
             cohort, seed = self.usable, self.options.seed
             roles = {"image": self.options.image, "mask": self.options.mask}
             fitted = workbench.fit_recipe(recipe, cohort, self.design, seed=seed, store=self.project.store, roles=roles)
-            self.project.put(tuning, inputs, workbench.beside_reference(fitted.tuning, cohort, "tuning"))
+            self.project.put(tuning, inputs, scoring.beside_reference(fitted.tuning, cohort, "tuning"))
             self.project.put(model, inputs, fitted.model)
         return self.project.get(model)
 
@@ -154,8 +154,8 @@ class Study:
 
     def _evaluate(self, model: Model, inputs: str, looks: int) -> None:
         tuning = self.project.get(artefacts.tuning(model.name))
-        table = pd.concat([tuning, workbench.scores(model, self.usable, self.design)], ignore_index=True)
-        found = workbench.evaluate_table(table, model.name, self.usable, self.design, seed=self.options.seed)
+        table = pd.concat([tuning, scoring.scores(model, self.usable, self.design)], ignore_index=True)
+        found = scoring.evaluate_table(table, model.name, self.usable, self.design, seed=self.options.seed)
         self.project.put(artefacts.predictions(model.name), inputs, table)
         self.project.put(artefacts.evaluation(model.name), inputs, replace(found, looks=looks))
 

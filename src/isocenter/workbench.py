@@ -13,18 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from isocenter import bundle, ingest, preparation, recipes, reporting
+from isocenter import bundle, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
 from isocenter.auditing import Audit, audit_cohort
 from isocenter.case import Case
-from isocenter.cohort import PATIENT, Cohort
-from isocenter.errors import BadTarget, Fault, InputDoesNotFit, UsageError
+from isocenter.cohort import Cohort
+from isocenter.errors import BadTarget, Fault, UsageError
 from isocenter.evaluation import Evaluation
-from isocenter.evaluation import evaluate as _evaluate
 from isocenter.features import default_features
 from isocenter.metrics.intervals import expected_auc_width
 from isocenter.model import Model
@@ -33,7 +30,6 @@ from isocenter.recipes import Recipe
 from isocenter.splitting import Design, make_design
 
 FEW_EVENTS = 100
-WITHOUT = "without shared cases"
 
 
 def index(
@@ -204,54 +200,9 @@ def fit_recipe(
     return _fitting.fit(recipe, cohort, design.split, seed=seed, card=card)
 
 
-def scores(model: Model, cohort: Cohort, design: Design) -> pd.DataFrame:
-    """Predictions of the test part beside the reference: one look.
-
-    Columns: case_id, patient_id, part, reference, prediction, probability_<class>...
-    """
-    test = cohort.select(design.split.test)
-    return beside_reference(model.predict(test.X), test, "test")
-
-
-def beside_reference(prediction: Prediction, cohort: Cohort, part: str) -> pd.DataFrame:
-    """A prediction's table with patient, part and reference in front."""
-    some = cohort.select(prediction.case_id)
-    table = prediction.table()
-    table.insert(1, PATIENT, some.table[PATIENT].to_numpy())
-    table.insert(2, "part", part)
-    table.insert(3, "reference", some.y)
-    return table
-
-
 def evaluate(model: Model, cohort: Cohort, design: Design, *, seed: int = 0) -> Evaluation:
     """Every metric of the test part with its interval."""
-    return evaluate_table(scores(model, cohort, design), model.name, cohort, design, seed=seed)
-
-
-def evaluate_table(table: pd.DataFrame, name: str, cohort: Cohort, design: Design, *, seed: int = 0) -> Evaluation:
-    """Evaluate predictions beside their reference, part by part (columns as in `scores`)."""
-    assert cohort.target is not None
-    target = cohort.target
-    found = []
-    for part, rows in table.groupby("part", sort=False):
-        groups: list[tuple[str | None, pd.DataFrame]] = [(None, rows)]
-        if part == "test" and design.split.overlap:
-            groups.append((WITHOUT, rows[~rows["case_id"].isin(design.split.overlap)]))
-        for group, some in groups:
-            patients = cohort.select(some["case_id"]).patients
-            found.append(
-                _evaluate(
-                    Prediction.from_table(some),
-                    target.encode(some["reference"]),
-                    target,
-                    patients,
-                    method=name,
-                    part=str(part),
-                    group=group,
-                    seed=seed,
-                )
-            )
-    return found[0].joined(*found[1:])
+    return scoring.evaluate_table(scoring.scores(model, cohort, design), model.name, cohort, design, seed=seed)
 
 
 def report(
@@ -272,8 +223,8 @@ def report(
     case's picture as PNG; command, options: how to repeat the study, for its last section.
     """
     audit = audit or audit_cohort(cohort, None, ())
-    predictions = predictions or {m.name: scores(m, cohort, design) for m in models}
-    evaluations = evaluations or {n: evaluate_table(t, n, cohort, design) for n, t in predictions.items()}
+    predictions = predictions or {m.name: scoring.scores(m, cohort, design) for m in models}
+    evaluations = evaluations or {n: scoring.evaluate_table(t, n, cohort, design) for n, t in predictions.items()}
     first = predictions[models[0].name]
     pictures: dict[str, bytes] = {}
     if not cohort.features and cohort.target is not None:
@@ -334,75 +285,7 @@ def predict(
             id_column=id_column,
             with_labels=False,
         )
-    if model.card["inputs"]:
-        return _predict_rows(model, cohort)
-    return _predict_scans(model, cohort, store)
-
-
-def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
-    if not cohort.features:
-        raise InputDoesNotFit(
-            f"Model '{model.name}' was trained on a feature table; this input holds scans.",
-            "Give a table with the same features.",
-        )
-    wanted = list(model.card["inputs"])
-    table = cohort.table[[c for c in cohort.table.columns if c != PATIENT]]
-    if missing := [c for c in wanted if c not in table]:
-        raise InputDoesNotFit(
-            f"{len(missing)} of the model's {len(wanted)} features are missing: {', '.join(missing[:8])}.",
-            f"The input has: {', '.join(map(str, list(table.columns)[:8]))}{'...' if table.shape[1] > 8 else ''}.",
-        )
-    extra = [c for c in cohort.features if c not in wanted]
-    if extra and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
-        raise InputDoesNotFit(
-            f"The model was trained on {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",
-            "Give an array with the same columns in the same order.",
-        )
-    said = model.predict(table[wanted])
-    ignored = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
-    return replace(said, flags=_far_out(table, model.card["ranges"], ignored))
-
-
-def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> NDArray[np.object_]:
-    """A flag for each row with values further outside the training range than half its width."""
-    names = list(ranges)
-    low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
-    values, margin = table[names].to_numpy(dtype=np.float64), (high - low) / 2
-    outside = (values < low - margin) | (values > high + margin)
-    flags = np.full(len(table), also, dtype=object)
-    for row in np.flatnonzero(outside.any(axis=1)):
-        far = [names[i] for i in np.flatnonzero(outside[row])]
-        more = f" and {len(far) - 5} more" if len(far) > 5 else ""
-        told = f"far outside the training range: {', '.join(far[:5])}{more}"
-        flags[row] = "; ".join(filter(None, [also, told]))
-    return flags
-
-
-def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Prediction:
-    if cohort.features:
-        raise InputDoesNotFit(
-            f"Model '{model.name}' was trained on scans; this input is a feature table.", "Give a folder of scans."
-        )
-    facts, faults = preparation.facts(cohort.cases, store=store)
-    profile = preparation.Profile.from_dict(model.card["profile"])
-    refused, flags = profile.check(facts)
-    refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused, **_without_covariates(model, cohort)}
-    fit_ids = [i for i in cohort.case_ids if i not in refused]
-    if not fit_ids:
-        first = next(iter(refused.values()))
-        raise InputDoesNotFit(
-            f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
-        )
-    said = model.predict(cohort.select(fit_ids).cases)
-    said = replace(said, flags=np.array([flags.get(i, "") for i in fit_ids], dtype=object))
-    return said.with_refused({where: f"refused: {fault.reason}" for where, fault in refused.items()})
-
-
-def _without_covariates(model: Model, cohort: Cohort) -> dict[str, Fault]:
-    if not (missing := [c for c in model.card["covariates"] if c not in cohort.table]):
-        return {}
-    error = InputDoesNotFit(f"the model wants {', '.join(missing)}.", "Give a table with them: --labels TABLE.")
-    return {case_id: Fault.of(case_id, error) for case_id in cohort.case_ids}
+    return predicting.predict(model, cohort, store)
 
 
 def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list[Fault]]:
