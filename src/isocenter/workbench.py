@@ -15,11 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import bundle, ingest, predicting, preparation, recipes, reporting, scoring
+from isocenter import bundle, external, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
-from isocenter.auditing import Audit, audit_cohort
+from isocenter.auditing import Audit, audit_cohort, describe_case_mix, fingerprints
 from isocenter.case import Case
 from isocenter.cohort import Cohort
+from isocenter.deciding import Wish
 from isocenter.errors import BadTarget, Fault, UsageError
 from isocenter.evaluation import Evaluation
 from isocenter.features import default_features
@@ -132,16 +133,21 @@ def fit(
     features: str | None = None,
     seed: int = 0,
     store: str | None = None,
+    decide: str | None = None,
+    recalibrate: str = "none",
+    aggregate: str = "auto",
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
 
     method: a key of METHODS; features: "given", "intensity" or "pixels" (None: what suits the
-    input); parameters: those of the method. Raises UsageError, TooFewPatients.
+    input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
+    method. Raises UsageError, TooFewPatients.
     """
     named = [] if features is None else [features]
     recipe = plan(cohort, design, [method], named, parameters=parameters, store=store)[0]
-    return fit_recipe(recipe, cohort, design, seed=seed, store=store).model
+    wish = Wish(decide, recalibrate, aggregate)
+    return fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
 
 def plan(
@@ -189,19 +195,53 @@ def fit_recipe(
     seed: int = 0,
     store: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
+    wish: Wish = Wish(),  # noqa: B008  frozen
 ) -> _fitting.Fitted:
     """Fit one recipe and describe in its card what a new input must look like.
 
-    roles: the globs of images and masks, which `predict` then uses again.
+    roles: the globs of images and masks, which `predict` then uses again; wish: how it decides.
     """
-    card: dict[str, Any] = {"roles": {name: list(globs) for name, globs in (roles or {}).items()}}
-    if not cohort.features:
-        card["profile"] = preparation.Profile.of(_training_facts(cohort, design, store)).to_dict()
-    return _fitting.fit(recipe, cohort, design.split, seed=seed, card=card)
+    part = cohort.select(design.split.fitting)
+    facts = None if cohort.features else _training_facts(cohort, design, store)
+    card: dict[str, Any] = {
+        "roles": {name: list(globs) for name, globs in (roles or {}).items()},
+        "case_mix": describe_case_mix(part),
+        "seen": fingerprints(part, facts),
+    }
+    if facts is not None:
+        card["profile"] = preparation.Profile.of(facts).to_dict()
+    fitted = _fitting.fit(recipe, cohort, design.split, seed=seed, wish=wish, card=card)
+    return replace(fitted, model=_with_tuning(fitted, cohort))
 
 
-def evaluate(model: Model, cohort: Cohort, design: Design, *, seed: int = 0) -> Evaluation:
-    """Every metric of the test part with its interval."""
+def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
+    """The model with its out-of-fold numbers in the card: what an external test is shown beside."""
+    model = fitted.model
+    table = scoring.beside_reference(fitted.tuning, cohort, "tuning", model.decision)
+    rows = [row.to_dict() for row in scoring.evaluate_part(table, model.name, cohort).estimates if row.group is None]
+    return replace(model, card={**model.card, "tuning": rows})
+
+
+def evaluate(
+    model: Model,
+    cohort: Cohort,
+    design: Design | None = None,
+    *,
+    recalibrate: str = "none",
+    ids_are_local: bool = False,
+    seed: int = 0,
+) -> Evaluation:
+    """Every metric with its interval: of the test part of `design`, or without one of an external cohort.
+
+    An external test refits nothing and leaves out who was in the training data (see
+    `isocenter.external.assess` for the case mix and what was left out); recalibrate: a group of
+    that name shows what updating the probabilities would bring; ids_are_local: equal patient ids
+    are other people.
+    """
+    if design is None:
+        return external.assess(
+            model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, seed=seed
+        ).evaluation
     return scoring.evaluate_table(scoring.scores(model, cohort, design), model.name, cohort, design, seed=seed)
 
 

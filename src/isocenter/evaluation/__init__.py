@@ -3,7 +3,7 @@
 `nouns` holds what comes out, `single` evaluates one set of predictions.
 """
 
-from isocenter.evaluation.nouns import Estimate, Evaluation
+from isocenter.evaluation.nouns import BY_IMAGE, Estimate, Evaluation
 from isocenter.evaluation.single import evaluate, headline
 
-__all__ = ["Estimate", "Evaluation", "evaluate", "headline"]
+__all__ = ["BY_IMAGE", "Estimate", "Evaluation", "evaluate", "headline"]
