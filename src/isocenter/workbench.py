@@ -201,6 +201,8 @@ def fit_recipe(
 
     roles: the globs of images and masks, which `predict` then uses again; wish: how it decides.
     """
+    if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
+        wish = Wish(aggregate="none" if wish.aggregate == "none" else "mean")
     part = cohort.select(design.split.fitting)
     facts = None if cohort.features else _training_facts(cohort, design, store)
     card: dict[str, Any] = {
