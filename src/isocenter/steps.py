@@ -262,7 +262,10 @@ class Study:
     def describe_models(self) -> dict[str, Any]:
         described = self.describe_design()
         models = {
-            name: {"role": m.card["role"], "parameters": m.card["parameters"], "features": m.card["features"]}
+            name: {
+                **{key: m.card[key] for key in ("role", "parameters", "features")},
+                "decision": m.decision.told(),
+            }
             for name, m in self.fit().items()
         }
         return {**described, "primary": self.primary, "models": models}
