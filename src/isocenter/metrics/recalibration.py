@@ -167,6 +167,8 @@ def _temperature(p: Floats, codes: Ints, weights: Floats, edge: float) -> float:
     """T by maximum likelihood: Newton on 1 / T, in which the likelihood is concave."""
     z = np.log(np.clip(p, edge, 1.0))
     own = z[np.arange(len(z)), codes]
+    if (own >= z.max(axis=1))[weights > 0].all():
+        raise _Unfit(_SEPARATED)
 
     def slope_and_bend(inverse: float) -> tuple[float, float]:
         q = _tempered(z, inverse)
