@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from calibrated import draws, perfect, simulated
@@ -151,9 +152,12 @@ def test_beta_drops_a_coefficient_that_would_fall() -> None:
     rng = np.random.default_rng(7)
     scores = rng.random(2000)
     events = rng.random(2000) < 1 / (1 + np.exp(-(-0.4 * np.log(scores) - 1.5 * np.log1p(-scores) - 2)))
-    a, b, _ = r.fit("beta", two(scores), events.astype(np.int64)).parameters[0]
-    assert a == 0
-    assert b > 0
+    a, b, c = r.fit("beta", two(scores), events.astype(np.int64)).parameters[0]
+    column = -np.log1p(-scores)[:, None]
+    alone = LogisticRegression(C=np.inf, tol=1e-10, max_iter=5000).fit(column, events)
+    assert (a, b, c) == pytest.approx((0, alone.coef_[0, 0], alone.intercept_[0]), abs=1e-4)
+    mirrored = r.fit("beta", two(1 - scores), (~events).astype(np.int64)).parameters[0]
+    assert mirrored == pytest.approx((b, 0, -c))
     out = r.fit("beta", two(scores), events.astype(np.int64)).apply(two(scores))[:, 1]
     assert (np.diff(out[np.argsort(scores)]) >= 0).all()
 
@@ -169,10 +173,11 @@ HALF = np.linspace(0.1, 0.9, 40)
         (two(HALF[:0]), np.zeros(0), "one class"),
         (two(HALF[:1]), np.ones(1), "one class"),
         (two(HALF), HALF < 0.5, None),  # points the wrong way
+        (two(1 - simulated()[1]), simulated()[0], "on the tuning data"),
         (two(np.full(40, 0.5)), np.arange(40) % 2, None),
         (three(8)[0], three(8)[2] % 2, "absent"),
     ],
-    ids=["one class", "none", "one", "reversed", "constant", "absent"],
+    ids=["one class", "none", "one", "reversed", "mostly reversed", "constant", "absent"],
 )
 def test_what_cannot_be_fitted_leaves_probabilities_as_they_were(
     kind: str, proba: Floats, codes: Ints, told: str | None
