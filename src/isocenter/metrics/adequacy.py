@@ -167,11 +167,13 @@ def _wilson_width(trials: float) -> float:
 
 def _external(n: float) -> Criterion:
     sentence = f"An external test needs {n:,.0f} patients for an interval of the AUC at most 0.1 wide."
+    if math.isnan(n):
+        sentence = "How many patients an external test needs has no answer here."
     return Criterion("external test", n, math.nan, None, sentence)
 
 
 def _verdict(rows: list[Criterion], most: int, parameters: int, train: float, test: str, small: bool) -> Verdict:
-    few = f"at most {most:,} candidate predictors" if most else "not even one candidate predictor"
+    few = "not even one candidate predictor" if most < 1 else f"at most {most:,} candidate predictor{'s' * (most > 1)}"
     parts = [
         f"{train:,.0f} training patients carry {few}; there are {parameters:,} "
         "(criteria of Riley and colleagues, for regression without penalty)."
