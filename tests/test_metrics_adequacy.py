@@ -96,15 +96,21 @@ def test_without_a_second_class_there_is_nothing_to_judge(counts: dict[str, int]
     fraction=st.floats(0.01, 0.99),
     auc=st.none() | st.floats(0.0, 1.0),
 )
-def test_it_never_fails_and_says_no_nan(
-    counts: list[int], parameters: int, fraction: float, auc: float | None
-) -> None:
-    verdict = verdict_for_classes({str(i): n for i, n in enumerate(counts)}, parameters, test_fraction=fraction, auc=auc)
+def test_it_never_fails_and_says_no_nan(counts: list[int], parameters: int, fraction: float, auc: float | None) -> None:
+    verdict = verdict_for_classes(
+        {str(i): n for i, n in enumerate(counts)}, parameters, test_fraction=fraction, auc=auc
+    )
     assert verdict.design in (HOLD_OUT, NESTED)
     assert not any("nan" in text for text in [verdict.summary, *(row.sentence for row in verdict.rows)])
 
 
-@given(n=st.integers(0, 10_000), mean=st.floats(-10, 10), sd=st.floats(0, 10), parameters=st.integers(1, 10_000), r2=st.floats(0, 1))
+@given(
+    n=st.integers(0, 10_000),
+    mean=st.floats(-10, 10),
+    sd=st.floats(0, 10),
+    parameters=st.integers(1, 10_000),
+    r2=st.floats(0, 1),
+)
 def test_neither_does_that_for_numbers(n: int, mean: float, sd: float, parameters: int, r2: float) -> None:
     verdict = verdict_for_numbers(n, mean, sd, parameters, r2=r2)
     assert not any("nan" in text for text in [verdict.summary, *(row.sentence for row in verdict.rows)])

@@ -147,7 +147,10 @@ def test_both_intervals_cover() -> None:
     for _ in range(400):
         sites = rng.normal(1.0, math.sqrt(0.1), 6)
         found = pool(sites[:5] + rng.normal(size=5) * np.sqrt(variances), variances)
-        hits += [limits.low <= truth <= limits.high for limits, truth in ((found.interval, 1.0), (found.prediction, sites[5]))]
+        hits += [
+            limits.low <= truth <= limits.high
+            for limits, truth in ((found.interval, 1.0), (found.prediction, sites[5]))
+        ]
     assert 0.93 <= hits[0] / 400 <= 0.99  # never narrower than usual: a little wide is meant
     assert 0.93 <= hits[1] / 400 <= 0.99
 
@@ -161,5 +164,8 @@ def test_the_usual_intervals_would_not_cover() -> None:
         y = sites[:5] + rng.normal(size=5) * 0.2
         tau2 = pool(y, np.full(5, 0.04)).tau2
         error = math.sqrt((0.04 + tau2) / 5)
-        hits += [abs(y.mean() - 1.0) < norm.ppf(0.975) * error, abs(y.mean() - sites[5]) < norm.ppf(0.975) * math.hypot(error, math.sqrt(tau2))]
+        hits += [
+            abs(y.mean() - 1.0) < norm.ppf(0.975) * error,
+            abs(y.mean() - sites[5]) < norm.ppf(0.975) * math.hypot(error, math.sqrt(tau2)),
+        ]
     assert (hits / 300 < 0.93).all()

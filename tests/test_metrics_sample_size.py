@@ -162,7 +162,9 @@ def test_expected_widths() -> None:
     assert math.isnan(s.correlation_width(3, 0.5))
 
 
-@pytest.mark.parametrize("prevalence, r2", [(0.0, 0.1), (1.0, 0.1), (0.05, 0.5), (0.5, -0.1), (math.nan, 0.1), (0.5, math.nan)])
+@pytest.mark.parametrize(
+    "prevalence, r2", [(0.0, 0.1), (1.0, 0.1), (0.05, 0.5), (0.5, -0.1), (math.nan, 0.1), (0.5, math.nan)]
+)
 def test_what_cannot_be_is_not_a_number(prevalence: float, r2: float) -> None:
     assert all(math.isnan(n) for n in list(s.for_events(3, prevalence, r2).values())[:2])
 

@@ -174,10 +174,8 @@ def _external(n: float) -> Criterion:
 
 def _verdict(rows: list[Criterion], most: int, parameters: int, train: float, test: str, small: bool) -> Verdict:
     few = "not even one candidate predictor" if most < 1 else f"at most {most:,} candidate predictor{'s' * (most > 1)}"
-    parts = [
-        f"{train:,.0f} training patients carry {few}; there are {parameters:,} "
-        "(criteria of Riley and colleagues, for regression without penalty)."
-    ]
+    there = f"{train:,.0f} training patients carry {few}; there are {parameters:,}"
+    parts = [f"{there} (criteria of Riley and colleagues, for regression without penalty)."]
     if any(row.met is False and row.name in _OVERALL for row in rows):
         parts.append("They are too few even for the overall risk or mean.")
     if small:

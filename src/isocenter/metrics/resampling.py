@@ -134,7 +134,7 @@ def bootstrapped(values: Floats, apparent: float | None = None, *, level: float 
 
 
 def _around(value: float, error: float, quantile: float, scale: Scale, how: str) -> Interval:
-    """value +- quantile x error, on the logit scale by the delta method; none where nothing varies."""
+    """Limits value +- quantile x error, on the logit scale by the delta method; none where nothing varies."""
     if error == 0 or not math.isfinite(value):
         return NONE
     if scale == "identity":
@@ -159,3 +159,14 @@ def fits(kind: Kind, folds: int = 5, repeats: int = 10, draws: int = 200) -> int
         return draws
     pairs = folds * (folds - 1) // 2 if kind == "nested" else 0
     return repeats * (folds + pairs)
+
+
+def cost(
+    kind: Kind, seconds_per_fit: float, *, folds: int = 5, repeats: int = 10, draws: int = 200, workers: int = 1
+) -> tuple[int, float, str]:
+    """Number of fits, seconds to expect, and a sentence to say before it starts; from one fit that was timed."""
+    number = fits(kind, folds, repeats, draws)
+    seconds = number * seconds_per_fit / workers
+    unit, of = ("s", 1) if seconds < 120 else ("min", 60) if seconds < 7200 else ("h", 3600)
+    long = f"{seconds / of:.0f} {unit}"
+    return number, seconds, f"{number} fits of the whole procedure, at {seconds_per_fit:.1f} s each about {long}."
