@@ -7,9 +7,10 @@ import pandas as pd
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.evaluation import Evaluation
 from isocenter.evaluation import evaluate as single
+from isocenter.evaluation import folded
 from isocenter.model import Model
 from isocenter.prediction import Prediction
-from isocenter.splitting import Design
+from isocenter.splitting import Design, Split
 
 WITHOUT = "without shared cases"
 
@@ -21,6 +22,18 @@ def scores(model: Model, cohort: Cohort, design: Design) -> pd.DataFrame:
     """
     test = cohort.select(design.split.test)
     return beside_reference(model.predict(test.X), test, "test")
+
+
+def fold_scores(model: Model, tuning: pd.DataFrame, cohort: Cohort, split: Split) -> pd.DataFrame:
+    """What one split's model says: out-of-fold predictions (`tuning`) and the cases it was tested on.
+
+    Columns as in `scores`, and repeat and fold of the split.
+    """
+    test = cohort.select(split.test)
+    table = pd.concat([tuning, beside_reference(model.predict(test.X), test, "test")], ignore_index=True)
+    table.insert(3, "repeat", split.repeat)
+    table.insert(4, "fold", split.fold)
+    return table
 
 
 def beside_reference(prediction: Prediction, cohort: Cohort, part: str) -> pd.DataFrame:
@@ -37,6 +50,8 @@ def evaluate_table(table: pd.DataFrame, name: str, cohort: Cohort, design: Desig
     """Evaluate predictions beside their reference, part by part (columns as in `scores`)."""
     assert cohort.target is not None
     target = cohort.target
+    if design.several:
+        return folded(table, target, design, method=name)
     found = []
     for part, rows in table.groupby("part", sort=False):
         groups: list[tuple[str | None, pd.DataFrame]] = [(None, rows)]

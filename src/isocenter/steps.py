@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import __version__, artefacts, disk, ingest, ledger, preparation, progress, scoring, workbench
+from isocenter import __version__, artefacts, crossing, disk, ingest, ledger, preparation, progress, scoring, workbench
 from isocenter.auditing import Audit, check_exclusions
 from isocenter.case import Case
 from isocenter.cohort import Cohort
@@ -106,12 +106,20 @@ class Study:
         )
 
     def fit(self) -> dict[str, Model]:
-        """Every method and floor, fitted on the training part; refused where too much was left out."""
+        """Every method and floor, on each split and for keeping; refused where too much was left out."""
         for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
             progress.warning(sentence)
         return {recipe.name: self._fit(recipe) for recipe in self.recipes}
 
+    @cached_property
+    def folds(self) -> crossing.Folds:
+        """Models and predictions of the splits, where the design has several."""
+        roles = {"image": self.options.image, "mask": self.options.mask}
+        return crossing.Folds(self.project, self.usable, self.design, seed=self.options.seed, roles=roles)
+
     def _fit(self, recipe: Recipe) -> Model:
+        if self.design.several:
+            self.folds.fit(recipe)
         model, tuning, inputs = artefacts.model(recipe.name), artefacts.tuning(recipe.name), self._fit_inputs(recipe)
         if not (self.project.has(model, inputs) and self.project.has(tuning, inputs)):
             cohort, seed = self.usable, self.options.seed
@@ -122,10 +130,8 @@ class Study:
         return self.project.get(model)
 
     def _fit_inputs(self, recipe: Recipe) -> str:
-        plain = asdict(recipe)
-        plain["settings"] = {n: {k: v for k, v in s.items() if k != "store"} for n, s in plain["settings"].items()}
         fitting = {k: v for k, v in self.options.of(FIT).items() if k == "seed"}
-        return fingerprint("fit", self.project.inputs(artefacts.DESIGN), plain, fitting)
+        return fingerprint("fit", self.project.inputs(artefacts.DESIGN), crossing.plain(recipe), fitting)
 
     # -- evaluate ------------------------------------------------------------------------------
     def evaluate(self) -> dict[str, Evaluation]:
@@ -133,7 +139,7 @@ class Study:
         models = self.fit()
         wanted = {r.name: fingerprint("evaluate", self._fit_inputs(r)) for r in self.recipes}
         if any(not self._evaluated(name, inputs) for name, inputs in wanted.items()):
-            looks = self._look(list(wanted))
+            looks = self._look()
             for name, inputs in progress.track(wanted.items(), "evaluate", len(wanted)):
                 if not self._evaluated(name, inputs):
                     self._evaluate(models[name], inputs, looks)
@@ -144,17 +150,23 @@ class Study:
             artefacts.predictions(name), inputs
         )
 
-    def _look(self, names: list[str]) -> int:
+    def _look(self) -> int:
         """What was learned, not when, tells one look from another: the bundles' digests."""
         if self.project.folder is None:
             return 1
-        models = {name: self.project.digest(artefacts.model(name)) for name in names}
-        test = hashlib.sha256("\n".join(sorted(self.design.split.test)).encode()).hexdigest()
+        models = {
+            r.name: self.folds.digest(r) if self.design.several else self.project.digest(artefacts.model(r.name))
+            for r in self.recipes
+        }
+        test = hashlib.sha256("\n".join(self.design.tested).encode()).hexdigest()
         return ledger.look(self.project.folder, test, models)
 
     def _evaluate(self, model: Model, inputs: str, looks: int) -> None:
-        tuning = self.project.get(artefacts.tuning(model.name))
-        table = pd.concat([tuning, scoring.scores(model, self.usable, self.design)], ignore_index=True)
+        if self.design.several:
+            table = self.folds.table(next(r for r in self.recipes if r.name == model.name))
+        else:
+            tuning = self.project.get(artefacts.tuning(model.name))
+            table = pd.concat([tuning, scoring.scores(model, self.usable, self.design)], ignore_index=True)
         found = scoring.evaluate_table(table, model.name, self.usable, self.design, seed=self.options.seed)
         self.project.put(artefacts.predictions(model.name), inputs, table)
         self.project.put(artefacts.evaluation(model.name), inputs, replace(found, looks=looks))
@@ -231,7 +243,8 @@ class Study:
 
     def describe_design(self) -> dict[str, Any]:
         described = self.describe_audit()
-        parts = {name: len(ids) for name, ids in self.design.split.parts.items()}
+        design = self.design
+        parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
         warnings = list(workbench.warnings(self.usable, self.audit, self.design))
         return {**described, "how": self.design.how, "parts": parts, "warnings": warnings}
 

@@ -38,6 +38,7 @@ def index(
     covariates: Sequence[str] = (),
     exclude: Sequence[str] = (),
     with_labels: bool = True,
+    group_column: str | None = None,
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -49,7 +50,7 @@ def index(
     """
     request = Request(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
-        tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
+        tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels, group_column,
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 

@@ -29,6 +29,7 @@ class Request:
     covariates: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     with_labels: bool = True
+    group_column: str | None = None
 
     @property
     def reads_labels(self) -> bool:
@@ -39,6 +40,11 @@ class Request:
     def split_name(self) -> str | None:
         """The column of a given split: `site` of "site" and of "site=B"."""
         return None if self.split_column is None else self.split_column.partition("=")[0]
+
+    @property
+    def reserved(self) -> tuple[str | None, ...]:
+        """Columns with a task in the design: neither target nor feature nor id."""
+        return self.split_name, self.group_column
 
 
 @dataclass
