@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Evaluation, evaluate_folds
 from isocenter.evaluation import evaluate as single
-from isocenter.evaluation import folded
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.splitting import Design, Split
@@ -51,7 +50,7 @@ def evaluate_table(table: pd.DataFrame, name: str, cohort: Cohort, design: Desig
     assert cohort.target is not None
     target = cohort.target
     if design.several:
-        return folded(table, target, design, method=name)
+        return evaluate_folds(table, target, design, method=name, seed=seed)
     found = []
     for part, rows in table.groupby("part", sort=False):
         groups: list[tuple[str | None, pd.DataFrame]] = [(None, rows)]
