@@ -117,6 +117,9 @@ DESIGN: Artefact[Design] = Artefact(
 )
 REPORT: Artefact[str] = Artefact("report.html", _save_text, _read_text, "report")
 
+EXTERNAL: Artefact[dict[str, Any]] = Artefact("external.json", _write_json, _read_json, "evaluate")
+EXTERNAL_TABLE: Artefact[pd.DataFrame] = Artefact("predictions.parquet", _save_table, pd.read_parquet, "evaluate")
+
 
 def model(name: str) -> Artefact[Model]:
     """A fitted model's bundle."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from isocenter import artefacts, scoring, workbench
 from isocenter.cohort import Cohort
+from isocenter.deciding import Wish
 from isocenter.project import Project, fingerprint
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design, Split, walk
@@ -29,9 +30,11 @@ class Folds:
         design: Design,
         *,
         seed: int,
+        wish: Wish,
         roles: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self.project, self.cohort, self.design, self.seed, self.roles = project, cohort, design, seed, roles
+        self.project, self.cohort, self.design = project, cohort, design
+        self.seed, self.wish, self.roles = seed, wish, roles
         self._learned = {(s.repeat, s.fold): fingerprint(s.fitting, s.folds) for s in design.splits}
         self._fitted: set[str] = set()
 
@@ -49,9 +52,11 @@ class Folds:
                 seed=self.seed,
                 store=self.project.store,
                 roles=self.roles,
+                wish=self.wish,
             )
             model, tuning, inputs = self._place(recipe, split)
-            self.project.put(tuning, inputs, scoring.beside_reference(fitted.tuning, self.cohort, "tuning"))
+            table = scoring.beside_reference(fitted.tuning, self.cohort, "tuning", fitted.model.decision)
+            self.project.put(tuning, inputs, table)
             self.project.put(model, inputs, fitted.model)
             self.project.forget(tuning, model)
         self._fitted.add(recipe.name)
@@ -73,7 +78,7 @@ class Folds:
     def _place(self, recipe: Recipe, split: Split) -> tuple[Any, Any, str]:
         """The two artefacts of a fold, and the fingerprint of what they are made from."""
         audit = self.project.inputs(artefacts.AUDIT)
-        inputs = fingerprint("fold", audit, plain(recipe), self.seed, self._learned[split.repeat, split.fold])
+        inputs = fingerprint("fold", audit, plain(recipe), self.seed, asdict(self.wish), self._learned[split.repeat, split.fold])
         return artefacts.fold_model(recipe.name, split), artefacts.fold_tuning(recipe.name, split), inputs
 
     def _has(self, recipe: Recipe, split: Split) -> bool:

@@ -25,7 +25,8 @@
     │   └── PatientInTwoParts      a split that separates images of a patient
     ├── ModelError                 a saved model
     │   ├── DamagedBundle          not a bundle, or a member that fails its SHA-256
-    │   └── InputDoesNotFit        other features, modality, dimensions or values
+    │   ├── InputDoesNotFit        other features, modality, dimensions or values
+    │   └── SeenInTraining         a test case that the model has learned from
     ├── ProjectError               the project folder
     │   ├── OtherVersion           written by a version that lays things out otherwise
     │   ├── MissingStep            an earlier step has not been run
@@ -154,6 +155,10 @@ class DamagedBundle(ModelError):
 
 class InputDoesNotFit(ModelError):
     """Other features, modality, dimensions or values than the model was trained on."""
+
+
+class SeenInTraining(ModelError):
+    """A case of an external test that the model has learned from."""
 
 
 class ProjectError(IsocenterError):

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isocenter.aggregation import aggregate
 from isocenter.case import Case
 from isocenter.cohort import Target
+from isocenter.metrics.recalibration import Calibrator
 from isocenter.prediction import Prediction
 
 Floats = NDArray[np.float64]
@@ -24,23 +26,30 @@ MOST_PROBABLE = "most probable class"
 
 @dataclass(frozen=True)
 class Decision:
-    """How probabilities become a class.
+    """How what an estimator says becomes a class, a value, and one answer a patient.
 
     classes: in the order of the probability columns, none for a measurement; positive: the class
     that `threshold` is about; threshold: smallest probability of `positive` that is called
     positive, None for the most probable class; criterion: how the threshold was chosen;
-    calibrator: always None so far, its place in the card is kept.
+    calibrator: applied to the probabilities before that, or None; aggregation: how several
+    images of a patient become one prediction (`isocenter.aggregation`), None where each patient
+    has one. All of it is chosen on tuning data. Order: aggregate, calibrate, decide.
     """
 
     classes: tuple[str, ...]
     positive: str | None = None
     threshold: float | None = None
     criterion: str = MOST_PROBABLE
-    calibrator: None = None
+    calibrator: Calibrator | None = None
+    aggregation: str | None = None
 
     def __post_init__(self) -> None:
         if self.threshold is not None and (len(self.classes) != 2 or self.positive not in self.classes):
             raise ValueError("a threshold needs two classes, one of them positive")
+
+    @property
+    def positive_index(self) -> int | None:
+        return None if self.positive is None else self.classes.index(self.positive)
 
     def apply(self, proba: Floats) -> NDArray[np.object_]:
         """From `proba` (n, k) to class names (n,); a tie goes to the first class, as in scikit-learn."""
@@ -56,7 +65,21 @@ class Decision:
         """What `outputs` gives, (n, k) probabilities or (n, 1) values, as a Prediction."""
         if not self.classes:
             return Prediction(case_ids, value=output[:, 0])
-        return Prediction(case_ids, self.classes, output, self.apply(output))
+        if self.calibrator is None:
+            return Prediction(case_ids, self.classes, output, self.apply(output))
+        proba = self.calibrator.apply(output)
+        return Prediction(case_ids, self.classes, proba, self.apply(proba), uncalibrated=output)
+
+    def by_patient(self, said: Prediction, patients: NDArray[np.object_]) -> Prediction:
+        """One row a patient, in order of appearance, its `case_id` the patient; needs an `aggregation`.
+
+        said: one row a case, as `predict` gave it; patients: (n,) whose case it is.
+        """
+        if self.aggregation is None:
+            raise ValueError("this decision is about single cases")
+        codes, names = pd.factorize(np.asarray(patients, dtype=object))
+        output = aggregate(said.output, codes.astype(np.int64), self.aggregation, self.positive_index)
+        return self.predict(np.asarray(names, dtype=object), output)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,11 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import bundle, ingest, predicting, preparation, recipes, reporting, scoring
+from isocenter import bundle, external, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
-from isocenter.auditing import Audit, audit_cohort
+from isocenter.auditing import Audit, audit_cohort, describe_case_mix, fingerprints
 from isocenter.case import Case
 from isocenter.cohort import Cohort
+from isocenter.deciding import Wish
 from isocenter.errors import BadTarget, Fault, UsageError
 from isocenter.evaluation import Evaluation
 from isocenter.features import default_features
@@ -126,6 +127,9 @@ def fit(
     features: str | None = None,
     seed: int = 0,
     store: str | None = None,
+    decide: str | None = None,
+    recalibrate: str = "none",
+    aggregate: str = "auto",
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
@@ -134,11 +138,13 @@ def fit(
     (`card["tested"]` is False); `evaluate` then takes the method's name.
 
     method: a key of METHODS; features: "given", "intensity" or "pixels" (None: what suits the
-    input); parameters: those of the method. Raises UsageError, TooFewPatients.
+    input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
+    method. Raises UsageError, TooFewPatients.
     """
     named = [] if features is None else [features]
     recipe = plan(cohort, design, [method], named, parameters=parameters, store=store)[0]
-    return fit_recipe(recipe, cohort, design, seed=seed, store=store).model
+    wish = Wish(decide, recalibrate, aggregate)
+    return fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
 
 def plan(
@@ -154,7 +160,7 @@ def plan(
     """What will be fitted, the primary recipe first and the floors last."""
     if cohort.target is None:
         raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
-    default = "given" if cohort.features else default_features(_facts_of(cohort, design.final, store))
+    default = "given" if cohort.features else default_features(_facts(cohort.select(design.final.fitting), store)[0])
     for name in features:
         if (name == "given") != bool(cohort.features):
             raise UsageError(
@@ -187,58 +193,96 @@ def fit_recipe(
     seed: int = 0,
     store: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
+    wish: Wish = Wish(),  # noqa: B008  frozen
 ) -> _fitting.Fitted:
     """Fit one recipe and describe in its card what a new input must look like.
 
     split: one of the design's, None for the model that is kept; roles: the globs of images and
-    masks, which `predict` then uses again.
+    masks, which `predict` then uses again; wish: how it decides.
     """
     split = split or design.final
-    card: dict[str, Any] = {"roles": {name: list(globs) for name, globs in (roles or {}).items()}}
-    card["tested"] = bool(split.test)
-    if not cohort.features:
-        card["profile"] = preparation.Profile.of(_facts_of(cohort, split, store)).to_dict()
-    return _fitting.fit(recipe, cohort, split, seed=seed, card=card)
+    part = cohort.select(split.fitting)
+    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    card: dict[str, Any] = {
+        "roles": {name: list(globs) for name, globs in (roles or {}).items()},
+        "case_mix": describe_case_mix(part),
+        "seen": fingerprints(part, facts),
+        "tested": bool(split.test),
+    }
+    if facts is not None:
+        card["profile"] = preparation.Profile.of(facts).to_dict()
+    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card)
+    return replace(fitted, model=_with_tuning(fitted, cohort))
+
+
+def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
+    """The model with its out-of-fold numbers in the card: what an external test is shown beside."""
+    model = fitted.model
+    table = scoring.beside_reference(fitted.tuning, cohort, "tuning", model.decision)
+    rows = [row.to_dict() for row in scoring.evaluate_part(table, model.name, cohort).estimates if row.group is None]
+    return replace(model, card={**model.card, "tuning": rows})
 
 
 def evaluate(
     model: Model | str,
     cohort: Cohort,
-    design: Design,
+    design: Design | None = None,
     *,
     features: str | None = None,
+    decide: str | None = None,
+    recalibrate: str = "none",
+    aggregate: str = "auto",
+    ids_are_local: bool = False,
     seed: int = 0,
     store: str | None = None,
     **parameters: object,
 ) -> Evaluation:
-    """Every metric of the test part with its interval.
+    """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
-    (features, store, parameters as in `fit`). A design of several splits takes the name only:
-    its numbers are about the procedure, and the model that `fit` gives is not itself tested.
+    (features, decide, recalibrate, aggregate, store and parameters as in `fit`). A design of
+    several splits takes the name only: its numbers are about the procedure, and the model that
+    `fit` gives is not itself tested.
+
+    An external test refits nothing and leaves out who was in the training data (see
+    `isocenter.external.assess` for the case mix and what was left out); recalibrate: a group of
+    that name shows what updating the probabilities would bring; ids_are_local: equal patient ids
+    are other people.
     """
-    if isinstance(model, Model):
-        if design.several:
-            raise UsageError(
-                f"This design tests {len(design.splits)} models, none of which is this one.",
-                f'Give the name of the method: evaluate("{model.card.get("method", "forest")}", cohort, design).',
-            )
-        table, name = scoring.scores(model, cohort, design), model.name
-    else:
-        named = [] if features is None else [features]
-        recipe = plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
-        table, name = cross_scores(recipe, cohort, design, seed=seed, store=store), recipe.name
-    return scoring.evaluate_table(table, name, cohort, design, seed=seed)
+    if isinstance(model, Model) and design is None:
+        return external.assess(
+            model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, seed=seed
+        ).evaluation
+    if isinstance(model, Model) and design is not None and not design.several:
+        return scoring.evaluate_table(scoring.scores(model, cohort, design), model.name, cohort, design, seed=seed)
+    name = model.card.get("method", "forest") if isinstance(model, Model) else model
+    if isinstance(model, Model) or design is None:
+        raise UsageError(
+            "This design fits and tests models of its own." if design is not None else f"'{name}' is not fitted yet.",
+            f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
+        )
+    named = [] if features is None else [features]
+    recipe = plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
+    wish = Wish(decide, recalibrate, aggregate)
+    table = cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
+    return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
 
 
 def cross_scores(
-    recipe: Recipe, cohort: Cohort, design: Design, *, seed: int = 0, store: str | None = None, told: bool = True
+    recipe: Recipe,
+    cohort: Cohort,
+    design: Design,
+    *,
+    seed: int = 0,
+    store: str | None = None,
+    wish: Wish = Wish(),  # noqa: B008  frozen
+    told: bool = True,
 ) -> pd.DataFrame:
     """Predictions of all splits beside the reference, out-of-fold and tested, with their repeat and fold."""
     found = []
     for split in walk(design, recipe.name, told=told):
-        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store)
-        tuning = scoring.beside_reference(fitted.tuning, cohort, "tuning")
+        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish)
+        tuning = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
         found.append(scoring.fold_scores(fitted.model, tuning, cohort, split))
     return pd.concat(found, ignore_index=True)
 
@@ -336,8 +380,3 @@ def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list
     if cohort.features:
         return None, []
     return preparation.facts(cohort.cases, store=store)
-
-
-def _facts_of(cohort: Cohort, split: Split, store: str | None) -> pd.DataFrame:
-    """Facts of the cases that are learned from."""
-    return preparation.facts(cohort.select(split.fitting).cases, store=store)[0]

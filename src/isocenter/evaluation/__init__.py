@@ -5,7 +5,7 @@ of several splits (`dependent`: what their folds are worth together).
 """
 
 from isocenter.evaluation.folded import evaluate_folds
-from isocenter.evaluation.nouns import Estimate, Evaluation
+from isocenter.evaluation.nouns import BY_IMAGE, Estimate, Evaluation
 from isocenter.evaluation.single import evaluate, headline
 
-__all__ = ["Estimate", "Evaluation", "evaluate", "evaluate_folds", "headline"]
+__all__ = ["BY_IMAGE", "Estimate", "Evaluation", "evaluate", "evaluate_folds", "headline"]

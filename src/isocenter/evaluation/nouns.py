@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+BY_IMAGE = "by image"  # the group that holds the numbers of single images where the unit is the patient
 _COLUMNS = (
     "metric", "method", "part", "group", "class", "value", "low", "high", "interval", "threshold",
     "n_cases", "n_patients", "n_events",
@@ -59,10 +60,11 @@ class Estimate:
 class Evaluation:
     """All that is known of one method's predictions, as plain data.
 
-    curves: {"roc": [curve...], "pr": [curve...]}; a curve is {"part", "group", "class", "x", "y",
-    "threshold"} with lists of equal length (threshold None: above every score). confusion:
-    matrices, rows true, columns predicted: {"part", "group", "classes", "matrix"}. looks: how
-    often this test part has been looked at.
+    curves: {"roc": [curve...], "pr": [curve...], "calibration": ..., "net_benefit": ...}; a curve is
+    {"part", "group", "class", "x", "y"} and lists of its kind, all of equal length: "threshold" (None:
+    above every score), "low" and "high", "treat_all" and "treat_none". confusion: matrices, rows
+    true, columns predicted: {"part", "group", "classes", "matrix"}. points: operating points
+    (`evaluation.useful`), each with "class". looks: how often this test part has been looked at.
     """
 
     method: str
@@ -71,6 +73,7 @@ class Evaluation:
     confusion: tuple[dict[str, object], ...] = ()
     looks: int = 0
     warnings: tuple[str, ...] = ()
+    points: tuple[dict[str, Any], ...] = ()
 
     def get(self, metric: str, part: str = "test", group: str | None = None, class_name: str | None = None) -> Estimate:
         """The one estimate of this metric, part, group and class; KeyError if there is none."""
@@ -92,6 +95,7 @@ class Evaluation:
             tuple(matrix for e in parts for matrix in e.confusion),
             max(e.looks for e in parts),
             tuple(dict.fromkeys(text for e in parts for text in e.warnings)),
+            tuple(point for e in parts for point in e.points),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,6 +107,7 @@ class Evaluation:
             "confusion": list(self.confusion),
             "looks": self.looks,
             "warnings": list(self.warnings),
+            "points": list(self.points),
         }
 
     @classmethod
@@ -110,7 +115,8 @@ class Evaluation:
         """The inverse of `to_dict`."""
         rows = tuple(Estimate.from_dict(row) for row in data["estimates"])
         curves, confusion = dict(data["curves"]), tuple(data["confusion"])
-        return cls(data["method"], rows, curves, confusion, data["looks"], tuple(data["warnings"]))
+        warnings, points = tuple(data["warnings"]), tuple(data.get("points", ()))
+        return cls(data["method"], rows, curves, confusion, data["looks"], warnings, points)
 
     def table(self) -> pd.DataFrame:
         """One row an estimate, the columns of the JSON file; NaN and None where there is nothing."""

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from isocenter.cohort import Target
 from isocenter.errors import BadShape, InputDoesNotFit
+from isocenter.evaluation.calibrated import calibrated, calibration_curves
 from isocenter.evaluation.nouns import Estimate, Evaluation
+from isocenter.evaluation.useful import net_benefit_curves
 from isocenter.metrics import Ints
 from isocenter.metrics.bootstrap import MOST_UNDEFINED, NAME
 from isocenter.metrics.classification import confusion_matrix
@@ -46,12 +48,14 @@ def evaluate(
     group: str | None = None,
     seed: int = 0,
     draws: int = 2000,
+    cases: Ints | None = None,
 ) -> Evaluation:
     """Every metric of the task, with intervals, curves and confusion matrix.
 
-    reference: (n,) codes or measurements (`target.encode`); patients: (n,) labels. Cases without
-    a finite prediction are left out and counted in a warning. What is not defined on these cases
-    is NaN with a warning. Raises BadShape, InputDoesNotFit.
+    reference: (n,) codes or measurements (`target.encode`); patients: (n,) labels; cases: (n,)
+    how many cases stand behind each row, where a row is a patient. Rows without a finite
+    prediction are left out and counted in a warning. What is not defined on these cases is NaN
+    with a warning. Raises BadShape, InputDoesNotFit.
     """
     if not len(prediction) == len(reference) == len(patients):
         raise BadShape(f"{len(prediction)} predictions, {len(reference)} reference values, {len(patients)} patients.")
@@ -62,11 +66,14 @@ def evaluate(
     panel = _panel(prediction.select(usable), reference[usable], target)
     who = pd.factorize(np.asarray(patients, dtype=object)[usable])[0].astype(np.int64)
     found = estimate(panel, who, draws=0 if part == "tuning" else draws, seed=seed)
-    blank = Estimate("", method, part, 0, 0, 0, "", len(who), int(who.max()) + 1, group=group)
+    n_cases = len(who) if cases is None else int(cases[usable].sum())
+    blank = Estimate("", method, part, 0, 0, 0, "", n_cases, int(who.max()) + 1, group=group)
+    spread = calibrated(panel, who, draws=0 if part == "tuning" else draws, seed=seed)
+    found |= {key: Estimated(value, interval) for key, (value, interval) in spread.items()}
     rows = tuple(_row(blank, key, e, panel, target) for key, e in found.items())
     warnings += _absent(panel, target) + _undefined(found, target)
     warnings += _about_intervals(found, target) + _few(found, panel, who, target)
-    curves, confusion = _pictures(panel, target, {"part": part, "group": group})
+    curves, confusion = _pictures(panel, target, who, {"part": part, "group": group})
     return Evaluation(method, rows, curves, confusion, warnings=_placed(warnings, part, group))
 
 
@@ -106,9 +113,9 @@ def _row(blank: Estimate, key: Key, found: Estimated, panel: Panel, target: Targ
 
 
 def _pictures(
-    panel: Panel, target: Target, place: dict[str, object]
+    panel: Panel, target: Target, patients: Ints, place: dict[str, object]
 ) -> tuple[dict[str, list[dict[str, object]]], tuple[dict[str, object], ...]]:
-    """ROC and precision-recall curves (one a class that stands against the rest) and the confusion matrix."""
+    """Curves (one a class that stands against the rest) and the confusion matrix."""
     if isinstance(panel, ValuePanel):
         return {}, ()
     curves: dict[str, list[dict[str, object]]] = {"roc": [], "pr": []}
@@ -119,6 +126,12 @@ def _pictures(
             if x.size:
                 thresholds = [None, *t[1:].tolist()]  # nothing is called at the first point
                 curves[kind].append({**place, "class": name, "x": x.tolist(), "y": y.tolist(), "threshold": thresholds})
+    named = {k: None if k is None else target.classes[k] for k in panel.codes}
+    for kind, found in (
+        ("calibration", calibration_curves(panel, patients)),
+        ("net_benefit", net_benefit_curves(panel)),
+    ):
+        curves[kind] = [{**place, "class": named[k], **curve} for k, curve in found]
     matrix = confusion_matrix(panel.reference, panel.decided, panel.n_classes)
     return curves, ({**place, "classes": list(target.classes), "matrix": matrix.tolist()},)
 

@@ -28,6 +28,7 @@ from isocenter.formats import arrays
 from isocenter.ingest import given, scans, stacks
 from isocenter.ingest.columns import TARGET_NAMES, commonest, count, id_like, listed, plain, wanted
 from isocenter.ingest.draft import Draft, Request
+from isocenter.ingest.known import recognise
 from isocenter.ingest.target import choose_column, class_names, infer
 
 Flags = NDArray[np.bool_]
@@ -131,6 +132,8 @@ def _nothing_left(excluded: Sequence[Fault], found: int, path: Path) -> Isocente
 # -- what is predicted -------------------------------------------------------------------------
 def _target_column(draft: Draft, request: Request) -> str:
     named = draft.without([])
+    if request.target is None and request.known is not None and request.known.column in named:
+        return request.known.column
     if request.target is None and draft.target is not None:
         return draft.target
     if request.target is None and not draft.candidates:
@@ -146,7 +149,10 @@ def _label(draft: Draft, column: str | None, request: Request) -> tuple[Target |
     """The target, and the cases without a value of it; both leave their mark in the table."""
     if column is None:
         return None, ()
-    target, values, warnings = infer(draft.table[column], column, request.task, request.positive)
+    if request.known is not None:
+        target, values, warnings = recognise(draft.table[column], column, request.known, request.class_names)
+    else:
+        target, values, warnings = infer(draft.table[column], column, request.task, request.positive)
     draft.table = draft.table.assign(**{column: values}) if values is not draft.table[column] else draft.table
     known = values.notna().to_numpy()
     unlabelled = tuple(draft.table.index[~known])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from isocenter.case import Source
-from isocenter.cohort import PATIENT
+from isocenter.cohort import PATIENT, Target
 from isocenter.errors import Fault
 
 
@@ -29,6 +29,8 @@ class Request:
     covariates: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     with_labels: bool = True
+    known: Target | None = None  # what a model predicts, to be found again
+    class_names: tuple[str, ...] = ()
     group_column: str | None = None
 
     @property
