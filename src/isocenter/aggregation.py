@@ -69,7 +69,7 @@ def _largest(output: Floats, groups: Ints) -> Floats:
 def _noisy_or(output: Floats, groups: Ints) -> Floats:
     found = np.ones((int(groups.max(initial=-1)) + 1, output.shape[1]))
     np.multiply.at(found, groups, 1 - output)
-    return 1 - found
+    return np.asarray(1 - found)
 
 
 def _medians(output: Floats, groups: Ints) -> Floats:

@@ -78,7 +78,8 @@ class Folds:
     def _place(self, recipe: Recipe, split: Split) -> tuple[Any, Any, str]:
         """The two artefacts of a fold, and the fingerprint of what they are made from."""
         audit = self.project.inputs(artefacts.AUDIT)
-        inputs = fingerprint("fold", audit, plain(recipe), self.seed, asdict(self.wish), self._learned[split.repeat, split.fold])
+        learned = self._learned[split.repeat, split.fold]
+        inputs = fingerprint("fold", audit, plain(recipe), self.seed, asdict(self.wish), learned)
         return artefacts.fold_model(recipe.name, split), artefacts.fold_tuning(recipe.name, split), inputs
 
     def _has(self, recipe: Recipe, split: Split) -> bool:

@@ -9,7 +9,7 @@
     │   ├── UnsafeFile             holds code or objects, never loaded
     │   ├── OpaqueMatlab           MATLAB variables that only MATLAB can read, and v7.3
     │   ├── BadShape               arrays of the wrong number of dimensions or lengths
-    │   ├── BadValues              infinite or empty features
+    │   ├── BadValues              infinite or empty features, scores that are no probabilities
     │   └── BadGeometry            slices or masks that do not fit together
     ├── LabelError                 the table of labels
     │   ├── UnknownColumn          a column that is not there
@@ -22,6 +22,7 @@
     ├── CohortError                the cohort cannot carry what was asked
     │   ├── TooFewPatients         fewer patients than parts or folds need
     │   ├── TooManyExcluded        above the limit of excluded cases
+    │   ├── CriterionNotMet        no threshold reaches what --decide asks for
     │   └── PatientInTwoParts      a split that separates images of a patient
     ├── ModelError                 a saved model
     │   ├── DamagedBundle          not a bundle, or a member that fails its SHA-256
@@ -90,7 +91,7 @@ class BadShape(InputError):
 
 
 class BadValues(InputError):
-    """Infinite features, or features without a value."""
+    """Infinite features, features without a value, or scores that are no probabilities."""
 
 
 class BadGeometry(InputError):
@@ -139,6 +140,10 @@ class TooFewPatients(CohortError):
 
 class TooManyExcluded(CohortError):
     """Above the limit of excluded cases."""
+
+
+class CriterionNotMet(CohortError):
+    """No threshold reaches what was asked of it."""
 
 
 class PatientInTwoParts(CohortError):

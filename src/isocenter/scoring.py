@@ -126,7 +126,7 @@ def _of_splits(
     found = [evaluate_folds(unit, target, design, method=name, seed=seed)]
     if unit is not table:
         found.append(evaluate_folds(table, target, design, method=name, group=BY_IMAGE, seed=seed))
-    tested = np.array([i for i in unit.loc[unit["part"] == "test", "case_id"].unique()], dtype=object)
+    tested = unit.loc[unit["part"] == "test", "case_id"].drop_duplicates().to_numpy(dtype=object)
     for group in subgroups_of(cohort, list(tested), columns):
         if group.suppressed:
             found.append(Evaluation(name, warnings=(f"Subgroup {group.name} is suppressed: {group.suppressed}.",)))

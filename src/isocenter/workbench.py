@@ -160,7 +160,9 @@ def plan(
     """What will be fitted, the primary recipe first and the floors last."""
     if cohort.target is None:
         raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
-    default = "given" if cohort.features else default_features(_facts(cohort.select(design.final.fitting), store)[0])
+    default = "given"
+    if not cohort.features:
+        default = default_features(preparation.facts(cohort.select(design.final.fitting).cases, store=store)[0])
     for name in features:
         if (name == "given") != bool(cohort.features):
             raise UsageError(
@@ -200,6 +202,8 @@ def fit_recipe(
     split: one of the design's, None for the model that is kept; roles: the globs of images and
     masks, which `predict` then uses again; wish: how it decides.
     """
+    if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
+        wish = Wish(aggregate="none" if wish.aggregate == "none" else "mean")
     split = split or design.final
     part = cohort.select(split.fitting)
     facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]

@@ -1,8 +1,10 @@
 """Is a predicted 20 % an observed 20 %? Calibration of one set of predictions, with its curve.
 
-Slope and intercepts come with Wald intervals, robust where patients repeat; distances and Brier's
-parts with intervals of bootstrap draws, fewer draws where cases are many. One class at a time:
-the positive one, or each against the rest.
+Slope and intercepts come with Wald intervals, robust where patients repeat; the scaled Brier score
+with one from bootstrap draws. Distances (ICI, ECE) and Brier's parts cannot fall below 0 and are
+too large in every sample, so the percentiles of their draws would miss the truth: they stand
+without an interval, beside the curve with its band. One class at a time: the positive one, or
+each against the rest.
 """
 
 from __future__ import annotations
@@ -11,15 +13,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from isocenter.metrics import Floats, Ints, calibration, reliability
+from isocenter.metrics import Floats, Ints, calibration, ratio, reliability
 from isocenter.metrics import scoring as brier
 from isocenter.metrics.bootstrap import bootstrap, percentiles
 from isocenter.metrics.intervals import NONE, Interval
 from isocenter.metrics.panels import ClassPanel, ValuePanel
 
-WORK = 4_000_000  # cases times draws that the distances may cost
-FEWEST_DRAWS = 200
 Measured = dict[tuple[str, int | None], tuple[float, Interval]]
 
 
@@ -43,26 +44,31 @@ def _of_class(
     panel: ClassPanel, k: int | None, patients: Ints, draws: int, seed: int
 ) -> Mapping[str, tuple[float, Interval]]:
     events, proba = panel.is_event(k), panel.scores(k)
+    parts = brier.brier_parts(events, proba)
+    plain = {
+        "brier_reliability": parts.reliability,
+        "brier_resolution": parts.resolution,
+        "ici": reliability.distances(events, proba).ici,
+        "ece": brier.calibration_error(events, proba),
+    }
+    found = dict(calibration.estimates(events, proba, patients))
+    found["scaled_brier"] = _scaled(events, proba, patients, draws, seed)
+    return found | {name: (float(value), NONE) for name, value in plain.items()}
+
+
+def _scaled(events: NDArray[np.bool_], proba: Floats, patients: Ints, draws: int, seed: int) -> tuple[float, Interval]:
+    """1 - Brier / that of the prevalence, from the sums of three columns in each draw."""
+    columns = np.column_stack([np.ones(len(events)), events, (proba - events) ** 2])
 
     def measures(weights: Floats) -> dict[str, Floats]:
-        parts = brier.brier_parts(events, proba, weights)
-        return {
-            "scaled_brier": brier.scaled_brier(events, proba, weights),
-            "brier_reliability": parts.reliability,
-            "brier_resolution": parts.resolution,
-            "ici": reliability.distances(events, proba, weights).ici,
-            "ece": brier.calibration_error(events, proba, weights),
-        }
+        total, positive, loss = np.moveaxis(weights @ columns, -1, 0)
+        prevalence = ratio(positive, total)
+        return {"scaled_brier": 1 - ratio(ratio(loss, total), prevalence * (1 - prevalence))}
 
-    values = {name: float(value[0]) for name, value in measures(np.ones((1, len(events)))).items()}
-    found = dict(calibration.estimates(events, proba, patients))
-    drawn: Mapping[str, Floats] = {}
-    if draws and int(patients.max(initial=0)) > 0 and np.isfinite(values["scaled_brier"]):
-        enough = min(draws, max(FEWEST_DRAWS, WORK // len(events)))
-        drawn = bootstrap(measures, patients, draws=enough, seed=seed)
-    return found | {
-        name: (v, percentiles(drawn[name]).interval if name in drawn else NONE) for name, v in values.items()
-    }
+    value = float(measures(np.ones(len(events)))["scaled_brier"])
+    if not draws or not np.isfinite(value) or int(patients.max()) < 1:
+        return value, NONE
+    return value, percentiles(bootstrap(measures, patients, draws=draws, seed=seed)["scaled_brier"]).interval
 
 
 def calibration_curves(panel: ClassPanel, patients: Ints) -> Iterator[tuple[int | None, dict[str, Any]]]:
@@ -70,5 +76,5 @@ def calibration_curves(panel: ClassPanel, patients: Ints) -> Iterator[tuple[int 
     for k in panel.codes:
         curve = reliability.calibration_curve(panel.is_event(k), panel.scores(k), patients)
         if curve.knots:
-            sides = zip(("x", "y", "low", "high"), curve, strict=False)
-            yield k, {**{name: values.tolist() for name, values in sides}, "knots": curve.knots}
+            lines = {"x": curve.predicted, "y": curve.observed, "low": curve.low, "high": curve.high}
+            yield k, {**{name: values.tolist() for name, values in lines.items()}, "knots": curve.knots}

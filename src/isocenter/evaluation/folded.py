@@ -15,10 +15,11 @@ import pandas as pd
 
 from isocenter.cohort import PATIENT, Target
 from isocenter.evaluation import dependent
-from isocenter.evaluation.dependent import Fold, Folded
+from isocenter.evaluation.dependent import Fold, Folded, Repeat
 from isocenter.evaluation.nouns import Estimate, Evaluation
 from isocenter.evaluation.single import _panel, _pictures, _placed, _row, _usable, evaluate
-from isocenter.metrics import Floats
+from isocenter.evaluation.weighing import measures
+from isocenter.metrics import Floats, Ints
 from isocenter.metrics.curves import pr_curve, roc_curve
 from isocenter.metrics.estimation import Estimated, Panel
 from isocenter.metrics.intervals import NONE
@@ -46,10 +47,11 @@ def evaluate_folds(
     said = [f"{lost} predictions are missing or not finite and are left out."] if lost else []
     if tested.empty:
         return Evaluation(method, warnings=_placed([*said, "there is no case to evaluate."], TEST, group))
-    data = _folds(tested, target, _ratio(design))
+    data = _folds(tested, target, _ratio(design), seed)
     first = tested[tested["repeat"] == tested["repeat"].min()]
-    blank = Estimate("", method, TEST, 0, 0, 0, "", len(first), int(_patients(first).nunique()), group=group)
-    found, unseen = _estimates(data, rows, target, design, seed)
+    n_cases = int(first["n_cases"].sum()) if "n_cases" in first else len(first)
+    blank = Estimate("", method, TEST, 0, 0, 0, "", n_cases, int(_patients(first).nunique()), group=group)
+    found, unseen = _estimates(data, rows, target, design)
     made = [_rows(blank, found, data.whole, target)]
     if unseen and group is None:
         made.append(_rows(replace(blank, group=f"the next {design.group_column}"), unseen, data.whole, target))
@@ -85,16 +87,20 @@ def _panel_of(rows: pd.DataFrame, target: Target) -> Panel:
     return _panel(Prediction.from_table(rows), target.encode(rows["reference"]), target)
 
 
-def _folds(rows: pd.DataFrame, target: Target, ratio: float = 0.0) -> Folded:
+def _folds(rows: pd.DataFrame, target: Target, ratio: float = 0.0, seed: int = 0) -> Folded:
     folds = [
-        Fold(_panel_of(some, target), pd.factorize(_patients(some))[0].astype(np.int64))
+        Fold(_panel_of(some, target), _codes(_patients(some)))
         for _, some in rows.groupby(["repeat", "fold"], sort=True)
     ]
-    pooled = [
-        (_panel_of(some, target), pd.factorize(some["fold"], sort=True)[0].astype(np.int64))
+    repeats = [
+        Repeat(_panel_of(some, target), _codes(_patients(some)), _codes(some["fold"]))
         for _, some in rows.groupby("repeat", sort=True)
     ]
-    return Folded(folds, pooled, ratio)
+    return Folded(folds, repeats, ratio, seed)
+
+
+def _codes(names: pd.Series[Any]) -> Ints:
+    return pd.factorize(names, sort=True)[0].astype(np.int64)
 
 
 # -- from folds to numbers ---------------------------------------------------------------------
@@ -107,10 +113,10 @@ def _one_by_one(design: Design) -> bool:
     return design.kind == "leave-one-out" and design.group_column is None
 
 
-def _estimates(data: Folded, rows: pd.DataFrame, target: Target, design: Design, seed: int) -> tuple[Found, Found]:
+def _estimates(data: Folded, rows: pd.DataFrame, target: Target, design: Design) -> tuple[Found, Found]:
     """Each metric by the rule of the design; and the range to expect for a site that was not seen."""
     if design.group_column is not None:
-        pools = {key: dependent.sites(data, key, seed) for key in data.keys}
+        pools = {key: dependent.sites(data, key) for key in data.whole.keys}
         found = {key: Estimated(one.value, one.interval) for key, one in pools.items()}
         return found, {k: Estimated(p.value, p.prediction) for k, p in pools.items() if p.prediction is not NONE}
     if _one_by_one(design):
@@ -118,9 +124,7 @@ def _estimates(data: Folded, rows: pd.DataFrame, target: Target, design: Design,
         return {k: nothing if k[0] in dependent.RANKS else dependent.pooled(data, k) for k in data.keys}, {}
     if design.kind == "nested":
         inner = _inner_values(rows[rows["part"] == TUNING], target, design, data)
-        each = [fold.variances(seed) for fold in data.folds]
-        variances = {key: np.array([one.get(key, math.nan) for one in each]) for key in data.keys}
-        return {key: dependent.nested_cv(data, key, inner[key], variances[key]) for key in data.keys}, {}
+        return {key: dependent.nested_cv(data, key, inner[key]) for key in data.keys}, {}
     return {key: dependent.kfold(data, key) for key in data.keys}, {}
 
 
@@ -145,8 +149,9 @@ def _mean_of_splits(tuning: pd.DataFrame, target: Target) -> Found:
     each = []
     for _, rows in tuning.groupby(["repeat", "fold"], sort=True):
         panel = _panel_of(rows, target)
-        each.append({key: float(value) for key, value in panel.measures(np.ones(len(rows))).items()})
-    return {key: Estimated(float(np.mean([one[key] for one in each]))) for key in each[0]}
+        each.append({key: float(value) for key, value in measures(panel, np.ones(len(rows))).items()})
+    keys = dict.fromkeys(key for one in each for key in one)
+    return {key: Estimated(float(np.mean([one.get(key, math.nan) for one in each]))) for key in keys}
 
 
 def _by_site(tested: pd.DataFrame, target: Target, design: Design, method: str, seed: int) -> list[Evaluation]:
@@ -158,7 +163,9 @@ def _by_site(tested: pd.DataFrame, target: Target, design: Design, method: str, 
             group = f"{design.group_column}={split.group}"
             said, codes = Prediction.from_table(rows), target.encode(rows["reference"])
             patients = _patients(rows).to_numpy(dtype=object)
-            found.append(evaluate(said, codes, target, patients, method=method, part=TEST, group=group, seed=seed))
+            cases = rows["n_cases"].to_numpy(dtype=np.int64) if "n_cases" in rows else None
+            how: dict[str, Any] = {"method": method, "part": TEST, "group": group, "seed": seed, "cases": cases}
+            found.append(evaluate(said, codes, target, patients, **how))
     return found
 
 
@@ -166,19 +173,23 @@ def _by_site(tested: pd.DataFrame, target: Target, design: Design, method: str, 
 def _drawn(
     data: Folded, target: Target, design: Design, place: dict[str, object]
 ) -> tuple[dict[str, list[dict[str, object]]], tuple[dict[str, object], ...]]:
-    """Mean curves over all folds (a score of one model is none of another), counts of the first repeat."""
-    curves, confusion = _pictures(data.whole, target, place)
+    """ROC and precision-recall as means over all folds, for a score of one model is none of another; the other
+    curves and the confusion matrix from the pooled predictions of the first repeat.
+    """
+    curves, confusion = _pictures(data.whole, target, data.repeats[0].patients, place)
     if _one_by_one(design) or not isinstance(data.whole, ClassPanel):
-        return {}, confusion
+        return {kind: some for kind, some in curves.items() if kind not in ("roc", "pr")}, confusion
     codes = {None if k is None else target.classes[k]: k for k in data.whole.codes}
-    found: dict[str, list[dict[str, object]]] = {kind: [] for kind in curves}
+    found: dict[str, list[dict[str, object]]] = {}
     for kind, some in curves.items():
-        for curve in some if kind in ("roc", "pr") else ():
-            x, y, n = _mean_curve(data, codes[curve["class"]], kind)  # type: ignore[index]
-            if not n:
-                continue
-            points = {"x": x.tolist(), "y": y.tolist(), "threshold": [None] * len(x)}
-            found[kind].append({**curve, **points, "how": f"mean of {n} folds"})
+        found[kind] = [{**curve, "how": "pooled predictions of the first repeat"} for curve in some]
+        if kind in ("roc", "pr"):
+            means = [(curve, *_mean_curve(data, codes[curve["class"]], kind)) for curve in some]  # type: ignore[index]
+            found[kind] = [
+                {**curve, "x": x.tolist(), "y": y.tolist(), "threshold": [None] * len(x), "how": f"mean of {n} folds"}
+                for curve, x, y, n in means
+                if n
+            ]
     return found, confusion
 
 
@@ -205,8 +216,9 @@ def _procedure(design: Design, data: Folded) -> str:
             "mean. It is an estimate of the procedure, not of the model that is kept."
         )
     return (
-        f"an estimate of the procedure from {len(data.folds)} models, not of the model that is kept. Curves are means "
-        "over the folds, the confusion matrix counts one repeat."
+        f"an estimate of the procedure from {len(data.folds)} models, not of the model that is kept. ROC and "
+        "precision-recall curves are means over the folds; calibration, net benefit and the confusion matrix pool the "
+        "predictions of one repeat."
     )
 
 
@@ -214,7 +226,7 @@ def _undefined(found: Found, data: Folded, target: Target, design: Design) -> li
     """What folds do not define, and how its number was made."""
     names = {key: key[0] if key[1] is None else f"{key[0]} of {target.classes[key[1]]}" for key in found}
     said = []
-    pooled = [names[k] for k, e in found.items() if e.interval.how == "corrected-t-pooled"]
+    pooled = [names[k] for k in data.whole.keys if found[k].interval.how == "corrected-t-pooled"]
     if pooled and not _one_by_one(design):
         said.append(f"some folds do not define {', '.join(pooled)}: pooled within each repeat.")
     if few := [names[k] for k, e in found.items() if e.undefined]:

@@ -16,12 +16,13 @@ predicted. Curves are in `reliability`, Brier's parts and the calibration error 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.metrics import Floats, Ints, logistic, ratio, weighted
-from isocenter.metrics.intervals import NONE, Interval
+from isocenter.metrics.intervals import NONE, Interval, z_of
 from isocenter.metrics.probabilities import checked, logit
 
 Events = NDArray[np.bool_]
@@ -36,14 +37,14 @@ def slope_and_intercept(events: Events, proba: Floats, weights: Floats | None = 
     scores that are no probabilities.
     """
     design, centre = _design(proba)
-    found = logistic.fit(design, logistic.is_event(events), weights)
+    found = logistic.fit(design, events, weights)
     return found[..., 1], found[..., 0] - found[..., 1] * centre
 
 
 def in_the_large(events: Events, proba: Floats, weights: Floats | None = None) -> Floats:
     """Intercept (...) of the logistic recalibration model with slope 1; NaN with one class."""
     offset = logit(checked(proba))
-    return logistic.fit(np.ones((len(offset), 1)), logistic.is_event(events), weights, offset)[..., 0]
+    return logistic.fit(np.ones((len(offset), 1)), events, weights, offset=offset)[..., 0]
 
 
 def estimates(events: Events, proba: Floats, patients: Ints | None = None) -> dict[str, Valued]:
@@ -52,34 +53,35 @@ def estimates(events: Events, proba: Floats, patients: Ints | None = None) -> di
     Wald intervals from the observed information; where patients (n,), codes, repeat, from the
     cluster-robust covariance with Student's t ("wald-patients").
     """
-    outcome, own = logistic.is_event(events), patients if logistic.repeated(patients, len(events)) else None
+    own = patients if logistic.repeated(patients, len(events)) else None
     x = logit(checked(proba))
     design, centre = _design(proba)
-    both = logistic.fit(design, outcome)
-    spread = logistic.covariance(design, outcome, both, patients=own)
+    both = logistic.fit(design, events)
+    spread = logistic.covariance(design, events, both, patients=own)
     back = np.array([1.0, -centre])  # the intercept where the logit is 0, not at its mean
-    large = logistic.fit(ones := np.ones((len(x), 1)), outcome, offset=x)
-    large_spread = logistic.covariance(ones, outcome, large, x, own)
+    large = logistic.fit(ones := np.ones((len(x), 1)), events, offset=x)
+    large_spread = logistic.covariance(ones, events, large, x, own)
+    how, reach = ("wald", z_of()) if own is None else ("wald-patients", logistic.t_of(_n_patients(own) - 1))
     return {
-        "calibration_slope": _wald(both[1], spread[1, 1], own),
-        "calibration_intercept": _wald(back @ both, back @ spread @ back, own),
-        "calibration_in_the_large": _wald(large[0], large_spread[0, 0], own),
+        "calibration_slope": _around(both[1], spread[1, 1], reach, how),
+        "calibration_intercept": _around(back @ both, back @ spread @ back, reach, how),
+        "calibration_in_the_large": _around(large[0], large_spread[0, 0], reach, how),
     }
 
 
 def _design(proba: Floats) -> tuple[Floats, float]:
     """(n, 2) ones and centred logits, and the centre."""
     x = logit(checked(proba))
-    centre = float(x.mean()) if x.size else 0.0
+    centre = _mean(x)
     return np.column_stack([np.ones(len(x)), x - centre]), centre
 
 
-def _wald(value: float, variance: float, patients: Ints | None) -> Valued:
-    value, variance = float(value), float(variance)
+def _around(value: Any, variance: Any, reach: float, how: str) -> Valued:
+    """Value and the interval of `reach` standard errors around it; none where there is no variance."""
     if not (math.isfinite(value) and variance > 0):
-        return value, NONE
-    half = logistic.quantile_of(patients) * math.sqrt(variance)
-    return value, Interval(value - half, value + half, "wald" if patients is None else "wald-patients")
+        return float(value), NONE
+    half = reach * math.sqrt(variance)
+    return float(value), Interval(float(value) - half, float(value) + half, how)
 
 
 def line(reference: Floats, predicted: Floats, weights: Floats | None = None) -> tuple[Floats, Floats]:
@@ -87,18 +89,14 @@ def line(reference: Floats, predicted: Floats, weights: Floats | None = None) ->
 
     NaN where the predictions are constant.
     """
-    w, total, x, y = _centred(reference, predicted, weights)
-    spread, above = np.einsum("...n,...n->...", w, x**2), np.einsum("...n,...n,...n->...", w, x, y)
-    scale = total * np.square(predicted).max(initial=0.0)
-    slope = ratio(above, np.where(spread > _ROUNDING * scale, spread, 0.0))
-    return slope, ratio(w @ reference, total) - slope * ratio(w @ predicted, total)
-
-
-def _centred(reference: Floats, predicted: Floats, weights: Floats | None) -> tuple[Floats, Floats, Floats, Floats]:
-    w = weighted(weights, len(reference))
-    total = w.sum(axis=-1)
-    means = [ratio(w @ values, total)[..., None] for values in (predicted, reference)]
-    return w, total, predicted - means[0], reference - means[1]
+    centre = _mean(predicted), _mean(reference)
+    x, y = predicted - centre[0], reference - centre[1]
+    sums = weighted(weights, len(x)) @ np.column_stack([np.ones(len(x)), x, y, x * x, x * y])
+    total, sum_x, sum_y, sum_xx, sum_xy = np.moveaxis(sums, -1, 0)
+    spread = sum_xx - ratio(sum_x**2, total)
+    varies = spread > _ROUNDING * total * (np.abs(predicted).max(initial=0.0) ** 2)
+    slope = ratio(sum_xy - ratio(sum_x * sum_y, total), np.where(varies, spread, 0.0))
+    return slope, ratio(sum_y, total) + centre[1] - slope * (ratio(sum_x, total) + centre[0])
 
 
 def line_estimates(reference: Floats, predicted: Floats, patients: Ints | None = None) -> dict[str, Valued]:
@@ -107,24 +105,26 @@ def line_estimates(reference: Floats, predicted: Floats, patients: Ints | None =
     Least squares with Student's t (n - 2); where patients repeat, the cluster-robust covariance.
     """
     own = patients if logistic.repeated(patients, len(reference)) else None
-    slope, intercept = (float(value) for value in line(reference, predicted))
-    design = np.column_stack([np.ones(len(predicted)), predicted - _mean(predicted)])
-    error = reference - intercept - slope * predicted
-    bread = logistic.inverted(design.T @ design)
-    if own is not None:
-        spread = logistic.sandwich(bread, design * error[:, None], own)
+    slope, intercept = line(reference, predicted)
+    centre = _mean(predicted)
+    design = np.column_stack([np.ones(len(predicted)), predicted - centre])
+    error, bread = reference - intercept - slope * predicted, logistic.inverted(design.T @ design)
+    if own is None:
+        free = len(error) - 2
+        spread, how = bread * (error @ error / free if free > 0 else math.nan), "least-squares"
     else:
-        spread = bread * (error @ error / (len(error) - 2) if len(error) > 2 else math.nan)
-    back = np.array([1.0, -_mean(predicted)])
-    free = np.arange(len(error) - 1) if own is None else own  # t with n - 2 degrees of freedom
-    named = {"calibration_slope": (slope, spread[1, 1]), "calibration_intercept": (intercept, back @ spread @ back)}
-    return {name: _named(_wald(*found, free), own) for name, found in named.items()}
+        free = _n_patients(own) - 1
+        spread, how = logistic.sandwich(bread, design * error[:, None], own), "least-squares-patients"
+    back, reach = np.array([1.0, -centre]), logistic.t_of(free)
+    return {
+        "calibration_slope": _around(slope, spread[1, 1], reach, how),
+        "calibration_intercept": _around(intercept, back @ spread @ back, reach, how),
+    }
 
 
 def _mean(values: Floats) -> float:
     return float(values.mean()) if values.size else 0.0
 
 
-def _named(found: Valued, patients: Ints | None) -> Valued:
-    value, interval = found
-    return (value, interval if interval is NONE or patients is not None else interval._replace(how="least-squares"))
+def _n_patients(patients: Ints) -> int:
+    return len(np.unique(patients))

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from isocenter.metrics import Floats, Ints, weighted
-from isocenter.metrics.intervals import LEVEL, z_of
+from isocenter.metrics.intervals import LEVEL
 from isocenter.metrics.probabilities import expit
 
+Outcome = Floats | NDArray[np.bool_]
 # Newton's method needs about 6 steps; where events and others are separated the best coefficients
 # are infinite and no number of steps is enough.
 MOST_STEPS = 40
@@ -23,18 +24,26 @@ _CLOSE = 1e-9
 _SINGULAR = 1e-11
 
 
-def fit(design: Floats, outcome: Floats, weights: Floats | None = None, offset: Floats | None = None) -> Floats:
+def fit(
+    design: Floats,
+    outcome: Outcome,
+    weights: Floats | None = None,
+    *,
+    offset: Floats | None = None,
+    start: Floats | None = None,
+) -> Floats:
     """Coefficients (..., q) of the columns of `design` (n, q), for weights (..., n).
 
-    outcome: (n,) 0 or 1; offset: (n,) added to the linear predictor. NaN where no finite best
-    coefficients exist: one class, separated classes, columns that repeat each other, no weight.
+    outcome: (n,) 0 or 1; offset: (n,) added to the linear predictor; start: (q,) where to begin, such
+    as the coefficients of all cases. NaN where no finite best coefficients exist: one class,
+    separated classes, columns that repeat each other, no weight.
     """
-    w = weighted(weights, len(outcome))
+    y, w = np.asarray(outcome, dtype=np.float64), weighted(weights, len(outcome))
     flat, shift = w.reshape(math.prod(w.shape[:-1]), len(outcome)), np.zeros(1) if offset is None else offset
-    start = np.zeros((1, design.shape[1]))
-    if len(flat) > 1:  # draws lie close to what all of them together say
-        start = np.nan_to_num(_newton(design, outcome, flat.mean(axis=0, keepdims=True), shift, start))
-    found = _newton(design, outcome, flat, shift, np.repeat(start, len(flat), axis=0))
+    begin = np.zeros((1, design.shape[1])) if start is None else start[None, :]
+    if start is None and len(flat) > 1:  # draws lie close to what all of them together say
+        begin = np.nan_to_num(_newton(design, y, flat.mean(axis=0, keepdims=True), shift, begin))
+    found = _newton(design, y, flat, shift, np.repeat(begin, len(flat), axis=0))
     return found.reshape(*w.shape[:-1], design.shape[1])
 
 
@@ -81,7 +90,11 @@ def inverted(information: Floats) -> Floats:
 
 
 def covariance(
-    design: Floats, outcome: Floats, coefficients: Floats, offset: Floats | None = None, patients: Ints | None = None
+    design: Floats,
+    outcome: Outcome,
+    coefficients: Floats,
+    offset: Floats | None = None,
+    patients: Ints | None = None,
 ) -> Floats:
     """(q, q) covariance of fitted coefficients (q,).
 
@@ -108,13 +121,6 @@ def repeated(patients: Ints | None, n: int) -> bool:
     return patients is not None and len(np.unique(patients)) < n
 
 
-def quantile_of(patients: Ints | None, level: float = LEVEL) -> float:
-    """How many standard errors an interval reaches: normal; with patients Student's t, one less than there are."""
-    if patients is None:
-        return z_of(level)
-    return float(stdtrit(max(len(np.unique(patients)) - 1, 1), 0.5 + level / 2))
-
-
-def is_event(events: NDArray[np.bool_]) -> Floats:
-    """Outcome (n,) as numbers."""
-    return np.asarray(events, dtype=np.float64)
+def t_of(free: int, level: float = LEVEL) -> float:
+    """How many standard errors an interval reaches with few degrees of freedom (Student's t); NaN with none."""
+    return float(stdtrit(free, 0.5 + level / 2)) if free > 0 else math.nan

@@ -24,7 +24,7 @@ def checked(proba: ArrayLike) -> Floats:
     if wrong.any():
         example = values[wrong].ravel()[0]
         raise BadValues(
-            f"{int(wrong.sum()):,} of {values.size:,} scores are no probabilities between 0 and 1 (the first: {example:g}).",
+            f"{int(wrong.sum()):,} of {values.size:,} scores are no probabilities (the first: {example:g}).",
             "Calibration and net benefit need probabilities: recalibrate the scores on tuning data first "
             "(platt or isotonic), and leave out cases without a prediction.",
         )

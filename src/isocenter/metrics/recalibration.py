@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def _beta(p: Floats, events: Floats, weights: Floats, edge: float) -> Numbers:
     Scores that cannot tell a from b (two distinct values) leave Platt's map, which is beta's with a = b.
     """
     ones, (below, above) = np.ones(len(p)), _logs(p, edge)
-    c, a, b = logistic.fit(np.column_stack([ones, below, above]), logistic.is_event(events), weights).tolist()
+    c, a, b = logistic.fit(np.column_stack([ones, below, above]), events, weights).tolist()
     if math.isnan(c):
         slope, intercept = _platt(p, events, weights, edge)
         return slope, slope, intercept
@@ -197,7 +198,7 @@ def _root(slope_and_bend: Callable[[float], tuple[float, float]]) -> float:
 
 
 def _coefficients(design: Floats, events: Floats, weights: Floats) -> list[float]:
-    found = logistic.fit(design, logistic.is_event(events), weights)
+    found = logistic.fit(design, events, weights)
     if not np.isfinite(found).all():
         raise _Unfit(_SEPARATED)
     return [float(value) for value in found]
@@ -262,7 +263,7 @@ def _sound_map(kind: str, numbers: Numbers) -> bool:
     if kind == "isotonic":
         half = len(numbers) // 2
         scores, levels = numbers[:half], numbers[half:]
-        rising = all(a < b for a, b in zip(scores, scores[1:])) and all(a <= b for a, b in zip(levels, levels[1:]))
+        rising = all(a < b for a, b in pairwise(scores)) and all(a <= b for a, b in pairwise(levels))
         return len(numbers) == 2 * half > 0 and rising and min(numbers) >= 0 and max(numbers) <= 1
     least = {"platt": numbers[:1], "beta": numbers[:2], "temperature": numbers}[kind]
     return len(numbers) == _LENGTHS[kind] and min(least) >= 0 and max(least) > 0

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.metrics import Floats, Ints, logistic, weighted
+from isocenter.metrics import Floats, Ints, logistic, ratio, weighted
+from isocenter.metrics.intervals import z_of
 from isocenter.metrics.probabilities import checked, edge_of, expit, logit
 
 Events = NDArray[np.bool_]
@@ -93,21 +94,21 @@ def calibration_curve(
 
     knots: 3 to 5; None: by the number of cases of the rarer class. Fewer where the scores have too
     few distinct values, or where a bend would separate the classes. The band is Wald's on the logit
-    scale, from the cluster-robust covariance where patients (n,), codes, repeat. Without both
-    classes, or where the scores separate them, there is no curve. BadValues for scores that are no probabilities.
+    scale, from the cluster-robust covariance where patients (n,), codes, repeat. No curve without
+    both classes, or where the scores separate them. BadValues for scores that are no probabilities.
     """
-    values, outcome = checked(proba), logistic.is_event(events)
+    values = checked(proba)
     edge = edge_of(values)
     x = logit(values, edge)
     spline, found = _fitted(events, x, knots)
     if spline is None:
         return CalibrationCurve(*(np.empty(0),) * 4, knots=0)
     own = patients if logistic.repeated(patients, len(x)) else None
-    spread = logistic.covariance(spline.columns(x), outcome, found, patients=own)
+    spread = logistic.covariance(spline.columns(x), events, found, patients=own)
     grid = np.linspace(values.min(), values.max(), 1 if spline.constant else points)
     columns = spline.columns(logit(grid, edge))
-    centre = columns @ found
-    half = logistic.quantile_of(own) * np.sqrt(np.einsum("gi,ij,gj->g", columns, spread, columns))
+    centre, reach = columns @ found, z_of() if own is None else logistic.t_of(len(np.unique(own)) - 1)
+    half = reach * np.sqrt(np.einsum("gi,ij,gj->g", columns, spread, columns))
     return CalibrationCurve(grid, expit(centre), expit(centre - half), expit(centre + half), spline.size)
 
 
@@ -123,17 +124,16 @@ def distances(events: Events, proba: Floats, weights: Floats | None = None, *, k
         return Distances(*(np.full(w.shape[:-1], np.nan),) * 3)
     columns = spline.columns(x)
     if weights is not None:
-        found = logistic.fit(columns, logistic.is_event(events), w)
+        found = logistic.fit(columns, events, w, start=found)
     off = np.abs(expit(found @ columns.T) - values)
     total = w.sum(axis=-1)
-    mean = np.divide((w * off).sum(axis=-1), total, out=np.full(total.shape, np.nan), where=total > 0)
-    return Distances(mean, *_quantiles(off, w, (0.5, 0.9)))
+    return Distances(ratio((w * off).sum(axis=-1), total), *_quantiles(off, w, (0.5, 0.9)))
 
 
 def _fitted(events: Events, x: Floats, knots: int | None) -> tuple[Spline | None, Floats]:
     """The richest spline that these cases carry, and its coefficients; None without both classes."""
     for spline in _splines(x, _affordable(events) if knots is None else knots):
-        found = logistic.fit(spline.columns(x), logistic.is_event(events))
+        found = logistic.fit(spline.columns(x), events)
         if np.isfinite(found).all():
             return spline, found
     return None, np.empty(0)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.metrics import Floats, Ints, ratio, weighted
+from isocenter.metrics.groups import Groups
 from isocenter.metrics.probabilities import checked
 
 Events = NDArray[np.bool_]
@@ -35,6 +36,39 @@ class BrierParts(NamedTuple):
     within: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Binned:
+    """Cases in bins of their score: what all draws share. columns: event, score, its square, score of events (n,)."""
+
+    groups: Groups
+    columns: tuple[Floats, ...]
+
+    @classmethod
+    def of(cls, events: Events, proba: Floats, bins: int = BINS) -> Binned:
+        """BadValues for scores that are no probabilities."""
+        p, y = checked(proba), np.asarray(events, dtype=np.float64)
+        return cls(Groups.of(equal_mass_bins(p, bins), bins), (y, p, p * p, p * y))
+
+    def brier_parts(self, weights: Floats) -> BrierParts:
+        """See `brier_parts`."""
+        cases, events, scores, squares, of_events = self.groups.sums(weights, *self.columns)
+        total = cases.sum(axis=-1)
+        prevalence = ratio(events.sum(axis=-1), total)
+        share, mean = _per(events, cases), _per(scores, cases)
+        reliability = ratio((cases * (mean - share) ** 2).sum(axis=-1), total)
+        resolution = ratio((cases * (share - prevalence[..., None]) ** 2).sum(axis=-1), total)
+        uncertainty = np.asarray(prevalence * (1 - prevalence))
+        spread, together = (squares - scores * mean).sum(axis=-1), (of_events - scores * share).sum(axis=-1)
+        within = ratio(spread - 2 * together, total)
+        whole = np.asarray(reliability - resolution + uncertainty + within)
+        return BrierParts(whole, reliability, resolution, uncertainty, within)
+
+    def calibration_error(self, weights: Floats) -> Floats:
+        """See `calibration_error`."""
+        cases, events, scores = self.groups.sums(weights, *self.columns[:2])
+        return ratio(np.abs(scores - events).sum(axis=-1), cases.sum(axis=-1))
+
+
 def brier_parts(events: Events, proba: Floats, weights: Floats | None = None, bins: int = BINS) -> BrierParts:
     """Murphy's parts of the Brier score (J Appl Meteorol 1973), over `bins` bins.
 
@@ -42,17 +76,7 @@ def brier_parts(events: Events, proba: Floats, weights: Floats | None = None, bi
     wrote it; else `within` are the two terms that bins leave (Stephenson, Weather Forecast 2008).
     Reliability and resolution are both too large in small samples. NaN without any weight.
     """
-    sums = _BinSums.of(events, proba, weights, bins)
-    total = sums.cases.sum(axis=-1)
-    prevalence = ratio(sums.events.sum(axis=-1), total)
-    share, mean = _per(sums.events, sums.cases), _per(sums.scores, sums.cases)
-    reliability = ratio((sums.cases * (mean - share) ** 2).sum(axis=-1), total)
-    resolution = ratio((sums.cases * (share - prevalence[..., None]) ** 2).sum(axis=-1), total)
-    uncertainty = prevalence * (1 - prevalence)
-    spread = (sums.squares - sums.scores * mean).sum(axis=-1)
-    together = (sums.scores_of_events - sums.scores * share).sum(axis=-1)
-    within = ratio(spread - 2 * together, total)
-    return BrierParts(reliability - resolution + uncertainty + within, reliability, resolution, uncertainty, within)
+    return Binned.of(events, proba, bins).brier_parts(weighted(weights, len(events)))
 
 
 def scaled_brier(events: Events, proba: Floats, weights: Floats | None = None) -> Floats:
@@ -73,8 +97,7 @@ def calibration_error(events: Events, proba: Floats, weights: Floats | None = No
     perfect model in a small sample (uniform scores, n = 200, 15 bins: 0.087 on average, and 0.086
     with bins of equal width).
     """
-    sums = _BinSums.of(events, proba, weights, bins)
-    return ratio(np.abs(sums.scores - sums.events).sum(axis=-1), sums.cases.sum(axis=-1))
+    return Binned.of(events, proba, bins).calibration_error(weighted(weights, len(events)))
 
 
 def equal_mass_bins(proba: Floats, bins: int = BINS) -> Ints:
@@ -89,27 +112,6 @@ def equal_mass_bins(proba: Floats, bins: int = BINS) -> Ints:
     middle = np.cumsum(counts) - counts / 2
     _, bin_of = np.unique((middle * bins / len(proba)).astype(np.int64), return_inverse=True)
     return np.asarray(bin_of[codes], dtype=np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class _BinSums:
-    """Weighted sums in each bin (..., bins)."""
-
-    cases: Floats
-    events: Floats
-    scores: Floats
-    squares: Floats
-    scores_of_events: Floats
-
-    @classmethod
-    def of(cls, events: Events, proba: Floats, weights: Floats | None, bins: int) -> _BinSums:
-        p, y = checked(proba), np.asarray(events, dtype=np.float64)
-        member = equal_mass_bins(p, bins)[:, None] == np.arange(min(bins, max(len(p), 1)))
-        columns = np.stack([np.ones(len(p)), y, p, p * p, p * y], axis=-1)
-        table = (member[:, :, None] * columns[:, None, :]).reshape(len(p), member.shape[1] * columns.shape[1])
-        w = weighted(weights, len(p))
-        sums = (w @ table).reshape(*w.shape[:-1], member.shape[1], columns.shape[1])
-        return cls(*np.moveaxis(sums, -1, 0))
 
 
 def _per(sums: Floats, cases: Floats) -> Floats:
