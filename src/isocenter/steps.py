@@ -276,12 +276,13 @@ class Study:
         design = self.design
         parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
         warnings = list(workbench.warnings(self.usable, self.audit, self.design))
-        return {**described, "how": self.design.how, "parts": parts, "warnings": warnings}
+        told = {"kind": design.kind, "splits": len(design.splits), "repeats": design.repeats}
+        return {**described, "how": design.how, "design": told, "parts": parts, "warnings": warnings}
 
     def describe_models(self) -> dict[str, Any]:
         described = self.describe_design()
         models = {
-            name: {"role": m.card["role"], "parameters": m.card["parameters"], "features": m.card["features"]}
+            name: {key: m.card[key] for key in ("role", "parameters", "features", "tested")}
             for name, m in self.fit().items()
         }
         return {**described, "primary": self.primary, "models": models}

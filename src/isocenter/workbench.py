@@ -316,6 +316,8 @@ def report(
         )
     predictions = predictions or {m.name: scoring.scores(m, cohort, design) for m in models}
     evaluations = evaluations or {n: scoring.evaluate_table(t, n, cohort, design) for n, t in predictions.items()}
+    if design.several:
+        predictions = {name: table[table["repeat"] == 0] for name, table in predictions.items()}
     first = predictions[models[0].name]
     pictures: dict[str, bytes] = {}
     if not cohort.features and cohort.target is not None:

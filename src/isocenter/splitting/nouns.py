@@ -83,6 +83,11 @@ class Design:
         return self.splits[0] if self.whole is None else self.whole
 
     @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The parts of the one split; where every case is tested in turn there are none, and all are "training"."""
+        return self.final.parts
+
+    @property
     def tested(self) -> tuple[str, ...]:
         """Every case that some split tests, once, sorted."""
         return tuple(sorted({case_id for split in self.splits for case_id in split.test}))
