@@ -25,7 +25,7 @@ class Terminal:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._bar: Any = None
-        self._task: Any = None
+        self._tasks: dict[str, Any] = {}  # stages that are open, the outermost first
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -48,21 +48,23 @@ class Terminal:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        if event.kind == "start":
-            self._close()
+        if event.kind == "start" and self._bar is None:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._task = self._bar.add_task(event.stage, total=event.total)
-        elif event.kind == "advance" and self._bar is not None:
-            self._bar.advance(self._task)
-        elif event.kind == "end":
-            self._close()
+        if event.kind == "start":
+            self._tasks[event.stage] = self._bar.add_task(event.stage, total=event.total)
+        elif event.kind == "advance" and event.stage in self._tasks:
+            self._bar.advance(self._tasks[event.stage])
+        elif event.kind == "end" and event.stage in self._tasks:
+            self._bar.remove_task(self._tasks.pop(event.stage))
+            if not self._tasks:
+                self._close()
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
-            self._bar = None
+            self._bar, self._tasks = None, {}
 
     @staticmethod
     def _print(line: str) -> None:
@@ -114,7 +116,13 @@ def _groups(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
 
 
 def _parts(parts: dict[str, int], result: dict[str, Any]) -> Iterator[str]:
-    yield f"Split     {', '.join(f'{n} {name}' for name, n in parts.items() if n)} cases"
+    folds = result["design"]["splits"]
+    told = (
+        ", ".join(f"{n} {name}" for name, n in parts.items() if n)
+        if folds == 1
+        else f"{folds} folds of {parts['test']}"
+    )
+    yield f"Split     {told} cases"
     yield f"            {result['how']}"
 
 
@@ -122,7 +130,9 @@ def _models(models: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     for name, model in models.items():
         told = ", ".join(f"{k}={v}" for k, v in model["parameters"].items())
         kind = "floor" if model["role"] == "floor" else "+".join(model["features"])
-        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''}){_decides(model.get('decision') or {})}"
+        untested = "" if model.get("tested", True) else " on every case, not itself tested"
+        decides = _decides(model.get("decision") or {})
+        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''}){untested}{decides}"
 
 
 def _decides(decision: dict[str, Any]) -> str:
@@ -143,7 +153,11 @@ def _results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     first = next(iter(rows[names[0]].values()))
     looks = result["looks"]
     yield ""
-    yield f"Test part: {first['n_cases']} cases of {first['n_patients']} patients; look {looks} at it; 95 % intervals"
+    design = result["design"]
+    part = "Test part" if design["splits"] == 1 else f"Tested in {design['splits']} folds"
+    who = f"{first['n_cases']} cases of {first['n_patients']} patients"
+    often = f", each {design['repeats']} times" if design["repeats"] > 1 else ""
+    yield f"{part}: {who}{often}; look {looks} at {'it' if design['splits'] == 1 else 'them'}; 95 % intervals"
     yield " " * 20 + "".join(f"{name:<24}" for name in names)
     for metric in _METRICS:
         if any(metric in rows[name] for name in names):
@@ -177,7 +191,8 @@ def _confusion(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[s
             classes = [str(c) for c in matrix["classes"]]
             width = max(6, *(len(c) for c in classes)) + 2
             yield ""
-            yield f"Confusion matrix of {result['primary']} on the test part (rows true, columns predicted)"
+            place = "on the test part" if result["design"]["splits"] == 1 else "in the first repeat"
+            yield f"Confusion matrix of {result['primary']} {place} (rows true, columns predicted)"
             yield " " * width + "".join(f"{c:>{width}}" for c in classes)
             for name, counts in zip(classes, matrix["matrix"], strict=True):
                 yield f"{name:>{width}}" + "".join(f"{n:>{width}}" for n in counts)

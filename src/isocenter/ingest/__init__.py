@@ -40,6 +40,7 @@ def index(
     with_labels: bool = True,
     known: Target | None = None,
     class_names: Sequence[str] = (),
+    group_column: str | None = None,
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -54,7 +55,7 @@ def index(
     request = Request(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
-        known, tuple(class_names),
+        known, tuple(class_names), group_column,
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 
