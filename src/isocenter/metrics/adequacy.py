@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+
 from isocenter.metrics import sample_size as needs
 from isocenter.metrics.intervals import expected_auc_width, wilson
 
@@ -77,7 +79,8 @@ def verdict_for_classes(
         _external(needs.for_external_test(prevalence, supposed)["auc"]),
     ]
     most = needs.affordable(train, lambda p: _by_predictors(needed(p)))
-    return _verdict(rows, most, parameters, train, f"about {events:.0f} events", events < TEST_EVENTS)
+    test = f"about {events:.0f} events"
+    return _verdict(rows, most, parameters, train, f"AUC {supposed:.2f}", test, events < TEST_EVENTS)
 
 
 def verdict_for_numbers(
@@ -100,7 +103,7 @@ def verdict_for_numbers(
         _width("correlation", needs.correlation_width(test, correlation), correlation),
     ]  # fmt: skip
     most = needs.affordable(train, lambda p: _by_predictors(needed(p)))
-    return _verdict(rows, most, parameters, train, f"about {test:.0f} patients", test < TEST_EVENTS)
+    return _verdict(rows, most, parameters, train, f"R2 {r2:.2f}", f"about {test:.0f} patients", test < TEST_EVENTS)
 
 
 def _for_classes(sizes: list[int], parameters: int, auc: float | None) -> dict[str, float]:
@@ -131,7 +134,7 @@ _WHY = {
 
 def _by_predictors(needed: Mapping[str, float]) -> float:
     """What the number of predictors asks for; the overall risk or mean is no matter of theirs."""
-    return max(n for name, n in needed.items() if name not in _OVERALL)
+    return float(np.max([n for name, n in needed.items() if name not in _OVERALL]))
 
 
 def _training(needed: Mapping[str, float], parameters: int, train: float) -> list[Criterion]:
@@ -167,15 +170,17 @@ def _wilson_width(trials: float) -> float:
 
 def _external(n: float) -> Criterion:
     sentence = f"An external test needs {n:,.0f} patients for an interval of the AUC at most 0.1 wide."
+    if math.isnan(n):
+        sentence = "How many patients an external test needs has no answer here."
     return Criterion("external test", n, math.nan, None, sentence)
 
 
-def _verdict(rows: list[Criterion], most: int, parameters: int, train: float, test: str, small: bool) -> Verdict:
-    few = f"at most {most:,} candidate predictors" if most else "not even one candidate predictor"
-    parts = [
-        f"{train:,.0f} training patients carry {few}; there are {parameters:,} "
-        "(criteria of Riley and colleagues, for regression without penalty)."
-    ]
+def _verdict(
+    rows: list[Criterion], most: int, parameters: int, train: float, supposed: str, test: str, small: bool
+) -> Verdict:
+    few = "not even one candidate predictor" if most < 1 else f"at most {most:,} candidate predictor{'s' * (most > 1)}"
+    there = f"{train:,.0f} training patients carry {few}; there are {parameters:,}"
+    parts = [f"{there} (criteria of Riley and colleagues for regression without penalty, supposing {supposed})."]
     if any(row.met is False and row.name in _OVERALL for row in rows):
         parts.append("They are too few even for the overall risk or mean.")
     if small:

@@ -133,15 +133,17 @@ def would_more_help(
         "unclear": f"whether {more} more patients would help cannot be told from this curve",
     }[answer]
     far = " This is far beyond what was tried: a hint only." if n + more > FAR * curve.largest else ""
+    expected = f"{value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+    better = f"{gain:.3f} ({gained.low:.3f} to {gained.high:.3f})"
     sentence = (
-        f"With {n + more:,.0f} patients {metric} is expected at {value:.3f} ({interval.low:.3f} to {interval.high:.3f}), "
-        f"better by {gain:.3f} ({gained.low:.3f} to {gained.high:.3f}) than with {n:,.0f}: {verdict}.{far}"
+        f"With {n + more:,.0f} patients {metric} is expected at {expected}, "
+        f"better by {better} than with {n:,.0f}: {verdict}.{far}"
     )
     return Help(answer, value, interval, gain, gained, sentence)
 
 
 def _curve(parameters: Floats, n: float) -> Floats:
-    """a - b n^-c for parameters (..., 3)."""
+    """The curve a - b n^-c for parameters (..., 3)."""
     return np.asarray(parameters[..., 0] - parameters[..., 1] * n ** -parameters[..., 2])
 
 
