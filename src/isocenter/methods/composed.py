@@ -105,9 +105,11 @@ class OneVsRest(_Composed):
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """y: (n, k) of 0 and 1, a column a label; groups: (n,) whose row each is."""
         X, y = validate_data(self, X, y, dtype=None, ensure_all_finite=False, multi_output=True)
-        if type_of_target(y) not in ("multilabel-indicator", "binary") or np.ndim(y) != 2:
-            found = f"The type of the target is {type_of_target(y)}"
-            raise ValueError(f"Only binary classification is supported, of a table of 0 and 1. {found}.")
+        kind = type_of_target(y, raise_unknown=True)
+        if kind not in ("multilabel-indicator", "binary") or np.ndim(y) != 2:
+            raise ValueError(
+                f"Only binary classification is supported, of a table of 0 and 1. The type of the target is {kind}."
+            )
         self.classes_ = np.arange(y.shape[1])
         self.estimators_ = self._ask(X, [np.asarray(column == 1) for column in np.transpose(y)], groups)
         return self
