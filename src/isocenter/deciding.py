@@ -54,7 +54,7 @@ def decide(
     """From out-of-fold `output` (n, k) and `reference` (n,) codes or values; patients (n,) names.
 
     score: the headline number, by which aggregations are compared where probabilities are
-    recalibrated after, or where there are none; else they are compared by their Brier score. Raises UsageError for a wish that does
+    recalibrated after, or where there are none; else by their Brier score. Raises UsageError for a wish that does
     not suit the target, and what `thresholds.choose` raises where a criterion cannot be met.
     """
     positive = target.positive_index
