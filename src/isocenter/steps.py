@@ -282,7 +282,10 @@ class Study:
     def describe_models(self) -> dict[str, Any]:
         described = self.describe_design()
         models = {
-            name: {key: m.card[key] for key in ("role", "parameters", "features", "tested")}
+            name: {
+                **{key: m.card[key] for key in ("role", "parameters", "features", "tested")},
+                "decision": m.decision.told(),
+            }
             for name, m in self.fit().items()
         }
         return {**described, "primary": self.primary, "models": models}

@@ -15,6 +15,7 @@ from isocenter.progress import Event
 _SHOWN_FAULTS = 10
 _CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "sensitivity", "specificity",
                   "ppv", "npv", "f1", "brier")  # fmt: skip
+_CALIBRATION = ("calibration_slope", "calibration_in_the_large")
 _METRICS = (*_CLASS_METRICS, "mae", "rmse", "r2", "spearman")
 
 
@@ -130,7 +131,20 @@ def _models(models: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
         told = ", ".join(f"{k}={v}" for k, v in model["parameters"].items())
         kind = "floor" if model["role"] == "floor" else "+".join(model["features"])
         untested = "" if model.get("tested", True) else " on every case, not itself tested"
-        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''}){untested}"
+        decides = _decides(model.get("decision") or {})
+        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''}){untested}{decides}"
+
+
+def _decides(decision: dict[str, Any]) -> str:
+    """How it comes to one answer a patient, and to a class, where that is not the plain way."""
+    said = []
+    if decision.get("aggregation"):
+        said.append(f"images of a patient by {decision['aggregation']}")
+    if decision.get("calibrator"):
+        said.append(f"recalibrated by {decision['calibrator']}")
+    if decision.get("threshold") is not None:
+        said.append(f"threshold {decision['threshold']:.3g} for {decision['criterion']}")
+    return f"; {', '.join(said)}, chosen on tuning data" if said else ""
 
 
 def _results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
@@ -184,6 +198,30 @@ def _confusion(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[s
                 yield f"{name:>{width}}" + "".join(f"{n:>{width}}" for n in counts)
 
 
+def _external(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    counts = found["counts"]
+    yield (
+        f"External  {counts['found']} cases found = {counts['used']} used + {counts['refused']} refused "
+        f"+ {counts['unlabelled']} without a reference"
+    )
+    rows = {row["metric"]: row for row in found["side_by_side"] if row["class"] is None}
+    columns = [c for c in ("tuning", "test", "external", "recalibrated") if any(c in row for row in rows.values())]
+    yield ""
+    yield (
+        f"{found['model']}, 95 % intervals"
+        + " " * max(1, 26 - len(found["model"]))
+        + "".join(f"{c:<24}" for c in columns)
+    )
+    for metric, row in rows.items():
+        if metric in (*_METRICS, *_CALIBRATION):
+            cells = "".join(f"{_number(row.get(c)):<24}" for c in columns)
+            yield f"{metric.replace('_', ' '):<44}{cells}".rstrip()
+    if notable := [r for r in found["case_mix"] if r["difference"] is not None and abs(r["difference"]) > 0.1]:
+        told = ", ".join(f"{r['name']} ({r['difference']:+.2f})" for r in notable[:8])
+        yield f"Case mix  differs from training (standardised difference above 0.1): {told}"
+    yield f"Written   {result['project']}"
+
+
 def _predicted(path: str, result: dict[str, Any]) -> Iterator[str]:
     yield f"{result['predicted']} predicted, {result['refused']} refused, {result['flagged']} flagged"
     for flag in result["flags"][:_SHOWN_FAULTS]:
@@ -220,6 +258,7 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "models": _models,
     "warnings": _listed("WARNING"),
     "results": _results,
+    "external": _external,
     "output": _predicted,
     "report": _report,
 }
