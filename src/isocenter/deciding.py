@@ -18,6 +18,7 @@ from isocenter import aggregation
 from isocenter.cohort import Target
 from isocenter.errors import UsageError
 from isocenter.metrics import recalibration, thresholds
+from isocenter.metrics.classification import brier
 from isocenter.model import MOST_PROBABLE, Decision
 
 Floats = NDArray[np.float64]
@@ -52,7 +53,8 @@ def decide(
 ) -> Decided:
     """From out-of-fold `output` (n, k) and `reference` (n,) codes or values; patients (n,) names.
 
-    score: the number that aggregations are compared by. Raises UsageError for a wish that does
+    score: the headline number, by which aggregations are compared where probabilities are
+    recalibrated after, or where there are none; else by their Brier score. Raises UsageError for a wish that does
     not suit the target, and what `thresholds.choose` raises where a criterion cannot be met.
     """
     positive = target.positive_index
@@ -73,7 +75,7 @@ def decide(
 def _aggregations(
     wish: Wish, target: Target, output: Floats, reference: NDArray[Any], groups: NDArray[np.int64], score: Score
 ) -> dict[str, float]:
-    """Each candidate's score by patient; {} where every case stands for itself."""
+    """Each candidate's score by patient, larger is better; {} where every case stands for itself."""
     if wish.aggregate not in (AUTO, NOTHING, *aggregation.ALL):
         known = ", ".join((AUTO, NOTHING, *aggregation.ALL))
         raise UsageError(f"--aggregate {wish.aggregate} is not known.", f"Choose {known}.")
@@ -86,7 +88,13 @@ def _aggregations(
         )
     names = suited if wish.aggregate == AUTO else (wish.aggregate,)
     truth, positive = _first_of(reference, groups), target.positive_index
-    return {name: score(aggregation.aggregate(output, groups, name, positive), truth) for name in names}
+    # Without recalibration a way that orders patients well but exaggerates (noisy-or) must not win.
+    by = score if wish.recalibrate != NOTHING or not target.is_classes else _minus_brier
+    return {name: by(aggregation.aggregate(output, groups, name, positive), truth) for name in names}
+
+
+def _minus_brier(output: Floats, reference: NDArray[Any]) -> float:
+    return -float(brier(reference.astype(np.int64), output))
 
 
 def candidates(target: Target) -> tuple[str, ...]:

@@ -29,6 +29,9 @@ from isocenter.splitting import allocate
 PART = "external"
 RECALIBRATED = "recalibrated"
 FOLDS = 5
+_OF_PROBABILITIES = frozenset(
+    {"brier", "scaled_brier", "ici", "ece", "calibration_slope", "calibration_intercept", "calibration_in_the_large"}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +165,8 @@ def _warnings(known: Sequence[Fault]) -> list[str]:
 
 def _recalibrated(kind: str, table: pd.DataFrame, model: Model, cohort: Cohort, seed: int) -> Evaluation:
     """The same predictions after a recalibration learned here, each patient's on the other folds."""
-    rows = scoring.by_patient(table)
-    rows = table if rows is None else rows
+    patients = scoring.by_patient(table)
+    rows = table if patients is None else patients
     said = Prediction.from_table(rows)
     codes = cohort.select(rows["case_id"]).codes
     groups = pd.factorize(cohort.select(rows["case_id"]).patients)[0].astype(np.int64)
@@ -181,4 +184,7 @@ def _recalibrated(kind: str, table: pd.DataFrame, model: Model, cohort: Cohort, 
         f"The group '{RECALIBRATED}' ({kind}) shows what updating the model with these patients would bring; "
         f"cross-fitted in {FOLDS} folds."
     )
-    return replace(found, warnings=(*found.warnings, told))
+    # How well cases are ordered is not recalibration's to change; folds would only blur it.
+    kept = tuple(row for row in found.estimates if row.metric in _OF_PROBABILITIES)
+    curves = {"calibration": found.curves.get("calibration", [])}
+    return Evaluation(model.name, kept, curves, warnings=(*found.warnings, told))

@@ -59,6 +59,12 @@ class Decision:
     def positive_index(self) -> int | None:
         return None if self.positive is None else self.classes.index(self.positive)
 
+    def told(self) -> dict[str, Any]:
+        """What was chosen, as plain values."""
+        kind = None if self.calibrator is None else self.calibrator.kind
+        chosen = {"threshold": self.threshold, "criterion": self.criterion, "aggregation": self.aggregation}
+        return {**chosen, "calibrator": kind}
+
     def apply(self, proba: Floats) -> NDArray[np.object_]:
         """From `proba` (n, k) to class names (n,), or labels as one text each (`Target`).
 

@@ -38,7 +38,10 @@ class Options:
     patient_column: str | None = _option(None, "Column with the patient of a row.", INDEX)
     mask_column: str | None = _option(None, "Column with the path of a row's mask.", INDEX)
     split_column: str | None = _option(
-        None, "Column with training, tuning or test; or COLUMN=VALUE: these rows are the test part.", INDEX
+        None, "Column with training, tuning or test; or COLUMN=VALUE: these rows are the test part; or none.", INDEX
+    )
+    group_column: str | None = _option(
+        None, "Column whose values --design leave-one-out leaves out in turn (a site); never a feature.", INDEX, SPLIT
     )
     image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
     mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
@@ -52,8 +55,10 @@ class Options:
     exclude: tuple[str, ...] = _option((), "Case or patient ids to leave out.", INDEX)
     allow_excluded: bool = _option(False, "Go on although many cases are left out.", FIT)
     seed: int = _option(0, "Seed of everything random.", SPLIT, FIT)
+    design: str = _option("holdout", "holdout, kfold, nested or leave-one-out.", SPLIT)
     test_fraction: float = _option(0.2, "Share of the cases that is held out for testing.", SPLIT)
-    folds: int = _option(5, "Inner folds of the training part.", SPLIT)
+    folds: int = _option(5, "Folds: of kfold and nested, and the inner ones of every design.", SPLIT)
+    repeats: int = _option(1, "How often kfold and nested are repeated with other folds.", SPLIT)
     stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.evaluation import BY_IMAGE, Evaluation
+from isocenter.evaluation import BY_IMAGE, Evaluation, evaluate_folds
 from isocenter.evaluation import evaluate as single
 from isocenter.evaluation.groups import subgroups as subgroups_of
 from isocenter.evaluation.useful import points
 from isocenter.model import Decision, Model
 from isocenter.prediction import Prediction
-from isocenter.splitting import Design
+from isocenter.splitting import Design, Split
 
 WITHOUT = "without shared cases"
 _OF_PATIENT = "patient_"
@@ -35,6 +35,19 @@ def scores(model: Model, cohort: Cohort, design: Design) -> pd.DataFrame:
     """
     test = cohort.select(design.split.test)
     return beside_reference(model.predict(test.X), test, "test", model.decision)
+
+
+def fold_scores(model: Model, tuning: pd.DataFrame, cohort: Cohort, split: Split) -> pd.DataFrame:
+    """What one split's model says: out-of-fold predictions (`tuning`) and the cases it was tested on.
+
+    Columns as in `scores`, and repeat and fold of the split.
+    """
+    test = cohort.select(split.test)
+    said = beside_reference(model.predict(test.X), test, "test", model.decision)
+    table = pd.concat([tuning, said], ignore_index=True)
+    table.insert(3, "repeat", split.repeat)
+    table.insert(4, "fold", split.fold)
+    return table
 
 
 def beside_reference(prediction: Prediction, cohort: Cohort, part: str, decision: Decision) -> pd.DataFrame:
@@ -88,6 +101,8 @@ def evaluate_table(
     subgroups: columns of the cohort; groups that are too small are named in the warnings;
     prevalences: at which predictive values are told.
     """
+    if design.several:
+        return _of_splits(table, name, cohort, design, subgroups, seed)
     found = [
         _evaluated(some, name, cohort, str(part), group, seed)
         for part, rows in table.groupby("part", sort=False)
@@ -97,6 +112,28 @@ def evaluate_table(
     found += of_subgroups(test, name, cohort, subgroups, seed=seed)
     points = operating_points(table, cohort, prevalences, seed=seed)
     return replace(found[0].joined(*found[1:]), points=tuple(points))
+
+
+def _of_splits(
+    table: pd.DataFrame, name: str, cohort: Cohort, design: Design, columns: Sequence[str], seed: int
+) -> Evaluation:
+    """Predictions of several splits, by patient where there are such, then by image, then by subgroup."""
+    assert cohort.target is not None
+    target = cohort.target
+    each = [by_patient(rows) for _, rows in table.groupby(["repeat", "fold", "part"], sort=False)]
+    patients = [rows for rows in each if rows is not None]
+    unit = pd.concat(patients, ignore_index=True) if len(patients) == len(each) else table
+    found = [evaluate_folds(unit, target, design, method=name, seed=seed)]
+    if unit is not table:
+        found.append(evaluate_folds(table, target, design, method=name, group=BY_IMAGE, seed=seed))
+    tested = unit.loc[unit["part"] == "test", "case_id"].drop_duplicates().to_numpy(dtype=object)
+    for group in subgroups_of(cohort, list(tested), columns):
+        if group.suppressed:
+            found.append(Evaluation(name, warnings=(f"Subgroup {group.name} is suppressed: {group.suppressed}.",)))
+        else:
+            some = unit[unit["case_id"].isin(tested[group.rows])]
+            found.append(evaluate_folds(some, target, design, method=name, group=group.name, seed=seed))
+    return found[0].joined(*found[1:])
 
 
 def operating_points(

@@ -41,6 +41,7 @@ def index(
     known: Target | None = None,
     class_names: Sequence[str] = (),
     order: Sequence[str] = (),
+    group_column: str | None = None,
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -56,7 +57,7 @@ def index(
     request = Request(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
-        known, tuple(class_names), tuple(order),
+        known, tuple(class_names), tuple(order), group_column,
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 

@@ -141,7 +141,7 @@ def _target_column(draft: Draft, request: Request) -> str:
         return draft.target
     if request.target is None and not draft.candidates:
         raise NoTarget("There are no labels.", "Give them with --labels FILE.")
-    taken = {request.split_name, *request.covariates}
+    taken = {*request.reserved, *request.covariates}
     candidates = [c for c in draft.candidates if c in draft.table and c not in taken]
     column, said = choose_column(named, candidates, request.target, only=draft.origin != "table" or not draft.features)
     draft.notes += [said] if said else []
@@ -177,7 +177,7 @@ def _label(
 # -- what predicts it --------------------------------------------------------------------------
 def _features(draft: Draft, column: str | None, request: Request) -> list[str]:
     """Given features as float64 columns: numeric, nothing else, finite, not empty."""
-    roles = {column, draft.split, request.split_name, request.mask_column, *request.covariates}
+    roles = {column, draft.split, *request.reserved, request.mask_column, *request.covariates}
     if column is None:
         roles |= {c for c in draft.features if plain(c) in TARGET_NAMES}
     ids = [c for c in id_like(draft.features) if not types.is_float_dtype(draft.table[c])]
@@ -234,8 +234,11 @@ def _covariates(draft: Draft, column: str | None, request: Request) -> tuple[str
 
 
 def _split(draft: Draft, request: Request) -> str | None:
+    wanted(draft.without([]), request.group_column, "group")
     if request.split_column is None:
         return draft.split
+    if request.split_column == "none" and "none" not in draft.table:
+        return None
     wanted(draft.without([]), request.split_name, "split")
     return request.split_column
 

@@ -32,6 +32,7 @@ class Request:
     known: Target | None = None  # what a model predicts, to be found again
     class_names: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
+    group_column: str | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -41,7 +42,7 @@ class Request:
     @property
     def never_ids(self) -> tuple[str | None, ...]:
         """Columns that hold no ids: they have another task."""
-        return self.target, *self.targets, self.split_name, *self.covariates
+        return self.target, *self.targets, *self.reserved, *self.covariates
 
     @property
     def reads_labels(self) -> bool:
@@ -52,6 +53,11 @@ class Request:
     def split_name(self) -> str | None:
         """The column of a given split: `site` of "site" and of "site=B"."""
         return None if self.split_column is None else self.split_column.partition("=")[0]
+
+    @property
+    def reserved(self) -> tuple[str | None, ...]:
+        """Columns with a task in the design: neither target nor feature nor id."""
+        return self.split_name, self.group_column
 
 
 @dataclass

@@ -151,7 +151,7 @@ def _named_in(faults: Sequence[Fault]) -> frozenset[str]:
 
 def _free(labels: pd.DataFrame, joined: Joined, request: Request) -> list[str]:
     """Columns of the table that could be a target."""
-    taken = {joined.column, request.patient_column, request.mask_column, request.split_name, *request.covariates}
+    taken = {joined.column, request.patient_column, request.mask_column, *request.reserved, *request.covariates}
     return [c for c in labels.columns if c not in taken and c not in patient_like([c])]
 
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from scipy.special import ndtr, stdtrit
 
 from isocenter.errors import BadShape, BadValues
 from isocenter.metrics import Floats, Ints, ratio, same_shape, weighted
-from isocenter.metrics.intervals import LEVEL, NONE, Interval
+from isocenter.metrics.intervals import LEVEL, NONE, Interval, wilson
 from isocenter.metrics.ranking import Ranking, midranks
 
 Weighting = Literal["nominal", "linear", "quadratic"]
@@ -84,20 +84,27 @@ def pair_table(first: ArrayLike, second: ArrayLike, n_classes: int) -> Floats:
     return np.asarray(columns[:, 1 : n_classes + 1].T @ columns[:, n_classes + 1 :])
 
 
-def kappa_variance(table: Floats, weighting: Weighting = "nominal") -> tuple[float, float]:
-    """Kappa of a table (k, k) and its large-sample variance; NaN where chance alone agrees.
+class Spread(NamedTuple):
+    """A coefficient (agreed - by_chance) / (1 - by_chance), and its large-sample variance; NaN where undefined."""
 
-    Fleiss, Cohen and Everitt, Psychol Bull 1969 (not the variance under kappa = 0).
-    """
+    value: float
+    variance: float
+    agreed: float
+    by_chance: float
+
+
+def kappa_variance(table: Floats, weighting: Weighting = "nominal") -> Spread:
+    """Of a table (k, k): Fleiss, Cohen and Everitt, Psychol Bull 1969 (not the variance under kappa = 0)."""
     share, agree = ratio(table, table.sum()), 1 - distances(len(table), weighting)
     first, second = share.sum(axis=1), share.sum(axis=0)
-    by_chance = float(first @ agree @ second)
+    agreed, by_chance = float((share * agree).sum()), float(first @ agree @ second)
     if not by_chance < 1 - _ROUNDING:
-        return math.nan, math.nan
-    kappa = (float((share * agree).sum()) - by_chance) / (1 - by_chance)
+        return Spread(math.nan, math.nan, agreed, by_chance)
+    kappa = (agreed - by_chance) / (1 - by_chance)
     pull = np.add.outer(agree @ second, first @ agree) * (1 - kappa)
     spread = float((share * (agree - pull) ** 2).sum()) - (kappa - by_chance * (1 - kappa)) ** 2
-    return kappa, max(spread, 0.0) / (float(table.sum()) * (1 - by_chance) ** 2)
+    variance = max(spread, 0.0) / (float(table.sum()) * (1 - by_chance) ** 2)
+    return Spread(kappa, variance, agreed, by_chance)
 
 
 def cohen_interval(
@@ -108,15 +115,16 @@ def cohen_interval(
 
 
 def table_interval(table: Floats, weighting: Weighting = "nominal", level: float = LEVEL) -> Interval:
-    """Fleiss, Cohen and Everitt's variance on Fisher's z scale, with t for normal quantiles.
+    """Wilson's interval of the agreement, of as many cases as would give Fleiss, Cohen and Everitt's variance.
 
     One case is added, spread evenly over the k x k table: without it a rare class on which nobody
-    agreed, or perfect agreement, would pass for certainty. Of 30 cases with a class of 10 % and
-    kappa 0.2 the nominal 95 % cover 97 % instead of 64 %; `tests/test_metrics_agreement.py` simulates.
+    agreed, or perfect agreement, would pass for certainty. Kappa -+ 1.96 standard errors covers 61 % with
+    30 cases, a class of 10 % and kappa 0.2; this 96 %. Simulated from kappa 0 to .95, two to four
+    classes, 20 to 100 cases: 91 to 98 %, 95 % on average.
     """
-    n, (value, _) = float(table.sum()), kappa_variance(table, weighting)
-    centre, variance = kappa_variance(table + 1 / max(table.size, 1), weighting)
-    return _on_z_scale(value, centre, variance * (n + 1) / max(n, 1), n, "fleiss-cohen-everitt-z", level)
+    n, more = float(table.sum()), kappa_variance(table + 1 / max(table.size, 1), weighting)
+    more = more._replace(variance=more.variance * (n + 1) / max(n - 1, 1))
+    return _score_interval(kappa_variance(table, weighting), more, n, "fleiss-cohen-everitt-wilson", level)
 
 
 def reader_columns(ratings: ArrayLike, n_classes: int) -> Floats:
@@ -167,7 +175,7 @@ def ac1(ratings: ArrayLike, n_classes: int, weights: Floats | None = None) -> Fl
 
 
 def fleiss_interval(ratings: ArrayLike, n_classes: int, level: float = LEVEL, counting: float = 1.0) -> Interval:
-    """Linearised (Gwet, Educ Psychol Meas 2021) on Fisher's z scale, a case added as in `table_interval`.
+    """As `table_interval`, with the linearised variance (Gwet, Educ Psychol Meas 2021).
 
     counting: as how many each case counts; less than 1 where a patient has several.
     """
@@ -198,7 +206,7 @@ def krippendorff_alpha(ratings: ArrayLike, scale: Scale = "nominal", weights: Fl
     n, all_squares = w @ m, (w * squares).sum(axis=-1)
     between = 2 * (n * all_squares - (np.einsum("...n,...nf->...f", w, total) ** 2).sum(axis=-1))
     varies = between > _ROUNDING * n * all_squares
-    return 1 - (n - 1) * ratio((w * within).sum(axis=-1), np.where(varies, between, 0.0))
+    return np.asarray(1 - (n - 1) * ratio((w * within).sum(axis=-1), np.where(varies, between, 0.0)))
 
 
 def _places(values: Floats, given: Floats, scale: Scale, weights: Floats) -> Floats:
@@ -256,29 +264,35 @@ def _beyond(sums: Floats, chance: Chance) -> Floats:
 
 
 def _linearised(columns: Floats, chance: Chance, level: float, counting: float) -> Interval:
-    """From the variance of what each case adds; the added case is read by two who guess evenly."""
-    value, k = float(_beyond(columns.sum(axis=0), chance)), columns.shape[1] - 3
+    """The added case is read by two who guess evenly."""
+    k, weights = columns.shape[1] - 3, np.full(len(columns), counting)
     even = reader_columns(np.indices((k, k)).reshape(2, -1).T, k)
-    weights = np.concatenate([np.full(len(columns), counting), np.full(len(even), 1 / max(k, 1) ** 2)])
-    centre, variance, n = linearised_variance(np.vstack([columns, even]), weights, chance)
-    return _on_z_scale(value, centre, variance, n - 1, "gwet-linearised-z", level)
+    more = np.concatenate([weights, np.full(len(even), 1 / max(k, 1) ** 2)])
+    observed = linearised_variance(columns, weights, chance)
+    added = linearised_variance(np.vstack([columns, even]), more, chance)
+    return _score_interval(observed, added, counting * float(columns[:, 2].sum()), "gwet-wilson", level)
 
 
-def linearised_variance(columns: Floats, weights: Floats, chance: Chance) -> tuple[float, float, float]:
-    """A coefficient, its variance, and the weight of the cases read at all; from `reader_columns`."""
+def linearised_variance(columns: Floats, weights: Floats, chance: Chance) -> Spread:
+    """From `reader_columns`: the variance of what each case adds to the coefficient.
+
+    With missing ratings the number of cases that two have read varies as well; Gwet's own formula
+    holds it fixed.
+    """
     sums = weights @ columns
     n, shares, value = float(sums[2]), ratio(sums[3:], sums[2]), float(_beyond(sums, chance))
-    by_chance, slope = chance(shares)
-    agreeing = columns[:, 0] * (columns[:, 1] - agreement_of(sums)) * ratio(n, sums[0])
-    expected = columns[:, 2] * ((columns[:, 3:] - shares) @ slope)
-    adds = ratio(agreeing - (1 - value) * expected, 1 - by_chance)
-    return value, float(ratio(weights @ adds**2, n * (n - 1))), n
+    agreed, (by_chance, slope) = agreement_of(sums), chance(shares)
+    own = columns[:, 0] * (columns[:, 1] - agreed) * ratio(n, sums[0])
+    adds = ratio(own - (1 - value) * columns[:, 2] * ((columns[:, 3:] - shares) @ slope), 1 - by_chance)
+    return Spread(value, float(ratio(weights @ adds**2, n * (n - 1))), float(agreed), float(by_chance))
 
 
-def _on_z_scale(value: float, centre: float, variance: float, n: float, how: str, level: float) -> Interval:
-    """Limits symmetric in artanh around the centre, taking in the value; none from fewer than two cases."""
-    if n < 2 or not math.isfinite(value + centre + variance):
+def _score_interval(observed: Spread, more: Spread, n: float, how: str, level: float) -> Interval:
+    """Wilson's, of the observed agreement, with chance and variance of `more`; none from fewer than two cases."""
+    if n < 2 or not math.isfinite(observed.value + more.value) or not more.variance > 0:
         return NONE
-    half = float(stdtrit(n - 1, 0.5 + level / 2)) * math.sqrt(variance) / (1 - centre**2)
-    low, high = (math.tanh(math.atanh(centre) + side) for side in (-half, half))
-    return Interval(min(low, value), max(high, value), how)
+    cases = more.agreed * (1 - more.agreed) / (more.variance * (1 - more.by_chance) ** 2)
+    of_t = 2 * float(ndtr(stdtrit(n - 1, 0.5 + level / 2))) - 1
+    limits = wilson(observed.agreed * cases, cases, of_t)
+    low, high = ((limit - more.by_chance) / (1 - more.by_chance) for limit in limits[:2])
+    return Interval(max(min(low, observed.value), -1.0), max(high, observed.value), how)

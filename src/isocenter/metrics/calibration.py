@@ -94,7 +94,8 @@ def line(reference: Floats, predicted: Floats, weights: Floats | None = None) ->
     sums = weighted(weights, len(x)) @ np.column_stack([np.ones(len(x)), x, y, x * x, x * y])
     total, sum_x, sum_y, sum_xx, sum_xy = np.moveaxis(sums, -1, 0)
     spread = sum_xx - ratio(sum_x**2, total)
-    varies = spread > _ROUNDING * total * (np.abs(predicted).max(initial=0.0) ** 2)
+    # Constant but for rounding: in this draw, or in all cases
+    varies = (spread > _ROUNDING * sum_xx) & (spread > total * (_ROUNDING * np.abs(predicted).max(initial=0.0)) ** 2)
     slope = ratio(sum_xy - ratio(sum_x * sum_y, total), np.where(varies, spread, 0.0))
     return slope, ratio(sum_y, total) + centre[1] - slope * (ratio(sum_x, total) + centre[0])
 

@@ -124,7 +124,7 @@ def ranking_precisions(reference: Labels, scores: Floats) -> Floats:
     same_shape(reference, scores, 2)
     has, s = np.asarray(reference, dtype=bool), np.asarray(scores, dtype=np.float64)
     if not has.size:
-        return np.where(np.zeros(len(has)), np.nan, 1.0)
+        return np.ones(len(has))
     among_all = rankdata(-s, "max", axis=1)
     among_true = rankdata(np.where(has, -s, np.inf), "max", axis=1)
     n_true = has.sum(axis=1)

@@ -15,6 +15,8 @@ from isocenter.metrics import Floats
 # plain logistic regression, and an over-confident network (0.9999999) is seen to be one. A far smaller
 # constant (1e-6, 1e-8) would let a single event among a forest's zeros decide the slope.
 EDGE = 0.005
+# What is nearer than this to 0 or 1 counts as being there: 1 - p has no more digits in floating point.
+LEAST = 1e-12
 
 
 def checked(proba: ArrayLike) -> Floats:
@@ -34,12 +36,12 @@ def checked(proba: ArrayLike) -> Floats:
 def edge_of(proba: Floats) -> float:
     """Where 0 and 1 are moved among these probabilities: `EDGE`, or less (see there)."""
     distance = np.minimum(proba, 1 - proba)
-    return min(EDGE, float(distance[distance > 0].min(initial=1.0)) / 2)
+    return min(EDGE, max(LEAST, float(distance[distance > LEAST].min(initial=1.0)) / 2))
 
 
 def n_certain(proba: Floats) -> int:
-    """How many probabilities are exactly 0 or 1, and were moved: say so beside a slope."""
-    return int(((proba == 0) | (proba == 1)).sum())
+    """How many probabilities are 0 or 1, and are moved: say so beside a slope."""
+    return int((np.minimum(proba, 1 - proba) <= LEAST).sum())
 
 
 def logit(proba: Floats, edge: float | None = None) -> Floats:

@@ -167,6 +167,8 @@ def _temperature(p: Floats, codes: Ints, weights: Floats, edge: float) -> float:
     """T by maximum likelihood: Newton on 1 / T, in which the likelihood is concave."""
     z = np.log(np.clip(p, edge, 1.0))
     own = z[np.arange(len(z)), codes]
+    if (own >= z.max(axis=1))[weights > 0].all():
+        raise _Unfit(_SEPARATED)
 
     def slope_and_bend(inverse: float) -> tuple[float, float]:
         q = _tempered(z, inverse)
@@ -174,7 +176,7 @@ def _temperature(p: Floats, codes: Ints, weights: Floats, edge: float) -> float:
         return float(weights @ (own - mean)), float(weights @ ((q * z**2).sum(axis=1) - mean**2))
 
     if slope_and_bend(0.0)[0] <= 0:
-        raise _Unfit("on the tuning data the model's favourite class is right no more often than by chance")
+        raise _Unfit("on the tuning data the probabilities lean away from the true classes")
     return 1 / _root(slope_and_bend)
 
 

@@ -55,7 +55,7 @@ class Criterion:
         try:
             value = _value(kind, amount)
             prevalence = float(share) if at else None
-        except (ValueError, ZeroDivisionError):
+        except ValueError:
             raise UsageError(f"The criterion {text!r} cannot be read.", _HELP) from None
         _check_range(text, kind, value)
         if at and (kind not in ("ppv", "npv", "cost") or prevalence is None or not 0 < prevalence < 1):
@@ -73,8 +73,8 @@ def _value(kind: str, amount: str) -> float:
     if kind == "youden":
         return math.nan
     if kind == "cost":
-        missed, _, alarm = amount.partition(":")
-        return float(missed) / float(alarm)
+        missed, alarm = (float(part) for part in amount.split(":"))
+        return missed / alarm if min(missed, alarm) > 0 else math.nan
     return float(amount)
 
 
