@@ -44,7 +44,7 @@ from isocenter.recipes import Recipe
 from isocenter.splitting import Design
 
 RUN = "run.toml"
-_KNOWN_TO_THE_MODEL = ("task", "positive", "covariates", "split_column")
+_KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
 
 
 class Study:
