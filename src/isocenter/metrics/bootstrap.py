@@ -131,28 +131,23 @@ def bootstrap(
     return {key: np.concatenate([values[key] for values in found]) for key in found[0]}
 
 
-def _alone(patients: Ints) -> bool:
-    """Every case is a patient of its own, in order."""
-    return bool((patients == np.arange(len(patients))).all())
-
-
 def _weights(plan: Draws, patients: Ints) -> Callable[[range], Floats]:
-    alone = _alone(patients)
-    return lambda block: plan.counts(block) if alone else np.take(plan.counts(block), patients, axis=1)
+    return lambda block: np.take(plan.counts(block), patients, axis=1)
 
 
 def _compiled_weights(plan: Draws, patients: Ints, size: int) -> Callable[[range], Floats]:
     """The same; every thread writes all its blocks (size, n) into one place: fresh memory costs more than the draws."""
     from isocenter.metrics.kernels import fill  # imports numba
 
-    alone, patients = _alone(patients), np.ascontiguousarray(patients, dtype=np.int64)
+    places = np.argsort(plan.members)[patients].astype(np.int32)
+    alone = bool((places == np.arange(len(places))).all())
     own = threading.local()
 
     def weights_of(block: range) -> Floats:
         if not hasattr(own, "weights"):
-            own.weights = np.empty((size, len(patients)))
+            own.weights = np.empty((size, len(places)))
         weights: Floats = own.weights[: len(block)]
-        fill(weights, patients, alone, plan.members, plan.ends, plan.key, block.start)
+        fill(weights, places, alone, plan.ends, plan.key, block.start)
         return weights
 
     return weights_of
