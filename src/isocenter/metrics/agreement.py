@@ -216,8 +216,7 @@ def _places(values: Floats, given: Floats, scale: Scale, weights: Floats) -> Flo
     if scale == "interval":
         return np.where(given, values - values[given].mean(), 0.0)[..., None]
     each = (weights[..., None] * given).reshape(*weights.shape[:-1], -1)
-    middle = (each.sum(axis=-1, keepdims=True) + 1) / 2
-    ranks = midranks(Ranking.of(np.where(given, values, 0.0).ravel()), each) - middle
+    ranks = midranks(Ranking.of(np.where(given, values, 0.0).ravel()), each)
     return np.where(given, ranks.reshape(*weights.shape, -1), 0.0)[..., None]
 
 
