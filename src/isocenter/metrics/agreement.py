@@ -119,8 +119,8 @@ def table_interval(table: Floats, weighting: Weighting = "nominal", level: float
 
     One case is added, spread evenly over the k x k table: without it a rare class on which nobody
     agreed, or perfect agreement, would pass for certainty. Kappa -+ 1.96 standard errors covers 61 % with
-    30 cases, a class of 10 % and kappa 0.2; this 96 %. Simulated from kappa 0 to .95, two to four
-    classes, 20 to 100 cases: 91 to 98 %, 95 % on average.
+    30 cases, a class of 10 % and kappa 0.2; this 97 %. Simulated with kappa 0 to .95, two to four
+    classes, 20 to 100 cases: 91 % at worst, 95 to 96 % on average.
     """
     n, more = float(table.sum()), kappa_variance(table + 1 / max(table.size, 1), weighting)
     more = more._replace(variance=more.variance * (n + 1) / max(n - 1, 1))
