@@ -4,7 +4,7 @@
     write_mat(path, ...)     variables that MATLAB and Octave load
     matlab_names(columns)    names that MATLAB accepts
 
-Inside: `nodes` (an array not yet read), `v5` and `v73` (the two file formats), `objects` (string,
+Inside: `nodes` (an array not yet read), `v4`, `v5` and `v73` (the file formats), `objects` (string,
 categorical and what a table is made of), `tables`, `reading`, `writing`.
 """
 

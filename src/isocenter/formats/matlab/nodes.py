@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ DTYPES = {
     "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2",
     "int32": "i4", "uint32": "u4", "int64": "i8", "uint64": "u8",
 }  # fmt: skip
-CELLS = 2_000_000  # so many cells one file may hold: each is an object in memory, however small it is on disk
+TEXTS = 5_000_000  # so many cells and texts one file may hold: each is an object, however small it is on disk
 _DIMENSIONS = 32
 
 
@@ -33,7 +33,7 @@ def _nothing() -> Any:
 class Node:
     """One array.
 
-    kind: its MATLAB class: a key of DTYPES, "cell", "struct", "sparse", "function", "object" or "opaque";
+    kind: its MATLAB class: a key of DTYPES, "cell", "struct", "sparse", "function_handle", "object" or "opaque";
     shape: as MATLAB shows it; class_name: what an opaque or an object is called;
     numbers(): values in that shape, char as UTF-16 code units, of opaque ones their reference (1-D);
     cells(): the cells column by column; fields(): those of a 1 x 1 struct.
@@ -53,7 +53,7 @@ class Node:
 
     @property
     def is_vector(self) -> bool:
-        """n x 1, 1 x n or empty."""
+        """Whether it is n x 1, 1 x n or empty."""
         return len(self.shape) == 2 and (1 in self.shape or 0 in self.shape)
 
 
@@ -62,31 +62,31 @@ EMPTY = Node("double", (0, 0), numbers=lambda: np.zeros((0, 0)))
 
 @dataclass
 class Budget:
-    """What reading one file may cost: decoded bytes and cells, counted before they are taken."""
+    """What reading one file may cost: decoded bytes and texts, counted before they are taken."""
 
     path: Path
     bytes_taken: int = field(default=0)
-    cells_taken: int = field(default=0)
+    texts_taken: int = field(default=0)
 
     def take(self, n: int) -> None:
         """UnreadableFile if `n` bytes more are too many."""
         self.bytes_taken += n
         check_size(self.path, self.bytes_taken, VOLUME_BYTES)
 
-    def take_cells(self, n: int) -> None:
-        """UnreadableFile if `n` cells more are too many."""
-        self.cells_taken += n
-        if self.cells_taken > CELLS:
+    def take_texts(self, n: int) -> None:
+        """UnreadableFile if `n` cells or texts more are too many."""
+        self.texts_taken += n
+        if self.texts_taken > TEXTS:
             raise UnreadableFile(
-                f"{self.path} holds more than {CELLS:,} cells.", "Save numbers as a matrix, and text as categorical."
+                f"{self.path} holds more than {TEXTS:,} cells and texts.", "Save numbers as a matrix, and text as categorical."
             )
 
     def damaged(self, why: str) -> UnreadableFile:
         return UnreadableFile(f"{self.path} is not a readable .mat file: {why}.", "Copy or save it again.")
 
-    def checked_shape(self, dimensions: Array) -> tuple[int, ...]:
+    def checked_shape(self, dimensions: Iterable[int]) -> tuple[int, ...]:
         """Dimensions of an array as a tuple; UnreadableFile where they make no sense."""
-        shape = tuple(int(n) for n in dimensions.ravel()[: _DIMENSIONS + 1])
+        shape = tuple(int(n) for n in dimensions)
         if not 2 <= len(shape) <= _DIMENSIONS or min(shape) < 0:
-            raise self.damaged(f"an array says that its size is {shape}")
+            raise self.damaged(f"an array says that its size is {shape[:_DIMENSIONS]}")
         return shape

@@ -10,6 +10,7 @@ MATLAB R2018a, R2018b and R2025 wrote. Whatever does not fit it exactly is refus
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ _OFFSETS = 8  # after version and number of names; they begin the regions below
 _HEAD = 4 * (2 + _OFFSETS)
 _VALUES = 2  # cells before the first value
 _STORED = 1  # type of a property whose value is a cell; others are enumerations and literals
+_INDEX_BYTES = 32 * 2**20  # some 500,000 objects
 _STRING_HEAD = 2
 _MISSING = 2**64 - 1
 
@@ -45,7 +47,7 @@ class Object:
 
     def __getitem__(self, name: str) -> Node:
         if name not in self.properties:
-            raise NotDecodedError(f"it has no {name}")
+            raise NotDecodedError(f"it has no {name}; is it empty?")
         return self.properties[name]
 
 
@@ -58,7 +60,8 @@ class Objects:
         self._classes: list[str] = []
         self._objects: list[Object] = []
         if cells:
-            self._index = cells[0].numbers().tobytes(order="F") if cells[0].kind == "uint8" else b""
+            fits = cells[0].kind == "uint8" and cells[0].size <= _INDEX_BYTES
+            self._index = cells[0].numbers().tobytes(order="F") if fits else b""
             self._classes, self._objects = self._parsed()
 
     def _parsed(self) -> tuple[list[str], list[Object]]:
@@ -69,7 +72,7 @@ class Objects:
         names = ["", *(n.decode("utf-8", "replace") for n in self._index[_HEAD : offsets[0]].split(b"\0")[:n_names])]
         if len(names) != n_names + 1:
             raise NotDecodedError("names are missing")
-        regions = [self._integers(a, b) for a, b in zip(offsets[:4], offsets[1:5], strict=True)]
+        regions = [self._integers(a, b) for a, b in itertools.pairwise(offsets[:5])]
         classes = ["", *(_qualified(names, c) for c in _blocks(regions[0], 4)[1:])]
         own, plain = _properties(regions[1]), _properties(regions[3])
         objects = [Object("", {})]
@@ -111,6 +114,7 @@ class Objects:
             raise NotDecodedError("a string of an unknown version")
         shape = tuple(int(n) for n in values[2 : 2 + head[1]])
         n, start = math.prod(shape), 2 + head[1]
+        self._budget.take_texts(n)
         lengths = [int(k) for k in values[start : start + n]]
         content = values[start + n :].tobytes() if len(lengths) == n else b""
         known = [0 if k == _MISSING else k for k in lengths]
@@ -128,19 +132,23 @@ class Objects:
         codes = found["codes"]
         if not codes.kind.startswith("uint"):
             raise NotDecodedError("categories without codes")
-        names = np.array([None, *self.texts(found["categoryNames"]).ravel(order="F")], dtype=object)
+        names = np.array([None, *self.texts(found["categoryNames"], ("string",)).ravel(order="F")], dtype=object)
         self._budget.take(8 * codes.size)
         numbers = codes.numbers()
         if numbers.size and int(numbers.max()) >= len(names):
             raise NotDecodedError("a code without a category")
         return names[numbers.astype(np.int64)]
 
-    def texts(self, node: Node) -> Array:
-        """Text of any kind, as objects (str or None) in MATLAB's shape; char rows and cells of them are 1-D and n-D."""
+    def texts(self, node: Node, classes: Sequence[str] = ("string", "categorical")) -> Array:
+        """Text of any kind, as objects (str or None) in MATLAB's shape; the rows of a char matrix as a column.
+
+        classes: the objects that may stand there; categories are not made of categories.
+        """
         found = self.find(node)
-        if found is not None and found.class_name in ("string", "categorical"):
+        if found is not None and found.class_name in classes:
             return self.string(found) if found.class_name == "string" else self.categorical(found)
-        if node.kind == "char":
+        if node.kind == "char" and len(node.shape) == 2:
+            self._budget.take_texts(node.shape[0])
             rows = char_rows(node)
             return _objects(rows, (len(rows), 1))
         if node.kind == "cell":
@@ -149,10 +157,12 @@ class Objects:
 
     def _one_text(self, cell: Node) -> str | None:
         """The text in a cell: a char row, an empty array, or one string."""
-        if cell.kind == "char" or cell.size == 0:
-            rows = char_rows(cell) if cell.size else [""]
+        if cell.size == 0:
+            return ""
+        if cell.kind == "char" and len(cell.shape) == 2:
+            rows: list[str | None] = [*char_rows(cell)]
         else:
-            rows = list(self.texts(cell).ravel()) if self.find(cell) is not None else []
+            rows = list(self.texts(cell, ("string",)).ravel()) if self.find(cell) is not None else []
         if len(rows) != 1:
             raise NotDecodedError("a cell that holds more than text")
         return rows[0]
@@ -165,10 +175,9 @@ class Objects:
 
 def char_rows(node: Node) -> list[str]:
     """The rows of a char matrix, without the blanks and zeros that fill them."""
-    if not node.shape[0]:
-        return []
-    units = np.ascontiguousarray(node.numbers().reshape(node.shape[0], -1), dtype="<u2")
-    return [row.tobytes().decode("utf-16-le", "replace").rstrip(" \0") for row in units]
+    rows, _ = node.shape
+    content, width = node.numbers().astype("<u2").tobytes(), 2 * node.shape[1]
+    return [content[i * width : (i + 1) * width].decode("utf-16-le", "replace").rstrip(" \0") for i in range(rows)]
 
 
 def _qualified(names: Sequence[str], block: Sequence[int]) -> str:

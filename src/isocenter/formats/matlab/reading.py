@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from isocenter.errors import BadShape, BadValues, IsocenterError, OpaqueMatlab, UnreadableFile
-from isocenter.formats.limits import check_present, check_size, empty, reading
-from isocenter.formats.matlab import v5
+from isocenter.formats.limits import check_present, empty, reading
+from isocenter.formats.matlab import v4, v5
 from isocenter.formats.matlab.nodes import DTYPES, Array, Budget, Node
 from isocenter.formats.matlab.objects import NotDecodedError, Objects
 from isocenter.formats.matlab.tables import to_table
@@ -46,6 +46,12 @@ class MatFile:
     arrays: dict[str, Array] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     refused: dict[str, IsocenterError] = field(default_factory=dict)
+
+    def readable(self) -> MatFile:
+        """This, where every variable could be read; else why the first could not is raised."""
+        for fault in self.refused.values():
+            raise fault
+        return self
 
 
 def read_mat(path: Path, only: str | None = None) -> MatFile:
@@ -94,36 +100,11 @@ def _opened(path: Path, budget: Budget) -> Iterator[Any]:
     elif v5.order_of(head) is not None:
         with path.open("rb") as file:
             yield v5.Reader(file, path, budget)
-    elif 0 in head[:4]:
-        yield _Version4(path, budget)
+    elif v4.looks_like(head):
+        with path.open("rb") as file:
+            yield v4.Reader(file, path, budget)
     else:
         raise UnreadableFile(f"{path} is not a .mat file.", "It is damaged or of another kind; save it again.")
-
-
-class _Version4:
-    """Version 4, which knows numeric and char matrices only, through scipy."""
-
-    def __init__(self, path: Path, budget: Budget) -> None:
-        self._path, self._budget = path, budget
-
-    def wrapped(self) -> None:
-        return None
-
-    def variables(self, only: str | None = None) -> Iterator[tuple[str, Node]]:
-        from scipy.io import loadmat, whosmat
-
-        with reading(self._path, ".mat file"):
-            listed = whosmat(self._path)
-        for name, shape, kind in listed:
-            check_size(self._path, int(np.prod(shape, dtype=object)) * 8)
-            if only in (None, name):
-                with reading(self._path, ".mat file"):
-                    value = np.asarray(loadmat(self._path, variable_names=[name], chars_as_strings=False)[name])
-                if kind == "char":
-                    value = value.view("u4").reshape(value.shape).astype("u2")
-                elif kind != "sparse":
-                    kind = "double"
-                yield name, Node(kind, tuple(shape), lambda v=value: v.astype(DTYPES[kind]), is_complex=value.dtype.kind == "c")  # type: ignore[misc]
 
 
 def _add(found: MatFile, path: Path, name: str, node: Node, objects: Objects, fault: str) -> None:

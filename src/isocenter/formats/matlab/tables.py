@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from isocenter.errors import OpaqueMatlab
@@ -33,8 +32,9 @@ def to_table(path: Path, name: str, found: Object | None, objects: Objects) -> p
     if found["data"].kind != "cell" or found["data"].size != len(names):
         raise NotDecodedError("names and columns do not agree")
     columns: dict[str, Any] = {}
-    if found["rownames"].size:
-        columns[ROW_NAMES] = _text(objects.texts(found["rownames"]).ravel())
+    named = found.properties.get("rownames")
+    if named is not None and named.size:
+        columns[ROW_NAMES] = _text(objects.texts(named).ravel())
     for column, node in zip(names, found["data"].cells(), strict=True):
         for label, values in _columns(path, f"{name}.{column}", column, node, objects):
             if len(values) != rows or label in columns:

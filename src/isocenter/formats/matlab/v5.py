@@ -6,9 +6,11 @@ subsystem that holds their contents, is in `objects`. Every length is checked ag
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -24,16 +26,16 @@ _ENCODINGS = {16: "utf-8", 18: "utf-32"}  # of text; 17 (UTF-16) are the code un
 _MATRIX, _COMPRESSED = 14, 15
 _CLASSES = {
     1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse", 6: "double", 7: "single", 8: "int8", 9: "uint8",
-    10: "int16", 11: "uint16", 12: "int32", 13: "uint32", 14: "int64", 15: "uint64", 16: "function", 17: "opaque",
+    10: "int16", 11: "uint16", 12: "int32", 13: "uint32", 14: "int64", 15: "uint64", 16: "function_handle", 17: "opaque",
 }  # fmt: skip
 _LOGICAL, _COMPLEX = 0x200, 0x800
 _PEEK = 4096  # bytes of an element: enough for its flags, dimensions and name
 
-Element = tuple[int, memoryview]
+Element = tuple[int, memoryview, int]
 
 
 def order_of(head: bytes) -> str | None:
-    """"<" or ">" for the first 128 bytes of a file of version 5 to 7, None for any other."""
+    """The byte order, "<" or ">", that a file of version 5 to 7 names in its first 128 bytes; None for any other."""
     return _ORDERS.get(head[124:HEADER])
 
 
@@ -44,6 +46,7 @@ class Reader:
         self._file, self._path, self._budget = file, path, budget
         head = file.read(HEADER)
         self._order = order_of(head) or "<"
+        self._tag = struct.Struct(f"{self._order}II")
         (self._subsystem,) = struct.unpack(f"{self._order}Q", head[116:124])
 
     def variables(self, only: str | None = None) -> Iterator[tuple[str, Node]]:
@@ -79,7 +82,7 @@ class Reader:
         """What a variable's element holds, decompressed; None if it is not a matrix, or is not the one wanted."""
         if len(tag) < 8:
             raise self._budget.damaged("it ends within an element")
-        kind, length = struct.unpack(f"{self._order}II", tag)
+        kind, length = self._tag.unpack(tag)
         if kind not in (_MATRIX, _COMPRESSED):
             raise self._budget.damaged(f"an element has the unknown type {kind}")
         if length > self._path.stat().st_size - self._file.tell():
@@ -96,7 +99,7 @@ class Reader:
             head = stream.decompress(data, _PEEK)
         if len(head) < 8:
             raise self._budget.damaged("a compressed element is empty")
-        kind, length = struct.unpack_from(f"{self._order}II", head)
+        kind, length = self._tag.unpack_from(head)
         if kind != _MATRIX:
             return None
         if only is not None and self._name(memoryview(head)[8:]) != only:
@@ -109,76 +112,74 @@ class Reader:
             raise self._budget.damaged("a compressed element has another length than it says")
         return memoryview(head + rest)[8 : length + 8]
 
-    def _elements(self, data: memoryview) -> Iterator[Element]:
-        """Type and content of each element in `data`; short ones (up to 4 bytes) stand inside their tag."""
-        at = 0
-        while at + 8 <= len(data):
-            kind, length = struct.unpack_from(f"{self._order}II", data, at)
-            if kind >> 16:
-                kind, length, start, at = kind & 0xFFFF, kind >> 16, at + 4, at + 8
-            else:
-                start, at = at + 8, at + 8 + length + -length % 8
-            if start + length > len(data) or (length > 4 and start + 4 == at):
-                raise self._budget.damaged("an element is longer than the array it belongs to")
-            yield kind, data[start : start + length]
-
-    def _some(self, data: memoryview, n: int) -> list[Element]:
-        """The first `n` elements, all there."""
-        found = [element for _, element in zip(range(n), self._elements(data), strict=False)]
-        if len(found) < n:
+    def _element(self, data: memoryview, at: int) -> Element:
+        """Type, content and end of the element at `at`; short ones (up to 4 bytes) stand inside their tag."""
+        if at + 8 > len(data):
             raise self._budget.damaged("an array ends too early")
-        return found
+        kind, length = self._tag.unpack_from(data, at)
+        if kind >> 16:
+            kind, length, start, end = kind & 0xFFFF, kind >> 16, at + 4, at + 8
+        else:
+            start, end = at + 8, at + 8 + length + -length % 8
+        if start + length > len(data) or start + length > end:
+            raise self._budget.damaged("an element is longer than the array it belongs to")
+        return kind, data[start : start + length], end
+
+    def _elements(self, data: memoryview, at: int = 0) -> Iterator[tuple[int, memoryview]]:
+        """Type and content of each element from `at` on."""
+        while at < len(data):
+            kind, content, at = self._element(data, at)
+            yield kind, content
+
+    def _kind(self, flags: memoryview) -> tuple[str, int]:
+        """The class and the flags of an array from its first element."""
+        if len(flags) != 8:
+            raise self._budget.damaged("an array has no flags")
+        word, _ = self._tag.unpack_from(flags)
+        return _CLASSES.get(word & 0xFF, "unknown"), word
 
     def _name(self, data: memoryview) -> str:
         """The name of a matrix from its beginning; opaque ones have no dimensions before it."""
-        flags = self._some(data[:_PEEK], 1)[0][1]
-        opaque = len(flags) >= 4 and _CLASSES.get(flags[0 if self._order == "<" else 3]) == "opaque"
-        return _text(self._some(data[:_PEEK], 2 if opaque else 3)[-1][1])
+        _, flags, at = self._element(data, 0)
+        if self._kind(flags)[0] != "opaque":
+            at = self._element(data, at)[2]
+        return _text(self._element(data, at)[1])
 
     # -- arrays ----------------------------------------------------------------------------
     def _matrix(self, data: memoryview) -> tuple[str, Node]:
         """Name and node of a matrix element; one of zero bytes is an empty array."""
         if not len(data):
             return "", EMPTY
-        ((_, flags),) = self._some(data, 1)
-        if len(flags) != 8:
-            raise self._budget.damaged("an array has no flags")
-        (word,) = struct.unpack_from(f"{self._order}I", flags)
-        kind = _CLASSES.get(word & 0xFF, "unknown")
+        _, flags, at = self._element(data, 0)
+        kind, word = self._kind(flags)
         if kind == "opaque":
-            return self._opaque(data)
-        (_, dimensions), (_, name) = self._some(data, 3)[1:]
+            return self._opaque(data, at)
+        _, dimensions, at = self._element(data, at)
+        _, name, at = self._element(data, at)
         if len(dimensions) % 4:
             raise self._budget.damaged("an array has broken dimensions")
-        shape = self._budget.checked_shape(np.frombuffer(dimensions, f"{self._order}i4"))
-        if kind in DTYPES and kind != "char" and word & _LOGICAL:
+        shape = self._budget.checked_shape(struct.unpack(f"{self._order}{len(dimensions) // 4}i", dimensions))
+        if word & _LOGICAL and kind in DTYPES and kind != "char":
             kind = "logical"
         node = Node(
             kind,
             shape,
-            numbers=lambda: self._numbers(data, kind, shape),
-            cells=lambda: self._cells(data, shape),
-            fields=lambda: self._fields(data, shape),
+            numbers=partial(self._numbers, data, at, kind, shape),
+            cells=partial(self._cells, data, at, shape),
+            fields=partial(self._fields, data, at, shape),
             is_complex=bool(word & _COMPLEX),
         )
         return _text(name), node
 
-    def _after(self, data: memoryview, n: int) -> list[Element]:
-        """The elements behind the first `n`, which are flags, dimensions, name..."""
-        return list(self._elements(data))[n:]
-
-    def _numbers(self, data: memoryview, kind: str, shape: tuple[int, ...]) -> Array:
-        found = self._after(data, 3)
-        if not found:
-            raise self._budget.damaged("an array has no values")
-        stored, content = found[0]
+    def _numbers(self, data: memoryview, at: int, kind: str, shape: tuple[int, ...]) -> Array:
+        stored, content, _ = self._element(data, at)
         if stored in _ENCODINGS and kind == "char":
             values = self._units(content, _ENCODINGS[stored])
         elif stored in _STORED and len(content) % int(_STORED[stored][1:]) == 0:
             values = np.frombuffer(content, self._order + _STORED[stored])
         else:
             raise self._budget.damaged(f"an array's values have the unknown type {stored}")
-        if len(values) != np.prod(shape, dtype=object):
+        if len(values) != math.prod(shape):
             raise self._budget.damaged(f"{len(values)} values do not fill an array of {shape}")
         wanted = np.dtype(DTYPES[kind])
         if wanted != values.dtype:
@@ -191,20 +192,20 @@ class Reader:
         text = bytes(content).decode(encoding + suffix, "replace")
         return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2")
 
-    def _cells(self, data: memoryview, shape: tuple[int, ...]) -> Iterator[Node]:
-        n = int(np.prod(shape, dtype=object))
-        self._budget.take_cells(n)
+    def _cells(self, data: memoryview, at: int, shape: tuple[int, ...]) -> Iterator[Node]:
+        n = math.prod(shape)
+        self._budget.take_texts(n)
         found = 0
-        for kind, content in self._elements(data):
+        for kind, content in self._elements(data, at):
             if kind == _MATRIX:
                 found += 1
                 yield self._matrix(content)[1]
         if found != n:
             raise self._budget.damaged(f"{found} cells do not fill a cell array of {shape}")
 
-    def _fields(self, data: memoryview, shape: tuple[int, ...]) -> dict[str, Node]:
+    def _fields(self, data: memoryview, at: int, shape: tuple[int, ...]) -> dict[str, Node]:
         """The fields of a 1 x 1 struct: the length of names, all names, then the arrays."""
-        found = self._after(data, 3)
+        found = list(self._elements(data, at))
         if shape != (1, 1) or len(found) < 2 or len(found[0][1]) != 4:
             raise self._budget.damaged("a struct is not laid out like one")
         (width,) = struct.unpack(f"{self._order}i", found[0][1])
@@ -214,11 +215,13 @@ class Reader:
         keys = [_text(memoryview(names[i : i + width])) for i in range(0, len(names), width)]
         return {key: self._matrix(content)[1] for key, (_, content) in zip(keys, found[2:], strict=True)}
 
-    def _opaque(self, data: memoryview) -> tuple[str, Node]:
-        """Flags, name, type system, class, and a matrix: the reference to what the subsystem holds."""
-        found = self._some(data, 5)
-        name, system, class_name = (_text(content) for _, content in found[1:4])
-        inner = self._matrix(found[4][1])[1] if found[4][0] == _MATRIX else EMPTY
+    def _opaque(self, data: memoryview, at: int) -> tuple[str, Node]:
+        """Behind the flags: name, type system, class, and a matrix: the reference to what the subsystem holds."""
+        found = list(self._elements(data, at))
+        if len(found) < 4:
+            raise self._budget.damaged("an array ends too early")
+        name, system, class_name = (_text(content) for _, content in found[:3])
+        inner = self._matrix(found[3][1])[1] if found[3][0] == _MATRIX else EMPTY
         node = Node(
             "opaque",
             inner.shape,
