@@ -141,15 +141,14 @@ def mat_table(path: Path, held: MatFile) -> pd.DataFrame:
     if len(held.tables) > 1:
         raise BadShape(f"{path} holds several tables: {', '.join(held.tables)}.", "Save the one that is meant.")
     vectors = {n: a.ravel() for n, a in held.arrays.items() if a.ndim == 1 or (a.ndim == 2 and 1 in a.shape)}
-    columns = {name: _mat_column(values) for name, values in vectors.items()}
+    columns = {name: _mat_column(values) for name, values in _named(vectors).items()}
     if held.tables:
         table = next(iter(held.tables.values()))
         beside = {n: c for n, c in columns.items() if len(c) == len(table) and n not in table}
         table = table.assign(**beside)
     else:
         longest = max((len(c) for c in columns.values()), default=0)
-        table = pd.DataFrame({n: c for n, c in columns.items() if len(c) == longest and n != _NAMES})
-        table = _named(table, held.arrays.get(_NAMES))
+        table = pd.DataFrame({n: c for n, c in columns.items() if len(c) == longest})
     if not table.shape[1]:
         raise BadShape(f"{path} holds no table and no columns.", "Save a table, or one vector a column.")
     logical = table.select_dtypes(bool).columns
@@ -162,12 +161,15 @@ def _mat_column(values: NDArray[Any]) -> pd.Series:
     return pd.Series([text or None for text in values], dtype="str")
 
 
-def _named(table: pd.DataFrame, names: NDArray[Any] | None) -> pd.DataFrame:
-    """The columns' own names, where `names` are what `write_table` made MATLAB's names of."""
+def _named(vectors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The columns under their own names, where `names` are what `write_table` made MATLAB's names of."""
     from isocenter.formats.matlab import matlab_names
 
-    given = [] if names is None or names.dtype != object else [str(name) for name in names.ravel()]
-    return table.set_axis(given, axis="columns") if matlab_names([_NAMES, *given])[1:] == list(table) else table
+    others = {name: values for name, values in vectors.items() if name != _NAMES}
+    given = vectors.get(_NAMES, np.empty(0)).tolist()
+    if matlab_names([_NAMES, *map(str, given)])[1:] != list(others):
+        return vectors
+    return dict(zip(map(str, given), others.values(), strict=True))
 
 
 def _frame(names: Iterable[str], columns: list[Any]) -> pd.DataFrame:

@@ -84,6 +84,18 @@ class Budget:
     def damaged(self, why: str) -> UnreadableFile:
         return UnreadableFile(f"{self.path} is not a readable .mat file: {why}.", "Copy or save it again.")
 
+    def as_class(self, values: Array, kind: str) -> Array:
+        """Stored values as NumPy's type of a MATLAB class; UnreadableFile where whole numbers would change."""
+        wanted = np.dtype(DTYPES[kind])
+        if wanted == values.dtype:
+            return values
+        self.take(values.size * wanted.itemsize)
+        with np.errstate(invalid="ignore"):
+            found = values.astype(wanted)
+        if wanted.kind in "iu" and not np.can_cast(values.dtype, wanted) and not np.array_equal(found, values):
+            raise self.damaged(f"an array of class {kind} holds other values")
+        return found
+
     def checked_shape(self, dimensions: Iterable[int]) -> tuple[int, ...]:
         """Dimensions of an array as a tuple; UnreadableFile where they make no sense."""
         shape = tuple(int(n) for n in dimensions)

@@ -13,8 +13,9 @@ from __future__ import annotations
 import itertools
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -52,18 +53,24 @@ class Object:
 
 
 class Objects:
-    """The objects of a file, by the reference that a variable holds."""
+    """The objects of a file, by the reference that a variable holds; the store is read when one is met."""
 
-    def __init__(self, cells: Sequence[Node], budget: Budget) -> None:
-        """cells: those of `FileWrapper__`, none where the file has no objects."""
-        self._cells, self._budget = cells, budget
-        self._classes: list[str] = []
-        self._objects: list[Object] = []
-        if cells:
-            fits = cells[0].kind == "uint8" and cells[0].size <= _INDEX_BYTES
-            self._index = cells[0].numbers().tobytes(order="F") if fits else b""
-            self._classes, self._objects = self._parsed()
+    def __init__(self, wrapped: Callable[[], Sequence[Node] | None], budget: Budget) -> None:
+        """wrapped: gives the cells of `FileWrapper__`, None where the file has no objects."""
+        self._wrapped, self._budget = wrapped, budget
 
+    @cached_property
+    def _cells(self) -> Sequence[Node]:
+        return self._wrapped() or []
+
+    @cached_property
+    def _index(self) -> bytes:
+        cells = self._cells
+        if not cells or cells[0].kind != "uint8" or cells[0].size > _INDEX_BYTES:
+            raise NotDecodedError("the file has no index of its objects")
+        return cells[0].numbers().tobytes(order="F")
+
+    @cached_property
     def _parsed(self) -> tuple[list[str], list[Object]]:
         """Names of the classes and all objects, each in the order of its ids, which start at 1."""
         version, n_names, *offsets = self._integers(0, _HEAD)
@@ -71,7 +78,7 @@ class Objects:
             raise NotDecodedError(f"the store of objects has version {version}")
         names = ["", *(n.decode("utf-8", "replace") for n in self._index[_HEAD : offsets[0]].split(b"\0")[:n_names])]
         if len(names) != n_names + 1:
-            raise NotDecodedError("names are missing")
+            raise NotDecodedError("its names are missing")
         regions = [self._integers(a, b) for a, b in itertools.pairwise(offsets[:5])]
         classes = ["", *(_qualified(names, c) for c in _blocks(regions[0], 4)[1:])]
         own, plain = _properties(regions[1]), _properties(regions[3])
@@ -96,8 +103,9 @@ class Objects:
             return None
         if len(reference) != 6 or reference[1:4] != [2, 1, 1]:
             raise NotDecodedError("it is an array of objects")
-        found = _at(self._objects, reference[4])
-        if found.class_name != _at(self._classes, reference[5]) or not reference[4]:
+        classes, objects = self._parsed
+        found = _at(objects, reference[4])
+        if found.class_name != _at(classes, reference[5]) or not reference[4]:
             raise NotDecodedError("its class is not that of its contents")
         return found
 
@@ -105,8 +113,9 @@ class Objects:
     def string(self, found: Object) -> Array:
         """A string array as objects (str, None where missing) in MATLAB's shape.
 
-        One vector of uint64: version, number of dimensions, dimensions, the length of each text
-        (all bits set where missing), then all texts in UTF-16, four code units a number.
+        One vector of uint64: version, number of dimensions, dimensions, the length of each text,
+        then all texts in UTF-16, four code units a number. A length of all ones is a missing
+        text: that is matio's word, none of the files looked at holds one.
         """
         values = self._vector(found["any"], "uint64").astype("<u8")
         head = [int(n) for n in values[:_STRING_HEAD]]
@@ -118,8 +127,8 @@ class Objects:
         lengths = [int(k) for k in values[start : start + n]]
         content = values[start + n :].tobytes() if len(lengths) == n else b""
         known = [0 if k == _MISSING else k for k in lengths]
-        if len(lengths) != n or 2 * sum(known) > len(content):
-            raise NotDecodedError("a string that is cut short")
+        if len(lengths) != n or not 0 <= len(content) - 2 * sum(known) < 8:
+            raise NotDecodedError("its texts and their lengths do not agree")
         ends = np.cumsum([0, *known])
         texts = [
             None if k == _MISSING else content[2 * a : 2 * b].decode("utf-16-le", "replace")

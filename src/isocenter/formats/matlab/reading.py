@@ -65,15 +65,12 @@ def read_mat(path: Path, only: str | None = None) -> MatFile:
     found = MatFile()
     budget = Budget(path)
     with _opened(path, budget) as reader:
-        try:
-            objects, fault = Objects(reader.wrapped() or [], budget), ""
-        except NotDecodedError as reason:
-            objects, fault = Objects([], budget), str(reason)
+        objects = Objects(reader.wrapped, budget)
         for name, node in reader.variables(only):
             try:
                 if isinstance(node, IsocenterError):
                     raise node
-                _add(found, path, name, node, objects, fault)
+                _add(found, path, name, node, objects)
             except (OpaqueMatlab, BadValues, BadShape) as refusal:
                 found.refused[name] = refusal
     if not (found.arrays or found.tables or found.refused):
@@ -107,7 +104,7 @@ def _opened(path: Path, budget: Budget) -> Iterator[Any]:
         raise UnreadableFile(f"{path} is not a .mat file.", "It is damaged or of another kind; save it again.")
 
 
-def _add(found: MatFile, path: Path, name: str, node: Node, objects: Objects, fault: str) -> None:
+def _add(found: MatFile, path: Path, name: str, node: Node, objects: Objects) -> None:
     """Decode one variable into `found`; OpaqueMatlab, BadValues or BadShape where it cannot be."""
     what = node.class_name or node.kind
     if node.kind == "opaque" and what in ("string", "categorical", "table"):
@@ -117,8 +114,7 @@ def _add(found: MatFile, path: Path, name: str, node: Node, objects: Objects, fa
             else:
                 found.arrays[name] = _vector(objects.texts(node))
         except NotDecodedError as reason:
-            why = fault or str(reason)
-            raise _refusal(path, name, what, f"is a {what} that cannot be decoded ({why}).") from reason
+            raise _refusal(path, name, what, f"is a {what} that cannot be decoded: {reason}.") from reason
     elif node.kind == "cell":
         try:
             found.arrays[name] = _vector(objects.texts(node))

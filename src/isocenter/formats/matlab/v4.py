@@ -70,7 +70,6 @@ class Reader:
             self._file.seek(start + length)
 
     def _numbers(self, start: int, stored: str, kind: str, shape: tuple[int, ...]) -> Array:
-        self._budget.take(8 * math.prod(shape))
         self._file.seek(start)
         values = np.frombuffer(self._file.read(math.prod(shape) * int(stored[2:])), stored)
-        return values.astype("u2" if kind == "char" else "f8").reshape(shape, order="F")
+        return self._budget.as_class(values, kind).reshape(shape, order="F")

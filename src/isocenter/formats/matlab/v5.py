@@ -61,20 +61,23 @@ class Reader:
 
     def wrapped(self) -> list[Node] | None:
         """The cells of `FileWrapper__`, the store of objects; None where the file has none, or is not little-endian."""
-        if self._order != "<" or self._subsystem in (0, 0x2020202020202020):
+        if self._order != "<" or not HEADER <= self._subsystem < self._path.stat().st_size:  # spaces are none, too
             return None
+        at = self._file.tell()
         self._file.seek(self._subsystem)
         content = self._content(self._file.read(8), None)
+        self._file.seek(at)
         if content is None:
             return None
         _, node = self._matrix(content)
-        if node.kind != "uint8":
+        if node.kind != "uint8" or node.size < 8:
             return None
         inner = memoryview(node.numbers().tobytes(order="F"))[8:]  # behind version and byte order, as in the header
         for kind, data in self._elements(inner):
             _, found = self._matrix(data) if kind == _MATRIX else ("", EMPTY)
-            if found.kind == "struct" and "MCOS" in (fields := found.fields()):
-                return list(fields["MCOS"].cells())
+            store = found.fields().get("MCOS", EMPTY) if found.kind == "struct" else EMPTY
+            if store.kind == "opaque":
+                return list(store.cells())
         return None
 
     # -- elements --------------------------------------------------------------------------
@@ -181,10 +184,7 @@ class Reader:
             raise self._budget.damaged(f"an array's values have the unknown type {stored}")
         if len(values) != math.prod(shape):
             raise self._budget.damaged(f"{len(values)} values do not fill an array of {shape}")
-        wanted = np.dtype(DTYPES[kind])
-        if wanted != values.dtype:
-            self._budget.take(len(values) * wanted.itemsize)
-        return values.astype(wanted, copy=False).reshape(shape, order="F")
+        return self._budget.as_class(values, kind).reshape(shape, order="F")
 
     def _units(self, content: memoryview, encoding: str) -> Array:
         """Encoded text as UTF-16 code units, in which MATLAB counts the length of a text."""
@@ -226,7 +226,7 @@ class Reader:
             "opaque",
             inner.shape,
             numbers=lambda: inner.numbers().ravel() if inner.kind == "uint32" else np.zeros(0, np.uint32),
-            cells=inner.cells,
+            cells=inner.cells if inner.kind == "cell" else lambda: iter(()),
             class_name=class_name if system == "MCOS" else f"{system} {class_name}",
         )
         return name, node

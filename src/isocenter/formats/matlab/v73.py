@@ -68,12 +68,14 @@ class Reader:
 
     def wrapped(self) -> Sequence[Node] | None:
         """The cells of `FileWrapper__`, the store of objects; None where the file has none."""
-        if _SUBSYSTEM not in self._file:
+        with self._library:
+            there = _SUBSYSTEM in self._file
+        group = self._linked(self._file, _SUBSYSTEM) if there else None
+        if not isinstance(group, h5g.GroupID):
             return None
-        group = self._linked(self._file, _SUBSYSTEM)
-        if not isinstance(group, h5g.GroupID) or b"MCOS" not in group:
-            return None
-        store = self._linked(h5py.Group(group), "MCOS")
+        with self._library:
+            there = b"MCOS" in group
+        store = self._linked(h5py.Group(group), "MCOS") if there else None
         if not isinstance(store, h5d.DatasetID):
             return None
         self._check_storage(store)
@@ -180,11 +182,7 @@ class Reader:
         return [int(n) for n in self._read(data, dtype, "u").ravel()]
 
     def _numbers(self, data: h5d.DatasetID, dtype: np.dtype[Any], kind: str) -> Array:
-        values = self._read(data, dtype, "iuf")
-        wanted = np.dtype(DTYPES[kind])
-        if wanted != values.dtype:
-            self._budget.take(values.size * wanted.itemsize)
-        return values.astype(wanted, copy=False).T
+        return self._budget.as_class(self._read(data, dtype, "iuf"), kind).T
 
     def _reference(self, data: h5d.DatasetID) -> Array:
         """The numbers by which an opaque variable names its object; none where it holds something else."""
