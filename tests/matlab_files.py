@@ -3,7 +3,7 @@
 Values are NumPy arrays, str (char), lists of str (cellstr), dict (struct), and `String`,
 `Categorical`, `Table` and `Alien` (an object of any other class). Objects are kept as MATLAB keeps
 them: a reference in the variable, contents in the `FileWrapper__` of the subsystem. The layout is
-that of files which MATLAB R2018a to R2025 wrote; the index of objects was compared byte by byte.
+that of files which MATLAB R2018 to R2025 wrote; the index of three strings is theirs, byte for byte.
 """
 
 from __future__ import annotations

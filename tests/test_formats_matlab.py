@@ -171,9 +171,7 @@ def test_torn_files(tmp_path: Path, cut: int, squeezed: bool) -> None:
         read_arrays(path)
 
 
-@pytest.mark.parametrize(
-    "squeezed,step", [(False, 5), (True, 3), pytest.param(False, 1, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("squeezed,step", [(False, 5), (True, 3), pytest.param(False, 1, marks=pytest.mark.slow)])
 def test_every_damaged_byte_is_refused_or_harmless(tmp_path: Path, squeezed: bool, step: int) -> None:
     """Whatever byte is wrong, there is a fault with a name or there are arrays; never another exception."""
     held = {"x": np.arange(6.0).reshape(2, 3), "t": ["a", "bc"], "s": String(["a", None, "c"])}

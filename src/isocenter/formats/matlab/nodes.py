@@ -78,7 +78,8 @@ class Budget:
         self.texts_taken += n
         if self.texts_taken > TEXTS:
             raise UnreadableFile(
-                f"{self.path} holds more than {TEXTS:,} cells and texts.", "Save numbers as a matrix, and text as categorical."
+                f"{self.path} holds more than {TEXTS:,} cells and texts.",
+                "Save numbers as a matrix, and text as categorical.",
             )
 
     def damaged(self, why: str) -> UnreadableFile:
