@@ -120,9 +120,15 @@ def test_a_table_is_a_table(tmp_path: Path, save: Save) -> None:
     cohort = index(save(tmp_path / "a.mat", {"T": table, "options": {"a": np.eye(1)}}))
     twin = pd.DataFrame(
         {
-            **{"volume": X[:, 0], "length": X[:, 1], "ill": Y},
-            **{"case_id": [f"c{i:02}" for i in range(N)], "patient": [f"P{i // 2}" for i in range(N)]},
-            **{"diagnosis": NAMES, "texture_1": X[:, 0], "texture_2": X[:, 1], "texture_3": X[:, 2]},
+            "volume": X[:, 0],
+            "length": X[:, 1],
+            "ill": Y,
+            "case_id": [f"c{i:02}" for i in range(N)],
+            "patient": [f"P{i // 2}" for i in range(N)],
+            "diagnosis": NAMES,
+            "texture_1": X[:, 0],
+            "texture_2": X[:, 1],
+            "texture_3": X[:, 2],
         }
     )
     write_table(twin, tmp_path / "t.csv")
@@ -286,12 +292,12 @@ def estimates(study: Any) -> list[Any]:
 
 @both
 def test_a_run_gives_the_numbers_of_its_twin(tmp_path: Path, save: Save) -> None:
-    images = RANDOM.integers(0, 200, (60, 8, 7), dtype=np.uint8)
-    y = np.arange(60) % 2
+    images = RANDOM.integers(0, 200, (40, 8, 7), dtype=np.uint8)
+    y = np.arange(40) % 2
     images[y == 1, 2:5, 2:5] += 25
     np.savez(tmp_path / "stack.npz", images=images, labels=y)
     save(tmp_path / "stack.mat", {"images": last(images), "labels": column(y)})
-    options: dict[str, Any] = {"features": "pixels", "n_estimators": 20}
+    options: dict[str, Any] = {"features": "pixels", "n_estimators": 5}
     ours, theirs = (isocenter.run(tmp_path / f"stack.{e}", **options) for e in ("mat", "npz"))
     assert estimates(ours) == estimates(theirs)
 

@@ -26,7 +26,8 @@ _ENCODINGS = {16: "utf-8", 18: "utf-32"}  # of text; 17 (UTF-16) are the code un
 _MATRIX, _COMPRESSED = 14, 15
 _CLASSES = {
     1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse", 6: "double", 7: "single", 8: "int8", 9: "uint8",
-    10: "int16", 11: "uint16", 12: "int32", 13: "uint32", 14: "int64", 15: "uint64", 16: "function_handle", 17: "opaque",
+    10: "int16", 11: "uint16", 12: "int32", 13: "uint32", 14: "int64", 15: "uint64",
+    16: "function_handle", 17: "opaque",
 }  # fmt: skip
 _LOGICAL, _COMPLEX = 0x200, 0x800
 _PEEK = 4096  # bytes of an element: enough for its flags, dimensions and name
