@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from isocenter.cohort import Cohort
+from isocenter.cohort import Cohort, Target
 from isocenter.ingest.assemble import assemble
 from isocenter.ingest.draft import Request
 from isocenter.ingest.files import listed_files
@@ -38,6 +38,9 @@ def index(
     covariates: Sequence[str] = (),
     exclude: Sequence[str] = (),
     with_labels: bool = True,
+    known: Target | None = None,
+    class_names: Sequence[str] = (),
+    group_column: str | None = None,
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -45,11 +48,14 @@ def index(
     inferred where not given; the *_column arguments name columns of the table; image, mask:
     `[NAME=]GLOB`, which files are what; covariates: attributes that may enter a model; exclude:
     case or patient ids. with_labels=False is for new data to predict: no target is looked for.
+    known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
+    the table calls its classes.
     Raises InputError, LabelError; faults of single cases are collected in `Cohort.excluded`.
     """
     request = Request(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
+        known, tuple(class_names), group_column,
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 

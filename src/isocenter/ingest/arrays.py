@@ -201,7 +201,7 @@ def _labels_table(
     id_column = request.id_column if request.id_column in table else None
     named = {*id_like(table.columns), *patient_like(table.columns), *([] if id_column is None else [id_column])}
     if ids is not None and (named or ids.name in table):
-        never = (request.target, request.split_name, *request.covariates)
+        never = (request.target, *request.reserved, *request.covariates)
         keys = ids.rename("id").to_frame().set_axis(pd.Index(ids), axis=0)
         joined = join(keys, table, path.name, id_column=id_column, never=never, things="row of features")
         at = np.flatnonzero(joined.rows >= 0)

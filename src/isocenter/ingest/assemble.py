@@ -28,6 +28,7 @@ from isocenter.ingest import given, scans, stacks
 from isocenter.ingest.arrays import Opened, opened
 from isocenter.ingest.columns import TARGET_NAMES, commonest, count, id_like, listed, plain, wanted
 from isocenter.ingest.draft import Draft, Request
+from isocenter.ingest.known import recognise
 from isocenter.ingest.target import choose_column, class_names, infer
 
 Flags = NDArray[np.bool_]
@@ -141,11 +142,13 @@ def _nothing_left(excluded: Sequence[Fault], found: int, path: Path) -> Isocente
 # -- what is predicted -------------------------------------------------------------------------
 def _target_column(draft: Draft, request: Request) -> str:
     named = draft.without([])
+    if request.target is None and request.known is not None and request.known.column in named:
+        return request.known.column
     if request.target is None and draft.target is not None:
         return draft.target
     if request.target is None and not draft.candidates:
         raise NoTarget("There are no labels.", "Give them with --labels FILE.")
-    taken = {request.split_name, *request.covariates}
+    taken = {*request.reserved, *request.covariates}
     candidates = [c for c in draft.candidates if c in draft.table and c not in taken]
     column, said = choose_column(named, candidates, request.target, only=draft.origin != "table" or not draft.features)
     draft.notes += [said] if said else []
@@ -156,7 +159,10 @@ def _label(draft: Draft, column: str | None, request: Request) -> tuple[Target |
     """The target, and the cases without a value of it; both leave their mark in the table."""
     if column is None:
         return None, ()
-    target, values, warnings = infer(draft.table[column], column, request.task, request.positive)
+    if request.known is not None:
+        target, values, warnings = recognise(draft.table[column], column, request.known, request.class_names)
+    else:
+        target, values, warnings = infer(draft.table[column], column, request.task, request.positive)
     draft.table = draft.table.assign(**{column: values}) if values is not draft.table[column] else draft.table
     known = values.notna().to_numpy()
     unlabelled = tuple(draft.table.index[~known])
@@ -170,7 +176,7 @@ def _label(draft: Draft, column: str | None, request: Request) -> tuple[Target |
 # -- what predicts it --------------------------------------------------------------------------
 def _features(draft: Draft, column: str | None, request: Request) -> list[str]:
     """Given features as float64 columns: numeric, nothing else, finite, not empty."""
-    roles = {column, draft.split, request.split_name, request.mask_column, *request.covariates}
+    roles = {column, draft.split, *request.reserved, request.mask_column, *request.covariates}
     if column is None:
         roles |= {c for c in draft.features if plain(c) in TARGET_NAMES}
     ids = [c for c in id_like(draft.features) if not types.is_float_dtype(draft.table[c])]
@@ -227,8 +233,11 @@ def _covariates(draft: Draft, column: str | None, request: Request) -> tuple[str
 
 
 def _split(draft: Draft, request: Request) -> str | None:
+    wanted(draft.without([]), request.group_column, "group")
     if request.split_column is None:
         return draft.split
+    if request.split_column == "none" and "none" not in draft.table:
+        return None
     wanted(draft.without([]), request.split_name, "split")
     return request.split_column
 

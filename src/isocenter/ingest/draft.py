@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from isocenter.case import Source
-from isocenter.cohort import PATIENT
+from isocenter.cohort import PATIENT, Target
 from isocenter.errors import Fault
 
 
@@ -29,6 +29,9 @@ class Request:
     covariates: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     with_labels: bool = True
+    known: Target | None = None  # what a model predicts, to be found again
+    class_names: tuple[str, ...] = ()
+    group_column: str | None = None
 
     @property
     def reads_labels(self) -> bool:
@@ -39,6 +42,11 @@ class Request:
     def split_name(self) -> str | None:
         """The column of a given split: `site` of "site" and of "site=B"."""
         return None if self.split_column is None else self.split_column.partition("=")[0]
+
+    @property
+    def reserved(self) -> tuple[str | None, ...]:
+        """Columns with a task in the design: neither target nor feature nor id."""
+        return self.split_name, self.group_column
 
 
 @dataclass

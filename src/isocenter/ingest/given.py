@@ -80,7 +80,7 @@ def _id_column(table: pd.DataFrame, request: Request) -> str | None:
     """The column of case ids: named, or the first of the usual names that differs from row to row."""
     if request.id_column is not None and (request.labels is None or request.id_column in table):
         return wanted(table.columns, request.id_column, "id")
-    never = {request.target, request.patient_column, request.split_name, *request.covariates}
+    never = {request.target, request.patient_column, *request.reserved, *request.covariates}
     usual = [c for c in id_like(table.columns) if c not in never]
     patient = request.patient_column or next(iter(patient_like(table.columns)), None)
     for column in [*usual, *([patient] if patient in table else [])]:

@@ -16,14 +16,26 @@ from numpy.typing import NDArray
 from isocenter.metrics import Floats, Ints, ratio
 from isocenter.metrics import classification as c
 from isocenter.metrics import regression as r
-from isocenter.metrics.ranking import Ranking, auc_of, average_precision_of
+from isocenter.metrics.ranking import AREAS, SMALL, Ranking
 
 # A metric and the class (code) it is about; None: the whole, or the positive class of two.
 Key = tuple[str, int | None]
 Mask = NDArray[np.bool_]
 
 _OF_A_CLASS = {"sensitivity": c.sensitivity, "specificity": c.specificity, "ppv": c.ppv, "npv": c.npv, "f1": c.f1}
-_RANKED = {"auc": auc_of, "average_precision": average_precision_of}
+_RANKED = ("auc", "average_precision")
+
+
+def _sums(weights: Floats, columns: Floats) -> Floats:
+    """Of weights (..., n) and columns (n, c) in Fortran's order, the products summed over n: (..., c)."""
+    if weights.ndim < 2 or weights.size <= SMALL:
+        return np.asarray(weights @ columns)
+    from isocenter.metrics.kernels import sums  # imports numba
+
+    rows = np.ascontiguousarray(weights, dtype=np.float64).reshape(-1, weights.shape[-1])
+    found = np.empty((len(rows), columns.shape[1]))
+    sums(rows, columns.T, found)
+    return found.reshape(*weights.shape[:-1], -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +76,11 @@ class ClassPanel:
         return whole + tuple((name, k) for k in self.codes for name in (*_RANKED, *_OF_A_CLASS))
 
     @cached_property
+    def optional(self) -> tuple[Key, ...]:
+        """Metrics that are measured only where they are asked for."""
+        return tuple(("partial_auc", k) for k in self.codes)
+
+    @cached_property
     def within_class(self) -> frozenset[Key]:
         """Keys that do not depend on how frequent the classes are: draws may be stratified.
 
@@ -99,23 +116,24 @@ class ClassPanel:
     @cached_property
     def _columns(self) -> Floats:
         losses = c.brier_losses(self.reference, self.proba, self.positive)
-        return np.column_stack([c.indicators(self.reference, self.decided, self.n_classes), losses])
+        columns = np.column_stack([c.indicators(self.reference, self.decided, self.n_classes), losses])
+        return np.asfortranarray(columns)  # each column in one piece, as `_sums` reads them
 
     @cached_property
     def _rankings(self) -> dict[int | None, Ranking]:
         return {k: Ranking.of(self.scores(k), self.is_event(k)) for k in self.codes}
 
     def measures(self, weights: Floats, wanted: Collection[Key] | None = None) -> dict[Key, Floats]:
-        """Values (...) of the wanted keys (None: all) under case weights (..., n)."""
+        """Values (...) of the wanted keys (None: all but the optional) under case weights (..., n)."""
         chosen = set(self.keys if wanted is None else wanted)
-        sums = weights @ self._columns
-        found = self._decisions(c.tally_of(sums[..., :-1]))
-        found["brier", None] = ratio(sums[..., -1], weights.sum(axis=-1))
-        found |= self._ranked(weights, chosen)
-        return {key: found[key] for key in self.keys if key in chosen}
+        found = self._ranked(weights, chosen)
+        if not chosen <= set(found):
+            found |= self._summed(_sums(weights, self._columns))
+        return {key: found[key] for key in self.keys + self.optional if key in chosen}
 
-    def _decisions(self, tally: c.Tally) -> dict[Key, Floats]:
-        found: dict[Key, Floats] = {}
+    def _summed(self, sums: Floats) -> dict[Key, Floats]:
+        tally = c.tally_of(sums[..., :-1])
+        found: dict[Key, Floats] = {("brier", None): ratio(sums[..., -1], tally.total[..., 0])}
         for name, metric in _OF_A_CLASS.items():
             values = metric(tally)
             found |= {(name, k): values[..., code] for k, code in self.codes.items()}
@@ -128,10 +146,9 @@ class ClassPanel:
         macro = self.positive is None and ("auc", None) in chosen
         found: dict[Key, Floats] = {}
         for k, code in self.codes.items():
-            names = [n for n in _RANKED if (n, k) in chosen or (n == "auc" and macro and code in self.present)]
+            names = [n for n in AREAS if (n, k) in chosen or (n == "auc" and macro and code in self.present)]
             if names:
-                tally = self._rankings[k].tally(weights)
-                found |= {(name, k): _RANKED[name](*tally) for name in names}
+                found |= {(name, k): area for name, area in self._rankings[k].areas(weights, names).items()}
         if macro:
             found["auc", None] = np.asarray(np.mean([found["auc", int(k)] for k in self.present], axis=0))
         return found
@@ -151,7 +168,7 @@ class ValuePanel:
 
     @cached_property
     def _columns(self) -> Floats:
-        return r.error_columns(self.reference, self.predicted)
+        return np.asfortranarray(r.error_columns(self.reference, self.predicted))
 
     @cached_property
     def _rankings(self) -> tuple[Ranking, Ranking]:
@@ -159,7 +176,7 @@ class ValuePanel:
 
     def measures(self, weights: Floats, wanted: Collection[Key] | None = None) -> dict[Key, Floats]:
         """Values (...) of the wanted keys (None: all) under case weights (..., n)."""
-        sums = weights @ self._columns
+        sums = _sums(weights, self._columns)
         found: dict[Key, Floats] = {
             ("r2", None): r.r2_of(sums),
             ("mae", None): r.mae_of(sums),

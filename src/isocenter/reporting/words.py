@@ -48,6 +48,11 @@ _INTERVALS = {
     "newcombe": "Newcombe",
     "bootstrap-patients": "bootstrap over patients",
     "constant-scores": "constant scores",
+    "corrected-t": "corrected resampled t over the folds",
+    "corrected-t-pooled": "corrected resampled t, pooled in each repeat",
+    "nested-cv": "nested cross-validation",
+    "hartung-knapp": "random effects, Hartung-Knapp",
+    "prediction": "prediction interval",
     "none": "",
 }
 
