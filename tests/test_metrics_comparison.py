@@ -63,6 +63,18 @@ def test_few_cases_take_the_intervals_of_both_sides() -> None:
     assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
 
 
+@pytest.mark.parametrize("few, many", [(4, 50), (8, 30)])
+def test_interval_of_few_cases_covers(few: int, many: int) -> None:
+    rng, events, covered = np.random.default_rng(1), np.arange(few + many) < few, []
+    truth = stats.norm.cdf(0.75) - stats.norm.cdf(0.5)
+    for _ in range(400):
+        common = rng.normal(size=few + many)
+        first, second = common + rng.normal(size=(2, few + many)) + np.array([[1.5], [1.0]]) * events
+        found = c.compare_auc(events, first, second)
+        covered.append(found.low <= truth <= found.high)
+    assert 0.93 < np.mean(covered) < 0.995
+
+
 def test_one_kind_of_case_has_no_auc_to_compare() -> None:
     found = c.compare_auc(np.zeros(10, dtype=bool), np.arange(10.0), np.arange(10.0)[::-1])
     assert all(math.isnan(number) for number in found[:4])
