@@ -51,7 +51,8 @@ def index(
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
     input: folder or file; labels: table or array of labels; target: a column, or several of 0 and 1;
-    the other arguments are those of the command line. Reads headers and tables, no pixels. Raises InputError or LabelError.
+    the other arguments are those of the command line. Reads headers and tables, no pixels. Raises
+    InputError or LabelError.
     """
     return ingest.index(
         Path(input),

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from isocenter.metrics import Floats, Ints, calibration, ratio, reliability
 from isocenter.metrics import scoring as brier
 from isocenter.metrics.bootstrap import bootstrap, percentiles
-from isocenter.metrics.intervals import NONE, Interval
 from isocenter.metrics.estimation import EventPanel, Panel
+from isocenter.metrics.intervals import NONE, Interval
 from isocenter.metrics.panels import ValuePanel
 
 Measured = dict[tuple[str, int | None], tuple[float, Interval]]

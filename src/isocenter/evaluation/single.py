@@ -219,7 +219,8 @@ def _few(found: Mapping[Key, Estimated], panel: Panel, patients: Ints, target: T
     if isinstance(panel, ValuePanel):
         n = int(patients.max()) + 1
         return [f"{n} patients are few: bootstrap intervals are too narrow."] if n < FEW else []
-    members = panel.reference.T == 1 if isinstance(panel, LabelPanel) else panel.reference == np.arange(panel.n_classes)[:, None]
+    labels = isinstance(panel, LabelPanel)
+    members = panel.reference.T == 1 if labels else panel.reference == np.arange(panel.n_classes)[:, None]
     counts = {k: len(np.unique(patients[members[k]])) for k in panel.present.tolist()}
     few = [f"{target.classes[k]} ({n})" for k, n in counts.items() if n < FEW]
     return [f"few patients with {', '.join(few)}: bootstrap intervals are too narrow."] if few else []

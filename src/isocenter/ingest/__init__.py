@@ -5,7 +5,8 @@
 
 Reads names, headers and tables; pixels are read later, by the audit. Inside: `files` (what a
 folder holds), `roles` (image and mask globs), `folders` (classes and parts), `labels` and `rows`
-(the join), `given`, `arrays` and `stacks` (features and image stacks), `target`, `multilabel`, `known`, `assemble`.
+(the join), `given`, `arrays`, `stacks` and `counting` (features and image stacks), `target`, `multilabel`, `known`,
+`assemble`.
 """
 
 from __future__ import annotations

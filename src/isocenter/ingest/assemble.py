@@ -24,8 +24,8 @@ from isocenter.errors import (
     NoTarget,
     UnknownFormat,
 )
-from isocenter.formats import arrays
 from isocenter.ingest import given, multilabel, scans, stacks
+from isocenter.ingest.arrays import Opened, opened
 from isocenter.ingest.columns import TARGET_NAMES, commonest, count, id_like, listed, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.known import recognise
@@ -85,12 +85,22 @@ def _draft(path: Path, request: Request) -> Draft:
             f"{path} is of a kind that is not read ('{path.suffix}').",
             "Give a folder of scans, or features as .npy .npz .csv .tsv .xlsx .parquet .mat.",
         )
-    found = arrays.read_arrays(path)
-    if stacks.part_members(found):
-        return stacks.draft_parts(path, found)
-    if stacks.is_stack(path, found):
-        return stacks.draft_stack(path, found, request)
-    return given.draft_array(path, found, request)
+    if request.labels is not None and request.labels.exists() and request.labels.samefile(path):
+        request = replace(request, labels=None)  # they lie in INPUT itself
+    held = opened(path)
+    draft = _draft_held(path, held, request)
+    draft.notes += held.notes
+    return draft
+
+
+def _draft_held(path: Path, held: Opened, request: Request) -> Draft:
+    if held.table is not None:
+        return given.draft_table(path, request, held.table)
+    if stacks.part_members(held.arrays):
+        return stacks.draft_parts(path, held.arrays)
+    if stacks.is_stack(path, held.arrays):
+        return stacks.draft_stack(path, held.arrays, request)
+    return given.draft_array(path, held.arrays, request)
 
 
 # -- what is left out --------------------------------------------------------------------------

@@ -47,9 +47,12 @@ def _names(found: Mapping[str, NDArray[Any]], m: int) -> list[str]:
     return [f"f{i}" for i in range(m)]
 
 
-def draft_table(path: Path, request: Request) -> Draft:
-    """A table of features: every numeric column that is nothing else; the others describe."""
-    table, notes = cleaned(tables.read_table(path))
+def draft_table(path: Path, request: Request, read: pd.DataFrame | None = None) -> Draft:
+    """A table of features: every numeric column that is nothing else; the others describe.
+
+    read: the table of `path`, where it has been read.
+    """
+    table, notes = cleaned(tables.read_table(path) if read is None else read)
     if table.empty:
         raise EmptyInput(f"{path} holds no rows.", "Give a table with a header and one row a case.")
     column = _id_column(table, request)

@@ -71,7 +71,7 @@ def _exact(panel: Panel, patients: Ints, draws: int, seed: int) -> dict[Key, Est
     alone = int(patients.max()) + 1 == len(patients)
     if isinstance(panel, LabelPanel):
         each = {k: estimate(label, patients, draws=draws, seed=seed) for k, label in enumerate(panel.labels)}
-        found = {(name, k): one for k, own in each.items() for (name, _), one in own.items()}
+        found: dict[Key, Estimated] = {(name, k): one for k, own in each.items() for (name, _), one in own.items()}
         if alone:
             right = float((panel.reference == panel.decided).all(axis=1).sum())
             found["exact_match", None] = Estimated(right / len(patients), wilson(right, len(patients)))
@@ -96,7 +96,7 @@ def _of_grades(panel: GradePanel) -> dict[Key, Estimated]:
 def _of_values(panel: ValuePanel, patients: Ints, *, alone: bool) -> dict[Key, Estimated]:
     """Bland and Altman's numbers, whose values too are by patient where patients have several cases."""
     both = bland_altman(panel.reference, panel.predicted, patients)
-    found = {
+    found: dict[Key, Estimated] = {
         ("bias", None): Estimated(both.bias, both.bias_interval),
         ("agreement_low", None): Estimated(both.low, both.low_interval),
         ("agreement_high", None): Estimated(both.high, both.high_interval),
@@ -105,7 +105,7 @@ def _of_values(panel: ValuePanel, patients: Ints, *, alone: bool) -> dict[Key, E
         m = moments(panel.reference, panel.predicted)
         value = float(panel.measures(np.ones(len(patients)), {("ccc", None)})["ccc", None])
         found["ccc", None] = Estimated(value, ccc_interval(m))
-    return found  # type: ignore[return-value]  # literal keys
+    return found
 
 
 def _bootstrapped(panel: Panel, patients: Ints, keys: Iterable[Key], draws: int, seed: int) -> dict[Key, Percentiles]:
