@@ -42,6 +42,9 @@ def headline(target: Target) -> str:
     return {Task.REGRESSION: "r2", Task.ORDINAL: "ordinal_c_index"}.get(target.task, "auc")
 
 
+HEADLINES = ("ordinal_c_index", "auc", "r2")  # the first that an evaluation has is its headline
+
+
 def evaluate(
     prediction: Prediction,
     reference: NDArray[Any],
