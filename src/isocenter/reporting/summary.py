@@ -126,7 +126,9 @@ def _decision(study: Study, card: Mapping[str, Any]) -> list[str]:
     found = []
     if told.get("aggregation"):
         found.append(f"Images of a patient become one prediction by {told['aggregation']}.")
-    if told.get("calibrator"):
+    if told.get("calibrator") == "identity":
+        found.append(f"Probabilities could not be recalibrated: {decided.get('uncalibrated', '')}.")
+    elif told.get("calibrator"):
         found.append(f"Probabilities are recalibrated ({told['calibrator']}).")
     if told.get("threshold") is not None:
         positive = of_class(study.target, study.target.positive or "")
