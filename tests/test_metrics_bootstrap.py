@@ -16,7 +16,7 @@ from isocenter.metrics.ranking import Ranking, auc_of
 
 
 def test_a_draw_has_as_many_patients_as_there_are() -> None:
-    counts = b.patient_counts(np.random.default_rng(0), 30, 200)
+    counts = b.Draws.of(30).counts(range(200))
     assert counts.shape == (200, 30)
     assert (counts.sum(axis=1) == 30).all()
     # A patient is left out of a draw with probability (1 - 1/30)^30
@@ -26,10 +26,27 @@ def test_a_draw_has_as_many_patients_as_there_are() -> None:
 
 def test_stratified_draws_keep_the_size_of_every_class() -> None:
     strata = np.array([0, 1, 0, 1, 1, 2])
-    counts = b.patient_counts(np.random.default_rng(0), 6, 500, strata)
+    counts = b.Draws.of(6, 0, strata).counts(range(500))
     for stratum in (0, 1, 2):
         assert (counts[:, strata == stratum].sum(axis=1) == (strata == stratum).sum()).all()
     assert counts[:, 0].std() > 0
+
+
+def test_every_patient_is_as_likely_as_any_other_and_draws_have_nothing_in_common() -> None:
+    counts = b.Draws.of(50, 3).counts(range(4000))
+    # Chi-squared of 200,000 picks into 50 patients, 49 degrees of freedom: 24 to 85 holds 0.1 % on either side
+    assert 24 < (((counts.sum(axis=0) - 4000) ** 2) / 4000).sum() < 85
+    # Streams that overlap make neighbouring draws alike: this sum is then of the order of 4000 x 49
+    centred = counts - 1
+    for lag in (1, 2, 7):
+        common = (centred[lag:] * centred[:-lag]).sum()
+        assert abs(common) < 4 * np.sqrt(4000 * 49)
+
+
+def test_free_and_stratified_draws_of_a_seed_share_no_numbers() -> None:
+    one_stratum = b.Draws.of(200, 1, np.zeros(200, dtype=np.int64)).counts(range(5))
+    assert (one_stratum != b.Draws.of(200, 1).counts(range(5))).any(axis=1).all()
+    assert (b.Draws.of(200, 2).counts(range(5)) != b.Draws.of(200, 1).counts(range(5))).any(axis=1).all()
 
 
 def test_patients_with_two_classes_have_no_strata() -> None:
@@ -47,7 +64,7 @@ def test_cases_of_a_patient_stay_together_and_blocks_do_not_change_the_draws(mon
         return {case: weights[:, case] for case in range(5)}
 
     whole = b.bootstrap(measures, patients, draws=300, seed=4)
-    monkeypatch.setattr(b, "BLOCK", 35)
+    monkeypatch.setattr(b, "SMALL", 35)
     pieces = b.bootstrap(measures, patients, draws=300, seed=4)
     for case in whole:
         assert whole[case].shape == (300,)
@@ -57,6 +74,7 @@ def test_cases_of_a_patient_stay_together_and_blocks_do_not_change_the_draws(mon
 
 def test_memory_does_not_grow_with_the_draws() -> None:
     patients = np.arange(20_000)
+    b.bootstrap(lambda w: {"mean": w.mean(axis=1)}, patients, draws=300)  # numba itself takes some
     tracemalloc.start()
     b.bootstrap(lambda w: {"mean": w.mean(axis=1)}, patients, draws=300)  # 48 MB of weights in all
     peak = tracemalloc.get_traced_memory()[1]

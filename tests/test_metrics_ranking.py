@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 from sklearn import metrics as sk
 
-from isocenter.metrics.ranking import Ranking, auc, average_precision, midranks, placements
+from isocenter.metrics.panels import ClassPanel
+from isocenter.metrics.ranking import Ranking, auc, average_precision, midranks, partial_auc, placements
 
 CASES = st.lists(st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=60)
 
@@ -70,3 +74,47 @@ def test_placements_are_shares_of_the_other_kind_below() -> None:
     of_events, of_others = placements(events, scores)
     np.testing.assert_allclose(of_events, won.mean(axis=1))
     np.testing.assert_allclose(of_others, won.mean(axis=0))
+
+
+def test_partial_auc_is_that_of_proc(shared_data: Path) -> None:
+    table = pd.read_csv(shared_data / "statistics" / "aSAH.csv")
+    events, scores = (table["outcome"] == "Poor").to_numpy(), table["s100b"].to_numpy(dtype=float)
+    assert partial_auc(events, scores) == pytest.approx(0.0327574526, abs=5e-11)
+    assert partial_auc(events, scores, corrected=True) == pytest.approx(0.6460918557, abs=5e-11)
+    proba = np.column_stack([1 - scores, scores])
+    panel = ClassPanel(events.astype(np.int64), events.astype(np.int64), proba, 1)
+    found = panel.measures(np.ones(len(events)), {("partial_auc", None)})
+    assert found["partial_auc", None] == pytest.approx(0.6460918557, abs=5e-11)
+    assert ("partial_auc", None) not in panel.measures(np.ones(len(events)))
+
+
+@given(CASES, st.floats(0.05, 0.95))
+@settings(max_examples=100, deadline=None)
+def test_partial_auc_agrees_with_scikit_learn(rows: list[tuple[bool, int, int]], most: float) -> None:
+    events, scores, weights = (np.array(column) for column in zip(*rows, strict=True))
+    scores, weights = scores.astype(float), weights.astype(float)
+    found = partial_auc(events, scores, 1 - most, 1.0, corrected=True, weights=weights)
+    if len(set(events[weights > 0])) < 2:
+        assert np.isnan(found)
+    else:
+        expected = sk.roc_auc_score(events, scores, sample_weight=weights, max_fpr=1 - (1 - most))
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_strips_add_up_to_the_auc() -> None:
+    rng = np.random.default_rng(4)
+    events, scores = rng.random(90) < 0.4, rng.integers(0, 15, 90).astype(float)
+    weights = rng.integers(0, 4, (30, 90)).astype(float)
+    whole = auc(events, scores, weights)
+    for of in ("specificity", "sensitivity"):
+        strips = [partial_auc(events, scores, low, low + 0.25, of=of, weights=weights) for low in (0, 0.25, 0.5, 0.75)]  # type: ignore[arg-type]
+        np.testing.assert_allclose(np.sum(strips, axis=0), whole)
+
+
+def test_partial_auc_over_sensitivity_is_specificity_there() -> None:
+    # One case without the event above half of those with it: specificity 1 up to sensitivity 0.5, then 0.5
+    events = np.array([True, True, False, True, True, False])
+    scores = np.arange(6.0)[::-1]
+    assert partial_auc(events, scores, 0.5, 1.0, of="sensitivity") == pytest.approx(0.25)
+    assert partial_auc(events, scores, 0.25, 0.75, of="sensitivity") == pytest.approx(0.25 + 0.125)
+    assert partial_auc(events, scores, 0.5, 1.0) == pytest.approx(0.25)

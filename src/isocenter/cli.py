@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isocenter.errors import IsocenterError
-from isocenter.options import FIT, INDEX, SPLIT, Options
+from isocenter.options import EVALUATE, EXTERNAL, FIT, INDEX, SPLIT, Options
 from isocenter.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _study(project: Path, input: str | None = None, **given: Any) -> Study:
     return Study(options.changed(**given), Project(project))
 
 
-@verb(INDEX, SPLIT, FIT)
+@verb(INDEX, SPLIT, FIT, EVALUATE)
 def run(input: _Input, project: Path, **options: Any) -> Any:
     """The main job: index, audit, split, fit, evaluate and report, in one command."""
     study = _study(project, input, **options)
@@ -154,23 +154,34 @@ def fit(
     return _study(project, **options).describe_models()
 
 
-@verb(SPLIT, FIT)
+@verb(INDEX, SPLIT, FIT, EVALUATE, EXTERNAL)
 def evaluate(
     project: Path,
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL]", help="A saved bundle to test on INPUT, without refitting.")
+    ] = None,
+    input: Annotated[str | None, typer.Argument(metavar="[INPUT]", help="Other patients, with --labels.")] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", help="Predictions as .csv .parquet .xlsx; .mat with the confusion matrix."),
     ] = None,
     **options: Any,
 ) -> Any:
-    """Score every fitted method on the test part, in one look."""
+    """Score every fitted method on the test part, in one look; or a saved MODEL on INPUT from elsewhere."""
+    if model is not None:
+        from isocenter.errors import UsageError
+        from isocenter.steps import evaluate_elsewhere
+
+        if input is None:
+            raise UsageError("Which patients?", "Write: isocenter evaluate MODEL INPUT --labels TABLE.")
+        return evaluate_elsewhere(model, input, project, **options)
     study = _study(project, **options)
     if output is not None:
         study.export(output)
     return study.summary() | {"report": None}
 
 
-@verb(SPLIT, FIT)
+@verb(SPLIT, FIT, EVALUATE)
 def report(project: Path, **options: Any) -> Any:
     """Write report.html."""
     study = _study(project, **options)

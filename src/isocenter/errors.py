@@ -9,7 +9,7 @@
     │   ├── UnsafeFile             holds code or objects, never loaded
     │   ├── OpaqueMatlab           MATLAB variables that are not read: struct, datetime, objects
     │   ├── BadShape               arrays of the wrong number of dimensions or lengths
-    │   ├── BadValues              infinite or empty features
+    │   ├── BadValues              infinite or empty features, scores that are no probabilities
     │   └── BadGeometry            slices or masks that do not fit together
     ├── LabelError                 the table of labels
     │   ├── UnknownColumn          a column that is not there
@@ -22,10 +22,12 @@
     ├── CohortError                the cohort cannot carry what was asked
     │   ├── TooFewPatients         fewer patients than parts or folds need
     │   ├── TooManyExcluded        above the limit of excluded cases
+    │   ├── CriterionNotMet        no threshold reaches what --decide asks for
     │   └── PatientInTwoParts      a split that separates images of a patient
     ├── ModelError                 a saved model
     │   ├── DamagedBundle          not a bundle, or a member that fails its SHA-256
-    │   └── InputDoesNotFit        other features, modality, dimensions or values
+    │   ├── InputDoesNotFit        other features, modality, dimensions or values
+    │   └── SeenInTraining         a test case that the model has learned from
     ├── ProjectError               the project folder
     │   ├── OtherVersion           written by a version that lays things out otherwise
     │   ├── MissingStep            an earlier step has not been run
@@ -89,7 +91,7 @@ class BadShape(InputError):
 
 
 class BadValues(InputError):
-    """Infinite features, or features without a value."""
+    """Infinite features, features without a value, or scores that are no probabilities."""
 
 
 class BadGeometry(InputError):
@@ -140,6 +142,10 @@ class TooManyExcluded(CohortError):
     """Above the limit of excluded cases."""
 
 
+class CriterionNotMet(CohortError):
+    """No threshold reaches what was asked of it."""
+
+
 class PatientInTwoParts(CohortError):
     """A split that separates the images of one patient."""
 
@@ -154,6 +160,10 @@ class DamagedBundle(ModelError):
 
 class InputDoesNotFit(ModelError):
     """Other features, modality, dimensions or values than the model was trained on."""
+
+
+class SeenInTraining(ModelError):
+    """A case of an external test that the model has learned from."""
 
 
 class ProjectError(IsocenterError):

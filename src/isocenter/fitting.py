@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from isocenter import progress
 from isocenter.case import Case
 from isocenter.cohort import Cohort, Target
+from isocenter.deciding import Wish, decide
 from isocenter.errors import TooFewPatients
 from isocenter.explain import permutation_importance
 from isocenter.explain.importance import HeldOut
 from isocenter.metrics.ranking import auc
 from isocenter.metrics.regression import r2
-from isocenter.model import Decision, Model, outputs
+from isocenter.model import Model, outputs
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
 from isocenter.splitting import Split
@@ -40,11 +41,19 @@ class Fitted:
     tuning: Prediction
 
 
-def fit(recipe: Recipe, cohort: Cohort, split: Split, *, seed: int = 0, card: dict[str, Any] | None = None) -> Fitted:
-    """Choose by the inner folds of `split`, predict what they held out, fit on training and tuning.
+def fit(
+    recipe: Recipe,
+    cohort: Cohort,
+    split: Split,
+    *,
+    seed: int = 0,
+    wish: Wish = Wish(),  # noqa: B008  frozen
+    card: dict[str, Any] | None = None,
+) -> Fitted:
+    """Choose by the inner folds of `split`, predict what they held out, decide, fit on training and tuning.
 
     The card tells what was done; `card` adds to it. Raises TooFewPatients where a fold lacks
-    all but one class.
+    all but one class, and what `deciding.decide` raises.
     """
     if cohort.target is None:
         cohort.codes  # noqa: B018  raises BadTarget with its remedy
@@ -59,12 +68,14 @@ def fit(recipe: Recipe, cohort: Cohort, split: Split, *, seed: int = 0, card: di
     pipeline.fit(X, y)
     _one_thread(pipeline[-1])
     names = [str(name) for name in pipeline[:-1].get_feature_names_out()]
-    decision = Decision(classes=target.classes, positive=target.positive)
+    decided = decide(wish, target, inner.output, y, part.patients, lambda out, ref: score(target, out, ref))
+    decision = decided.decision
     importance: list[dict[str, Any]] = []
     if recipe.role != "floor":
         importance = permutation_importance(
             inner.held_out, names, _outputs_of(target), lambda out, ref: score(target, out, ref), seed=seed
         )
+    tuning = decision.predict(part.case_ids, inner.output)
     own = {
         "name": recipe.name,
         "method": recipe.method,
@@ -73,6 +84,7 @@ def fit(recipe: Recipe, cohort: Cohort, split: Split, *, seed: int = 0, card: di
         "covariates": list(recipe.covariates),
         "parameters": {**recipe.parameters, **inner.chosen},
         "chosen": inner.table,
+        "decided": decided.told,
         "seed": seed,
         "feature_names": names,
         "inputs": list(X.columns) if isinstance(X, pd.DataFrame) else [],
@@ -84,7 +96,6 @@ def fit(recipe: Recipe, cohort: Cohort, split: Split, *, seed: int = 0, card: di
         "training_fingerprint": hashlib.sha256("\n".join(split.fitting).encode()).hexdigest(),
         "versions": {name: version(name) for name in VERSIONS},
     }
-    tuning = decision.predict(part.case_ids, inner.output)
     return Fitted(Model(pipeline, target, decision, {**own, **(card or {})}), tuning)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from isocenter.errors import MissingPath, UnreadableFile, UsageError
 
-INDEX, SPLIT, FIT = "index", "split", "fit"
+INDEX, SPLIT, FIT, EVALUATE, EXTERNAL = "index", "split", "fit", "evaluate", "external"
 
 
 def _option(default: Any, help: str, *steps: str) -> Any:
@@ -28,28 +28,55 @@ class Options:
 
     input: str = field(default="", metadata={"steps": ()})
     labels: str | None = _option(None, "Table or array of labels (.csv .tsv .xlsx .parquet .npy .mat).", INDEX)
-    target: str | None = _option(None, "Column to predict.", INDEX)
-    task: str | None = _option(None, "classification or regression; inferred from the target if not given.", INDEX)
+    target: str | None = _option(None, "Column to predict; several of 0 and 1 with commas: labels.", INDEX)
+    task: str | None = _option(
+        None, "classification, ordinal, multilabel or regression; inferred from the target if not given.", INDEX
+    )
     positive: str | None = _option(None, "The positive class, of two.", INDEX)
+    order: tuple[str, ...] = _option((), "Grades from low to high (Low,Intermediate,High): an ordinal target.", INDEX)
     id_column: str | None = _option(None, "Column that names the file, series, study or patient of a row.", INDEX)
     patient_column: str | None = _option(None, "Column with the patient of a row.", INDEX)
     mask_column: str | None = _option(None, "Column with the path of a row's mask.", INDEX)
     split_column: str | None = _option(
-        None, "Column with training, tuning or test; or COLUMN=VALUE: these rows are the test part.", INDEX
+        None, "Column with training, tuning or test; or COLUMN=VALUE: these rows are the test part; or none.", INDEX
+    )
+    group_column: str | None = _option(
+        None, "Column whose values --design leave-one-out leaves out in turn (a site); never a feature.", INDEX, SPLIT
     )
     image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
     mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
     covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)
+    class_names: tuple[str, ...] = _option(
+        (), "How another table calls the classes of a model that is tested on it: OTHER=CLASS.", EXTERNAL
+    )
+    ids_are_local: bool = _option(
+        False, "Patients of an external test with ids known from training are other people.", EXTERNAL
+    )
     exclude: tuple[str, ...] = _option((), "Case or patient ids to leave out.", INDEX)
     allow_excluded: bool = _option(False, "Go on although many cases are left out.", FIT)
     seed: int = _option(0, "Seed of everything random.", SPLIT, FIT)
+    design: str = _option("holdout", "holdout, kfold, nested or leave-one-out.", SPLIT)
     test_fraction: float = _option(0.2, "Share of the cases that is held out for testing.", SPLIT)
-    folds: int = _option(5, "Inner folds of the training part.", SPLIT)
+    folds: int = _option(5, "Folds: of kfold and nested, and the inner ones of every design.", SPLIT)
+    repeats: int = _option(1, "How often kfold and nested are repeated with other folds.", SPLIT)
     stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
     features: tuple[str, ...] = _option((), "Feature sets, the primary one first (intensity,pixels).", FIT)
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
+    decide: str | None = _option(
+        None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "
+        "ppv=0.8@PREVALENCE, cost=10:1, youden, probability=0.3; the most probable class if not given.", FIT,
+    )  # fmt: skip
+    subgroups: tuple[str, ...] = _option((), "Columns whose groups are evaluated by themselves (sex,site).", EVALUATE)
+    prevalences: tuple[str, ...] = _option(
+        (), "Prevalences at which PPV, NPV and false alarms per 1,000 are told (0.01,0.05).", EVALUATE
+    )
+    recalibrate: str = _option("none", "platt, isotonic, beta or temperature: fitted on tuning data; or none.", FIT)
+    aggregate: str = _option(
+        "auto", "How images of a patient become one prediction: mean, weighted, max, noisy-or, median; "
+        "auto: the best on tuning data; none: images only.", FIT,
+    )  # fmt: skip
 
     @classmethod
     def table(cls, *steps: str) -> list[Field[Any]]:
@@ -67,6 +94,19 @@ class Options:
         if wrong := [name for name, equals, _ in pairs if not equals]:
             raise UsageError(f"--set {wrong[0]} has no value.", "Write --set NAME=VALUE.")
         return {name.strip(): _value(text.strip()) for name, _, text in pairs}
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """`prevalences` as numbers within 0..1."""
+        found = []
+        for text in self.prevalences:
+            try:
+                found.append(float(text))
+            except ValueError:
+                raise UsageError(f"--prevalences {text} is no number.", "Give shares such as 0.01,0.05.") from None
+            if not 0 <= found[-1] <= 1:
+                raise UsageError(f"A prevalence of {text} cannot be.", "Give shares such as 0.01,0.05.")
+        return tuple(found)
 
     def changed(self, **values: Any) -> Options:
         """A copy with other values; UsageError for a name that does not exist."""
@@ -127,6 +167,8 @@ def _fitting(option: Field[Any], value: Any) -> Any:
             return tuple(str(part) for part in value)
     if isinstance(value, Path):
         return str(value)
+    if option.name == "target" and isinstance(value, list | tuple):
+        return ",".join(map(str, value))
     kind = type(option.default)
     wrong = value is not None and option.default is not None and not isinstance(value, kind)
     if wrong and not (kind is float and type(value) is int):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_PROBA = "probability_"
+_PROBA, _UNCALIBRATED = "probability_", "uncalibrated_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +17,8 @@ class Prediction:
 
     case_id: (n,) str; for classes `classes` (k,) names, `proba` (n, k) and `label` (n,) the
     decided class; for regression `value` (n,). flags: (n,) text, "" where the input is like
-    the training data, else what is unlike it.
+    the training data, else what is unlike it. uncalibrated: (n, k) what the estimator itself
+    said, where a calibrator stands between; else None.
     """
 
     case_id: NDArray[np.object_]
@@ -26,16 +27,28 @@ class Prediction:
     label: NDArray[np.object_] | None = None
     value: NDArray[np.float64] | None = None
     flags: NDArray[np.object_] | None = None
+    uncalibrated: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.case_id)
 
+    @property
+    def output(self) -> NDArray[np.float64]:
+        """What the estimator said: (n, k) probabilities before any calibration, or (n, 1) values."""
+        if self.value is not None:
+            return self.value.reshape(-1, 1)
+        found = self.proba if self.uncalibrated is None else self.uncalibrated
+        assert found is not None
+        return found
+
     def table(self) -> pd.DataFrame:
-        """case_id, prediction, probability_<class>..., flags."""
+        """case_id, prediction, probability_<class>..., uncalibrated_<class>..., flags."""
         columns: dict[str, object] = {"case_id": self.case_id}
         if self.proba is not None:
             columns["prediction"] = self.label
             columns |= {f"{_PROBA}{c}": self.proba[:, i] for i, c in enumerate(self.classes)}
+            if self.uncalibrated is not None:
+                columns |= {f"{_UNCALIBRATED}{c}": self.uncalibrated[:, i] for i, c in enumerate(self.classes)}
         else:
             columns["prediction"] = self.value
         if self.flags is not None:
@@ -50,12 +63,14 @@ class Prediction:
         columns = [c for c in table.columns if c.startswith(_PROBA)]
         if not columns:
             return cls(ids, value=table["prediction"].to_numpy(dtype=np.float64), flags=flags)
+        before = [c for c in table.columns if c.startswith(_UNCALIBRATED)]
         return cls(
             ids,
             tuple(c.removeprefix(_PROBA) for c in columns),
             table[columns].to_numpy(dtype=np.float64),
             table["prediction"].to_numpy(dtype=object),
             flags=flags,
+            uncalibrated=table[before].to_numpy(dtype=np.float64) if before else None,
         )
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Prediction:
@@ -67,6 +82,7 @@ class Prediction:
             None if self.label is None else self.label[rows],
             None if self.value is None else self.value[rows],
             None if self.flags is None else self.flags[rows],
+            None if self.uncalibrated is None else self.uncalibrated[rows],
         )
 
     def with_refused(self, reasons: dict[str, str]) -> Prediction:
@@ -75,12 +91,13 @@ class Prediction:
             return self
         n = len(reasons)
         flags = np.full(len(self), "", dtype=object) if self.flags is None else self.flags
-        nothing = np.full(n, None, dtype=object)
+        nothing, unknown = np.full(n, None, dtype=object), np.full((n, len(self.classes)), np.nan)
         return Prediction(
             np.concatenate([self.case_id, np.array(list(reasons), dtype=object)]),
             self.classes,
-            None if self.proba is None else np.vstack([self.proba, np.full((n, len(self.classes)), np.nan)]),
+            None if self.proba is None else np.vstack([self.proba, unknown]),
             None if self.label is None else np.concatenate([self.label, nothing]),
             None if self.value is None else np.concatenate([self.value, np.full(n, np.nan)]),
             np.concatenate([flags, np.array(list(reasons.values()), dtype=object)]),
+            None if self.uncalibrated is None else np.vstack([self.uncalibrated, unknown]),
         )

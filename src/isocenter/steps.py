@@ -16,20 +16,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import __version__, artefacts, disk, ingest, ledger, preparation, progress, workbench
+from isocenter import (
+    __version__,
+    artefacts,
+    bundle,
+    crossing,
+    disk,
+    external,
+    ingest,
+    ledger,
+    preparation,
+    progress,
+    scoring,
+    workbench,
+)
 from isocenter.auditing import Audit, check_exclusions
 from isocenter.case import Case
 from isocenter.cohort import Cohort
+from isocenter.deciding import Wish
 from isocenter.errors import MissingStep
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Estimate, Evaluation
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
-from isocenter.options import FIT, INDEX, SPLIT, Options
+from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
 from isocenter.project import Project, fingerprint
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design
 
 RUN = "run.toml"
+_KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
 
 
 class Study:
@@ -106,56 +121,83 @@ class Study:
         )
 
     def fit(self) -> dict[str, Model]:
-        """Every method and floor, fitted on the training part; refused where too much was left out."""
+        """Every method and floor, on each split and for keeping; refused where too much was left out."""
         for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
             progress.warning(sentence)
         return {recipe.name: self._fit(recipe) for recipe in self.recipes}
 
+    @cached_property
+    def folds(self) -> crossing.Folds:
+        """Models and predictions of the splits, where the design has several."""
+        roles = {"image": self.options.image, "mask": self.options.mask}
+        return crossing.Folds(
+            self.project, self.usable, self.design, seed=self.options.seed, wish=self._wish, roles=roles
+        )
+
+    @property
+    def _wish(self) -> Wish:
+        return Wish(self.options.decide, self.options.recalibrate, self.options.aggregate)
+
     def _fit(self, recipe: Recipe) -> Model:
+        if self.design.several:
+            self.folds.fit(recipe)
         model, tuning, inputs = artefacts.model(recipe.name), artefacts.tuning(recipe.name), self._fit_inputs(recipe)
         if not (self.project.has(model, inputs) and self.project.has(tuning, inputs)):
             cohort, seed = self.usable, self.options.seed
             roles = {"image": self.options.image, "mask": self.options.mask}
-            fitted = workbench.fit_recipe(recipe, cohort, self.design, seed=seed, store=self.project.store, roles=roles)
-            self.project.put(tuning, inputs, workbench.beside_reference(fitted.tuning, cohort, "tuning"))
+            fitted = workbench.fit_recipe(
+                recipe, cohort, self.design, seed=seed, store=self.project.store, roles=roles, wish=self._wish
+            )
+            table = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
+            self.project.put(tuning, inputs, table)
             self.project.put(model, inputs, fitted.model)
         return self.project.get(model)
 
     def _fit_inputs(self, recipe: Recipe) -> str:
-        plain = asdict(recipe)
-        plain["settings"] = {n: {k: v for k, v in s.items() if k != "store"} for n, s in plain["settings"].items()}
-        fitting = {k: v for k, v in self.options.of(FIT).items() if k == "seed"}
-        return fingerprint("fit", self.project.inputs(artefacts.DESIGN), plain, fitting)
+        names = ("seed", "decide", "recalibrate", "aggregate")
+        fitting = {k: v for k, v in self.options.of(FIT).items() if k in names}
+        return fingerprint("fit", self.project.inputs(artefacts.DESIGN), crossing.plain(recipe), fitting)
 
     # -- evaluate ------------------------------------------------------------------------------
     def evaluate(self) -> dict[str, Evaluation]:
         """Score every model on the test part, all in one look; what is up to date is not looked at again."""
         models = self.fit()
-        wanted = {r.name: fingerprint("evaluate", self._fit_inputs(r)) for r in self.recipes}
+        wanted = {r.name: self._evaluate_inputs(r) for r in self.recipes}
         if any(not self._evaluated(name, inputs) for name, inputs in wanted.items()):
-            looks = self._look(list(wanted))
+            looks = self._look()
             for name, inputs in progress.track(wanted.items(), "evaluate", len(wanted)):
                 if not self._evaluated(name, inputs):
                     self._evaluate(models[name], inputs, looks)
         return {name: self.project.get(artefacts.evaluation(name)) for name in wanted}
+
+    def _evaluate_inputs(self, recipe: Recipe) -> str:
+        return fingerprint("evaluate", self._fit_inputs(recipe), self.options.of(EVALUATE))
 
     def _evaluated(self, name: str, inputs: str) -> bool:
         return self.project.has(artefacts.evaluation(name), inputs) and self.project.has(
             artefacts.predictions(name), inputs
         )
 
-    def _look(self, names: list[str]) -> int:
+    def _look(self) -> int:
         """What was learned, not when, tells one look from another: the bundles' digests."""
         if self.project.folder is None:
             return 1
-        models = {name: self.project.digest(artefacts.model(name)) for name in names}
-        test = hashlib.sha256("\n".join(sorted(self.design.split.test)).encode()).hexdigest()
+        models = {
+            r.name: self.folds.digest(r) if self.design.several else self.project.digest(artefacts.model(r.name))
+            for r in self.recipes
+        }
+        test = hashlib.sha256("\n".join(self.design.tested).encode()).hexdigest()
         return ledger.look(self.project.folder, test, models)
 
     def _evaluate(self, model: Model, inputs: str, looks: int) -> None:
-        tuning = self.project.get(artefacts.tuning(model.name))
-        table = pd.concat([tuning, workbench.scores(model, self.usable, self.design)], ignore_index=True)
-        found = workbench.evaluate_table(table, model.name, self.usable, self.design, seed=self.options.seed)
+        if self.design.several:
+            table = self.folds.table(next(r for r in self.recipes if r.name == model.name))
+        else:
+            tuning = self.project.get(artefacts.tuning(model.name))
+            table = pd.concat([tuning, scoring.scores(model, self.usable, self.design)], ignore_index=True)
+        options = self.options
+        how: dict[str, Any] = {"subgroups": options.subgroups, "prevalences": options.shares, "seed": options.seed}
+        found = scoring.evaluate_table(table, model.name, self.usable, self.design, **how)
         self.project.put(artefacts.predictions(model.name), inputs, table)
         self.project.put(artefacts.evaluation(model.name), inputs, replace(found, looks=looks))
 
@@ -166,7 +208,7 @@ class Study:
         inputs = fingerprint(
             "report",
             __version__,
-            [fingerprint("evaluate", self._fit_inputs(r)) for r in self.recipes],
+            [self._evaluate_inputs(r) for r in self.recipes],
             asdict(self.options),
         )
         return self.project.get_or_make(artefacts.REPORT, inputs, lambda: self._render(evaluations))
@@ -231,14 +273,19 @@ class Study:
 
     def describe_design(self) -> dict[str, Any]:
         described = self.describe_audit()
-        parts = {name: len(ids) for name, ids in self.design.split.parts.items()}
+        design = self.design
+        parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
         warnings = list(workbench.warnings(self.usable, self.audit, self.design))
-        return {**described, "how": self.design.how, "parts": parts, "warnings": warnings}
+        told = {"kind": design.kind, "splits": len(design.splits), "repeats": design.repeats}
+        return {**described, "how": design.how, "design": told, "parts": parts, "warnings": warnings}
 
     def describe_models(self) -> dict[str, Any]:
         described = self.describe_design()
         models = {
-            name: {"role": m.card["role"], "parameters": m.card["parameters"], "features": m.card["features"]}
+            name: {
+                **{key: m.card[key] for key in ("role", "parameters", "features", "tested")},
+                "decision": m.decision.told(),
+            }
             for name, m in self.fit().items()
         }
         return {**described, "primary": self.primary, "models": models}
@@ -349,6 +396,39 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
         "flagged": sum(bool(flag) for flag in flags) - refused,
         "flags": sorted({flag for flag in flags if flag}),
     }
+
+
+def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -> dict[str, Any]:
+    """Test a saved model on other patients; everything found lies in PROJECT/external/NAME/.
+
+    options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`,
+    `recalibrate`, `seed`.
+    """
+    loaded = bundle.load(model)
+    asked = Options().changed(**options)
+    reading = {k: v for k, v in asked.of(INDEX).items() if k not in _KNOWN_TO_THE_MODEL}
+    cohort = external.index(loaded, input, class_names=asked.class_names, **reading)
+    found = external.assess(
+        loaded,
+        cohort,
+        internal=_own_test(model),
+        recalibrate=asked.recalibrate,
+        ids_are_local=asked.ids_are_local,
+        seed=asked.seed,
+    )
+    folder = project / "external" / (Path(input).stem or "input")
+    disk.make_folder(folder)
+    artefacts.EXTERNAL.save(found.to_dict(), folder / artefacts.EXTERNAL.path)
+    artefacts.EXTERNAL_TABLE.save(found.predictions, folder / artefacts.EXTERNAL_TABLE.path)
+    return {"project": str(folder), "external": found.to_dict(), "warnings": list(found.warnings)}
+
+
+def _own_test(model: Path) -> list[Estimate]:
+    """The rows of the model's own test part, where it lies in its project."""
+    path = model.parent.parent / artefacts.evaluation(model.stem).path
+    if not path.is_file():
+        return []
+    return [row for row in artefacts.evaluation(model.stem).load(path).estimates if row.part == "test"]
 
 
 def demo(folder: Path, *, seed: int = 0, patients: int = 120) -> dict[str, Any]:

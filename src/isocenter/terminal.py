@@ -15,6 +15,7 @@ from isocenter.progress import Event
 _SHOWN_FAULTS = 10
 _CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "sensitivity", "specificity",
                   "ppv", "npv", "f1", "brier")  # fmt: skip
+_CALIBRATION = ("calibration_slope", "calibration_in_the_large")
 _METRICS = (*_CLASS_METRICS, "mae", "rmse", "r2", "spearman")
 
 
@@ -24,7 +25,7 @@ class Terminal:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._bar: Any = None
-        self._task: Any = None
+        self._tasks: dict[str, Any] = {}  # stages that are open, the outermost first
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -47,21 +48,23 @@ class Terminal:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        if event.kind == "start":
-            self._close()
+        if event.kind == "start" and self._bar is None:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._task = self._bar.add_task(event.stage, total=event.total)
-        elif event.kind == "advance" and self._bar is not None:
-            self._bar.advance(self._task)
-        elif event.kind == "end":
-            self._close()
+        if event.kind == "start":
+            self._tasks[event.stage] = self._bar.add_task(event.stage, total=event.total)
+        elif event.kind == "advance" and event.stage in self._tasks:
+            self._bar.advance(self._tasks[event.stage])
+        elif event.kind == "end" and event.stage in self._tasks:
+            self._bar.remove_task(self._tasks.pop(event.stage))
+            if not self._tasks:
+                self._close()
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
-            self._bar = None
+            self._bar, self._tasks = None, {}
 
     @staticmethod
     def _print(line: str) -> None:
@@ -113,7 +116,13 @@ def _groups(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
 
 
 def _parts(parts: dict[str, int], result: dict[str, Any]) -> Iterator[str]:
-    yield f"Split     {', '.join(f'{n} {name}' for name, n in parts.items() if n)} cases"
+    folds = result["design"]["splits"]
+    told = (
+        ", ".join(f"{n} {name}" for name, n in parts.items() if n)
+        if folds == 1
+        else f"{folds} folds of {parts['test']}"
+    )
+    yield f"Split     {told} cases"
     yield f"            {result['how']}"
 
 
@@ -121,7 +130,21 @@ def _models(models: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     for name, model in models.items():
         told = ", ".join(f"{k}={v}" for k, v in model["parameters"].items())
         kind = "floor" if model["role"] == "floor" else "+".join(model["features"])
-        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''})"
+        untested = "" if model.get("tested", True) else " on every case, not itself tested"
+        decides = _decides(model.get("decision") or {})
+        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''}){untested}{decides}"
+
+
+def _decides(decision: dict[str, Any]) -> str:
+    """How it comes to one answer a patient, and to a class, where that is not the plain way."""
+    said = []
+    if decision.get("aggregation"):
+        said.append(f"images of a patient by {decision['aggregation']}")
+    if decision.get("calibrator"):
+        said.append(f"recalibrated by {decision['calibrator']}")
+    if decision.get("threshold") is not None:
+        said.append(f"threshold {decision['threshold']:.3g} for {decision['criterion']}")
+    return f"; {', '.join(said)}, chosen on tuning data" if said else ""
 
 
 def _results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
@@ -130,7 +153,11 @@ def _results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     first = next(iter(rows[names[0]].values()))
     looks = result["looks"]
     yield ""
-    yield f"Test part: {first['n_cases']} cases of {first['n_patients']} patients; look {looks} at it; 95 % intervals"
+    design = result["design"]
+    part = "Test part" if design["splits"] == 1 else f"Tested in {design['splits']} folds"
+    who = f"{first['n_cases']} cases of {first['n_patients']} patients"
+    often = f", each {design['repeats']} times" if design["repeats"] > 1 else ""
+    yield f"{part}: {who}{often}; look {looks} at {'it' if design['splits'] == 1 else 'them'}; 95 % intervals"
     yield " " * 20 + "".join(f"{name:<24}" for name in names)
     for metric in _METRICS:
         if any(metric in rows[name] for name in names):
@@ -164,10 +191,35 @@ def _confusion(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[s
             classes = [str(c) for c in matrix["classes"]]
             width = max(6, *(len(c) for c in classes)) + 2
             yield ""
-            yield f"Confusion matrix of {result['primary']} on the test part (rows true, columns predicted)"
+            place = "on the test part" if result["design"]["splits"] == 1 else "in the first repeat"
+            yield f"Confusion matrix of {result['primary']} {place} (rows true, columns predicted)"
             yield " " * width + "".join(f"{c:>{width}}" for c in classes)
             for name, counts in zip(classes, matrix["matrix"], strict=True):
                 yield f"{name:>{width}}" + "".join(f"{n:>{width}}" for n in counts)
+
+
+def _external(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    counts = found["counts"]
+    yield (
+        f"External  {counts['found']} cases found = {counts['used']} used + {counts['refused']} refused "
+        f"+ {counts['unlabelled']} without a reference"
+    )
+    rows = {row["metric"]: row for row in found["side_by_side"] if row["class"] is None}
+    columns = [c for c in ("tuning", "test", "external", "recalibrated") if any(c in row for row in rows.values())]
+    yield ""
+    yield (
+        f"{found['model']}, 95 % intervals"
+        + " " * max(1, 26 - len(found["model"]))
+        + "".join(f"{c:<24}" for c in columns)
+    )
+    for metric, row in rows.items():
+        if metric in (*_METRICS, *_CALIBRATION):
+            cells = "".join(f"{_number(row.get(c)):<24}" for c in columns)
+            yield f"{metric.replace('_', ' '):<44}{cells}".rstrip()
+    if notable := [r for r in found["case_mix"] if r["difference"] is not None and abs(r["difference"]) > 0.1]:
+        told = ", ".join(f"{r['name']} ({r['difference']:+.2f})" for r in notable[:8])
+        yield f"Case mix  differs from training (standardised difference above 0.1): {told}"
+    yield f"Written   {result['project']}"
 
 
 def _predicted(path: str, result: dict[str, Any]) -> Iterator[str]:
@@ -206,6 +258,7 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "models": _models,
     "warnings": _listed("WARNING"),
     "results": _results,
+    "external": _external,
     "output": _predicted,
     "report": _report,
 }

@@ -13,34 +13,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from isocenter import bundle, ingest, preparation, recipes, reporting
+from isocenter import bundle, external, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
-from isocenter.auditing import Audit, audit_cohort
+from isocenter.auditing import Audit, audit_cohort, describe_case_mix, fingerprints
 from isocenter.case import Case
-from isocenter.cohort import PATIENT, Cohort
-from isocenter.errors import BadTarget, Fault, InputDoesNotFit, UsageError
+from isocenter.cohort import Cohort
+from isocenter.deciding import Wish
+from isocenter.errors import BadTarget, Fault, UsageError
 from isocenter.evaluation import Evaluation
-from isocenter.evaluation import evaluate as _evaluate
 from isocenter.features import default_features
-from isocenter.metrics.intervals import expected_auc_width
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
-from isocenter.splitting import Design, make_design
-
-FEW_EVENTS = 100
-WITHOUT = "without shared cases"
+from isocenter.splitting import Design, Split, make_design, walk
 
 
 def index(
     input: str | Path,
     *,
     labels: str | Path | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     task: str | None = None,
     positive: str | None = None,
     id_column: str | None = None,
@@ -51,16 +45,19 @@ def index(
     mask: Sequence[str] = (),
     covariates: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    order: Sequence[str] = (),
+    group_column: str | None = None,
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
-    input: folder or file; labels: table or array of labels; the other arguments are those of the
-    command line. Reads headers and tables, no pixels. Raises InputError or LabelError.
+    input: folder or file; labels: table or array of labels; target: a column, or several of 0 and 1;
+    the other arguments are those of the command line. Reads headers and tables, no pixels. Raises
+    InputError or LabelError.
     """
     return ingest.index(
         Path(input),
         labels=None if labels is None else Path(labels),
-        target=target,
+        target=target if target is None or isinstance(target, str) else ",".join(target),
         task=task,
         positive=positive,
         id_column=id_column,
@@ -71,6 +68,8 @@ def index(
         mask=mask,
         covariates=covariates,
         exclude=exclude,
+        order=order,
+        group_column=group_column,
     )
 
 
@@ -87,45 +86,40 @@ def split(
     cohort: Cohort,
     audit: Audit | None = None,
     *,
+    design: str = "holdout",
     seed: int = 0,
     test_fraction: float = 0.2,
     folds: int = 5,
+    repeats: int = 1,
+    group_column: str | None = None,
     stratify: bool = True,
     overlap: str = "keep",
 ) -> Design:
-    """Hold out a test part by patient, or take the given split; without an audit the groups are patients only."""
+    """Who is learned from and who is tested, by patient: a test part held out or given, or every case in turn.
+
+    design: "holdout", "kfold", "nested" or "leave-one-out" (a value of `group_column` at a time, or
+    a patient). folds: of "kfold" and "nested", and the inner ones of every design. Without an audit
+    the groups are patients only. Raises TooFewPatients, PatientInTwoParts, UsageError.
+    """
     duplicates: Sequence[Sequence[str]] = ()
     said: list[str] = []
     if audit is not None:
         cohort, duplicates = audit.usable(cohort), audit.duplicates
     elif not cohort.features:
         said = ["No audit was given: bit-identical images of different patients may lie in both parts."]
-    design = make_design(
-        cohort, duplicates, seed=seed, test_fraction=test_fraction, folds=folds, stratify=stratify, overlap=overlap
+    made = make_design(
+        cohort,
+        duplicates,
+        design=design,
+        seed=seed,
+        test_fraction=test_fraction,
+        folds=folds,
+        repeats=repeats,
+        group_column=group_column,
+        stratify=stratify,
+        overlap=overlap,
     )
-    return replace(design, warnings=(*said, *design.warnings, *_width(cohort, design)))
-
-
-def _width(cohort: Cohort, design: Design) -> list[str]:
-    """How wide the AUC's interval will be, where the test part holds few events."""
-    if cohort.target is None or not cohort.target.is_classes or len(cohort.target.classes) < 2:
-        return []
-    y = cohort.select(design.split.test).y
-    counts = pd.Series(y).value_counts().reindex(cohort.target.classes, fill_value=0)
-    events = int(counts[cohort.target.positive] if cohort.target.positive else counts.min())
-    others = int(counts.sum()) - events
-    few = min(events, others)
-    if few >= FEW_EVENTS:
-        return []
-    if few == 0:
-        return ["The test part lacks a class: no AUC can be computed on it."]
-    width = expected_auc_width(events, others)
-    what = "events" if cohort.target.positive else "cases of the rarest class"
-    sentence = (
-        f"The test part holds {events} {what} among {events + others} cases: the 95 % interval of an AUC near 0.80 "
-        f"will be about {width:.2f} wide. Read single numbers with care."
-    )
-    return [sentence]
+    return replace(made, warnings=(*said, *made.warnings))
 
 
 def fit(
@@ -136,16 +130,24 @@ def fit(
     features: str | None = None,
     seed: int = 0,
     store: str | None = None,
+    decide: str | None = None,
+    recalibrate: str = "none",
+    aggregate: str = "auto",
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
 
+    With a design of several splits the model learns from every case and is not itself tested
+    (`card["tested"]` is False); `evaluate` then takes the method's name.
+
     method: a key of METHODS; features: "given", "intensity" or "pixels" (None: what suits the
-    input); parameters: those of the method. Raises UsageError, TooFewPatients.
+    input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
+    method. Raises UsageError, TooFewPatients.
     """
     named = [] if features is None else [features]
     recipe = plan(cohort, design, [method], named, parameters=parameters, store=store)[0]
-    return fit_recipe(recipe, cohort, design, seed=seed, store=store).model
+    wish = Wish(decide, recalibrate, aggregate)
+    return fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
 
 def plan(
@@ -161,7 +163,9 @@ def plan(
     """What will be fitted, the primary recipe first and the floors last."""
     if cohort.target is None:
         raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
-    default = "given" if cohort.features else default_features(_training_facts(cohort, design, store))
+    default = "given"
+    if not cohort.features:
+        default = default_features(preparation.facts(cohort.select(design.final.fitting).cases, store=store)[0])
     for name in features:
         if (name == "given") != bool(cohort.features):
             raise UsageError(
@@ -190,68 +194,104 @@ def fit_recipe(
     cohort: Cohort,
     design: Design,
     *,
+    split: Split | None = None,
     seed: int = 0,
     store: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
+    wish: Wish = Wish(),  # noqa: B008  frozen
 ) -> _fitting.Fitted:
     """Fit one recipe and describe in its card what a new input must look like.
 
-    roles: the globs of images and masks, which `predict` then uses again.
+    split: one of the design's, None for the model that is kept; roles: the globs of images and
+    masks, which `predict` then uses again; wish: how it decides.
     """
-    card: dict[str, Any] = {"roles": {name: list(globs) for name, globs in (roles or {}).items()}}
-    if not cohort.features:
-        card["profile"] = preparation.Profile.of(_training_facts(cohort, design, store)).to_dict()
-    return _fitting.fit(recipe, cohort, design.split, seed=seed, card=card)
+    if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
+        wish = Wish(aggregate="none" if wish.aggregate == "none" else "mean")
+    split = split or design.final
+    part = cohort.select(split.fitting)
+    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    card: dict[str, Any] = {
+        "roles": {name: list(globs) for name, globs in (roles or {}).items()},
+        "case_mix": describe_case_mix(part),
+        "seen": fingerprints(part, facts),
+        "tested": bool(split.test),
+    }
+    if facts is not None:
+        card["profile"] = preparation.Profile.of(facts).to_dict()
+    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card)
+    return replace(fitted, model=_with_tuning(fitted, cohort))
 
 
-def scores(model: Model, cohort: Cohort, design: Design) -> pd.DataFrame:
-    """Predictions of the test part beside the reference: one look.
+def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
+    """The model with its out-of-fold numbers in the card: what an external test is shown beside."""
+    model = fitted.model
+    table = scoring.beside_reference(fitted.tuning, cohort, "tuning", model.decision)
+    rows = [row.to_dict() for row in scoring.evaluate_part(table, model.name, cohort).estimates if row.group is None]
+    return replace(model, card={**model.card, "tuning": rows})
 
-    Columns: case_id, patient_id, part, reference, prediction, probability_<class>...
+
+def evaluate(
+    model: Model | str,
+    cohort: Cohort,
+    design: Design | None = None,
+    *,
+    features: str | None = None,
+    decide: str | None = None,
+    recalibrate: str = "none",
+    aggregate: str = "auto",
+    ids_are_local: bool = False,
+    seed: int = 0,
+    store: str | None = None,
+    **parameters: object,
+) -> Evaluation:
+    """Every metric with its interval: of what `design` tests, or without one of an external cohort.
+
+    model: a fitted model; or the name of a method, which is fitted on every split of the design
+    (features, decide, recalibrate, aggregate, store and parameters as in `fit`). A design of
+    several splits takes the name only: its numbers are about the procedure, and the model that
+    `fit` gives is not itself tested.
+
+    An external test refits nothing and leaves out who was in the training data (see
+    `isocenter.external.assess` for the case mix and what was left out); recalibrate: a group of
+    that name shows what updating the probabilities would bring; ids_are_local: equal patient ids
+    are other people.
     """
-    test = cohort.select(design.split.test)
-    return beside_reference(model.predict(test.X), test, "test")
+    if isinstance(model, Model) and design is None:
+        return external.assess(
+            model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, seed=seed
+        ).evaluation
+    if isinstance(model, Model) and design is not None and not design.several:
+        return scoring.evaluate_table(scoring.scores(model, cohort, design), model.name, cohort, design, seed=seed)
+    name = model.card.get("method", "forest") if isinstance(model, Model) else model
+    if isinstance(model, Model) or design is None:
+        raise UsageError(
+            "This design fits and tests models of its own." if design is not None else f"'{name}' is not fitted yet.",
+            f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
+        )
+    named = [] if features is None else [features]
+    recipe = plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
+    wish = Wish(decide, recalibrate, aggregate)
+    table = cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
+    return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
 
 
-def beside_reference(prediction: Prediction, cohort: Cohort, part: str) -> pd.DataFrame:
-    """A prediction's table with patient, part and reference in front."""
-    some = cohort.select(prediction.case_id)
-    table = prediction.table()
-    table.insert(1, PATIENT, some.table[PATIENT].to_numpy())
-    table.insert(2, "part", part)
-    table.insert(3, "reference", some.y)
-    return table
-
-
-def evaluate(model: Model, cohort: Cohort, design: Design, *, seed: int = 0) -> Evaluation:
-    """Every metric of the test part with its interval."""
-    return evaluate_table(scores(model, cohort, design), model.name, cohort, design, seed=seed)
-
-
-def evaluate_table(table: pd.DataFrame, name: str, cohort: Cohort, design: Design, *, seed: int = 0) -> Evaluation:
-    """Evaluate predictions beside their reference, part by part (columns as in `scores`)."""
-    assert cohort.target is not None
-    target = cohort.target
+def cross_scores(
+    recipe: Recipe,
+    cohort: Cohort,
+    design: Design,
+    *,
+    seed: int = 0,
+    store: str | None = None,
+    wish: Wish = Wish(),  # noqa: B008  frozen
+    told: bool = True,
+) -> pd.DataFrame:
+    """Predictions of all splits beside the reference, out-of-fold and tested, with their repeat and fold."""
     found = []
-    for part, rows in table.groupby("part", sort=False):
-        groups: list[tuple[str | None, pd.DataFrame]] = [(None, rows)]
-        if part == "test" and design.split.overlap:
-            groups.append((WITHOUT, rows[~rows["case_id"].isin(design.split.overlap)]))
-        for group, some in groups:
-            patients = cohort.select(some["case_id"]).patients
-            found.append(
-                _evaluate(
-                    Prediction.from_table(some),
-                    target.encode(some["reference"]),
-                    target,
-                    patients,
-                    method=name,
-                    part=str(part),
-                    group=group,
-                    seed=seed,
-                )
-            )
-    return found[0].joined(*found[1:])
+    for split in walk(design, recipe.name, told=told):
+        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish)
+        tuning = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
+        found.append(scoring.fold_scores(fitted.model, tuning, cohort, split))
+    return pd.concat(found, ignore_index=True)
 
 
 def report(
@@ -272,8 +312,15 @@ def report(
     case's picture as PNG; command, options: how to repeat the study, for its last section.
     """
     audit = audit or audit_cohort(cohort, None, ())
-    predictions = predictions or {m.name: scores(m, cohort, design) for m in models}
-    evaluations = evaluations or {n: evaluate_table(t, n, cohort, design) for n, t in predictions.items()}
+    if design.several and predictions is None:
+        raise UsageError(
+            "A report of a design of several splits needs the predictions of its folds.",
+            "Give evaluations and predictions, or use isocenter.run.",
+        )
+    predictions = predictions or {m.name: scoring.scores(m, cohort, design) for m in models}
+    evaluations = evaluations or {n: scoring.evaluate_table(t, n, cohort, design) for n, t in predictions.items()}
+    if design.several:
+        predictions = {name: table[table["repeat"] == 0] for name, table in predictions.items()}
     first = predictions[models[0].name]
     pictures: dict[str, bytes] = {}
     if not cohort.features and cohort.target is not None:
@@ -334,75 +381,7 @@ def predict(
             id_column=id_column,
             with_labels=False,
         )
-    if model.card["inputs"]:
-        return _predict_rows(model, cohort)
-    return _predict_scans(model, cohort, store)
-
-
-def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
-    if not cohort.features:
-        raise InputDoesNotFit(
-            f"Model '{model.name}' was trained on a feature table; this input holds scans.",
-            "Give a table with the same features.",
-        )
-    wanted = list(model.card["inputs"])
-    table = cohort.table[[c for c in cohort.table.columns if c != PATIENT]]
-    if missing := [c for c in wanted if c not in table]:
-        raise InputDoesNotFit(
-            f"{len(missing)} of the model's {len(wanted)} features are missing: {', '.join(missing[:8])}.",
-            f"The input has: {', '.join(map(str, list(table.columns)[:8]))}{'...' if table.shape[1] > 8 else ''}.",
-        )
-    extra = [c for c in cohort.features if c not in wanted]
-    if extra and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
-        raise InputDoesNotFit(
-            f"The model was trained on {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",
-            "Give an array with the same columns in the same order.",
-        )
-    said = model.predict(table[wanted])
-    ignored = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
-    return replace(said, flags=_far_out(table, model.card["ranges"], ignored))
-
-
-def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> NDArray[np.object_]:
-    """A flag for each row with values further outside the training range than half its width."""
-    names = list(ranges)
-    low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
-    values, margin = table[names].to_numpy(dtype=np.float64), (high - low) / 2
-    outside = (values < low - margin) | (values > high + margin)
-    flags = np.full(len(table), also, dtype=object)
-    for row in np.flatnonzero(outside.any(axis=1)):
-        far = [names[i] for i in np.flatnonzero(outside[row])]
-        more = f" and {len(far) - 5} more" if len(far) > 5 else ""
-        told = f"far outside the training range: {', '.join(far[:5])}{more}"
-        flags[row] = "; ".join(filter(None, [also, told]))
-    return flags
-
-
-def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Prediction:
-    if cohort.features:
-        raise InputDoesNotFit(
-            f"Model '{model.name}' was trained on scans; this input is a feature table.", "Give a folder of scans."
-        )
-    facts, faults = preparation.facts(cohort.cases, store=store)
-    profile = preparation.Profile.from_dict(model.card["profile"])
-    refused, flags = profile.check(facts)
-    refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused, **_without_covariates(model, cohort)}
-    fit_ids = [i for i in cohort.case_ids if i not in refused]
-    if not fit_ids:
-        first = next(iter(refused.values()))
-        raise InputDoesNotFit(
-            f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
-        )
-    said = model.predict(cohort.select(fit_ids).cases)
-    said = replace(said, flags=np.array([flags.get(i, "") for i in fit_ids], dtype=object))
-    return said.with_refused({where: f"refused: {fault.reason}" for where, fault in refused.items()})
-
-
-def _without_covariates(model: Model, cohort: Cohort) -> dict[str, Fault]:
-    if not (missing := [c for c in model.card["covariates"] if c not in cohort.table]):
-        return {}
-    error = InputDoesNotFit(f"the model wants {', '.join(missing)}.", "Give a table with them: --labels TABLE.")
-    return {case_id: Fault.of(case_id, error) for case_id in cohort.case_ids}
+    return predicting.predict(model, cohort, store)
 
 
 def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list[Fault]]:
@@ -410,7 +389,3 @@ def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list
     if cohort.features:
         return None, []
     return preparation.facts(cohort.cases, store=store)
-
-
-def _training_facts(cohort: Cohort, design: Design, store: str | None) -> pd.DataFrame:
-    return preparation.facts(cohort.select(design.split.fitting).cases, store=store)[0]

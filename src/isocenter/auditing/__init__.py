@@ -2,10 +2,17 @@
 
 `audit` counts and reconciles, `duplicates` finds the same pixels or rows twice and what two parts
 share, `suspicions` says what should not be missed, `exclusions` stops a study that lost too much.
+For external tests: `casemix` says how two cohorts differ, `seen` whom a model has learned from.
 """
 
 from isocenter.auditing.audit import Audit, audit_cohort
+from isocenter.auditing.casemix import compare as compare_case_mix
+from isocenter.auditing.casemix import describe as describe_case_mix
 from isocenter.auditing.duplicates import Overlap, leaked, overlaps
 from isocenter.auditing.exclusions import check_exclusions
+from isocenter.auditing.seen import fingerprints, seen
 
-__all__ = ["Audit", "Overlap", "audit_cohort", "check_exclusions", "leaked", "overlaps"]
+__all__ = [
+    "Audit", "Overlap", "audit_cohort", "check_exclusions", "compare_case_mix", "describe_case_mix", "fingerprints",
+    "leaked", "overlaps", "seen",
+]  # fmt: skip

@@ -35,7 +35,7 @@ def identical_rows(features: pd.DataFrame) -> Groups:
     """
     if features.shape[1] == 0:
         return ()
-    hashes = pd.Series(_row_hashes(features))
+    hashes = pd.Series(row_hashes(features))
     candidates = np.flatnonzero(hashes.duplicated(keep=False))
     values = features.iloc[candidates].to_numpy(dtype=np.float64) + 0.0
     values[np.isnan(values)] = np.nan  # one NaN for all
@@ -45,7 +45,7 @@ def identical_rows(features: pd.DataFrame) -> Groups:
     return tuple(sorted(tuple(sorted(ids)) for ids in found.values() if len(ids) > 1))
 
 
-def _row_hashes(features: pd.DataFrame) -> NDArray[np.uint64]:
+def row_hashes(features: pd.DataFrame) -> NDArray[np.uint64]:
     """(n,) hashes; the order of columns counts, -0.0 is 0.0."""
     hashes = np.zeros(len(features), dtype=np.uint64)
     columns = [features.iloc[:, i].to_numpy(dtype=np.float64) for i in range(features.shape[1])]

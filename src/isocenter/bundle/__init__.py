@@ -25,6 +25,7 @@ from isocenter import disk
 from isocenter.bundle import archive, reader, writer
 from isocenter.cohort import Target, Task
 from isocenter.errors import DamagedBundle
+from isocenter.metrics.recalibration import Calibrator
 from isocenter.model import Decision, Model
 
 __all__ = ["load", "save"]
@@ -58,6 +59,10 @@ def _model(told: Mapping[str, Any], estimator: Any) -> Model:
     target, decision = dict(told["target"]), dict(told["decision"])
     target |= {"task": Task(target["task"]), "classes": tuple(target["classes"])}
     decision["classes"] = tuple(decision["classes"])
+    decision["thresholds"] = tuple(float(t) for t in decision.get("thresholds", ()))
+    decision["calibrators"] = tuple(Calibrator.from_dict(one) for one in decision.get("calibrators", ()))
+    if decision.get("calibrator") is not None:
+        decision["calibrator"] = Calibrator.from_dict(decision["calibrator"])
     model = Model(estimator, Target(**target), Decision(**decision), dict(told["card"]))
     if model.decision.classes != model.target.classes:
         raise DamagedBundle("The decision's classes are not those of the target.", "Fit the model again.")

@@ -23,6 +23,7 @@ Array = NDArray[Any]
 LABEL = "label"
 LABEL_NAMES = ("labels", "label", "y", "target", "targets")
 _DATA_NAMES = ("features", "x", "images", "data")
+_NAMES = ("label_names", "class_names")
 _PART_ENDINGS = ("_images", "_labels")
 
 
@@ -144,6 +145,25 @@ def one_column(path: Path, array: Array, n: int) -> Array:
     return values
 
 
+def label_columns(path: Path, array: Array, n: int, found: Mapping[str, Array]) -> pd.DataFrame:
+    """Labels as columns, index 0..n-1: one called `label`; or n x k of 0 and 1 as one a label.
+
+    These are called as `label_names` in the same file says, else label0, label1... BadShape for everything else.
+    """
+    if array.ndim == 2 and len(array) == n and array.shape[1] > 1 and _zeros_and_ones(array):
+        k = array.shape[1]
+        given = next((a for name, a in found.items() if name.lower() in _NAMES and a.size == k), None)
+        names = [f"{LABEL}{i}" for i in range(k)] if given is None else [str(name) for name in given.ravel()]
+        return pd.DataFrame({name: as_column(column, path) for name, column in zip(names, array.T, strict=True)})
+    return as_column(one_column(path, array, n), path).rename(LABEL).to_frame()
+
+
+def _zeros_and_ones(array: Array) -> bool:
+    if array.dtype.kind not in "biuf":
+        return False
+    return bool(((array == 0) | (array == 1) | (array != array)).all())  # what is not itself is missing
+
+
 def as_column(values: Array, path: Path) -> pd.Series:
     """Values as a column; MATLAB's logical are 0 and 1, as MATLAB shows them."""
     if values.dtype == np.bool_ and is_mat(path):
@@ -153,17 +173,18 @@ def as_column(values: Array, path: Path) -> pd.Series:
     return pd.Series(np.array(values))
 
 
-def beside(path: Path, found: Mapping[str, Array], data: str, n: int) -> pd.DataFrame:
-    """The other arrays of a file that have one value a case, as columns; the labels are called `label`."""
+def beside(path: Path, found: Mapping[str, Array], data: str, n: int) -> tuple[pd.DataFrame, list[str]]:
+    """The other arrays of a file that have one value a case, as columns; and which of these are the labels."""
     labels = pick_labels(path, found, sure=False)
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     if labels is not None:
-        columns[LABEL] = as_column(one_column(path, labels[1], n), path)
+        columns |= {str(name): values for name, values in label_columns(path, labels[1], n, found).items()}
+    sure = list(columns)
     for name, array in found.items():
         taken = name == data or (labels is not None and name == labels[0]) or name in columns
         if not taken and is_vector(array) and array.size == n:
             columns[name] = as_column(array.reshape(-1), path)
-    return pd.DataFrame(columns, index=pd.RangeIndex(n))
+    return pd.DataFrame(columns, index=pd.RangeIndex(n)), sure
 
 
 def labels_from(
@@ -184,9 +205,9 @@ def labels_from(
             table, notes = cleaned(held.table)
             return _labels_table(path, table, [*held.notes, *notes], n, ids, request)
         name, values = pick_labels(path, held.arrays, sure=True) or ("", np.empty(0))
-        column = as_column(one_column(path, values, n), path).rename(LABEL)
         where = f"'{name}' in {path.name}" if name else path.name
-        return column.to_frame(), [], [*held.notes, f"Labels: {where}, in the order of the rows."]
+        columns = label_columns(path, values, n, held.arrays)
+        return columns, [], [*held.notes, f"Labels: {where}, in the order of the rows."]
     if kind != "table":
         raise UnknownFormat(
             f"Labels cannot be read from {path.name}.", "Give .csv, .tsv, .xlsx, .parquet, .npy, .npz or .mat."
@@ -201,9 +222,8 @@ def _labels_table(
     id_column = request.id_column if request.id_column in table else None
     named = {*id_like(table.columns), *patient_like(table.columns), *([] if id_column is None else [id_column])}
     if ids is not None and (named or ids.name in table):
-        never = (request.target, request.split_name, *request.covariates)
         keys = ids.rename("id").to_frame().set_axis(pd.Index(ids), axis=0)
-        joined = join(keys, table, path.name, id_column=id_column, never=never, things="row of features")
+        joined = join(keys, table, path.name, id_column=id_column, never=request.never_ids, things="row of features")
         at = np.flatnonzero(joined.rows >= 0)
         rows = table.take(joined.rows[at]).set_axis(pd.Index(at)).drop(columns=[joined.column])
         return rows, joined.faults, [*notes, *joined.notes]

@@ -10,20 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isocenter import formats
 from isocenter.case import IMAGE, Source
 from isocenter.cohort import PATIENT
 from isocenter.errors import BadShape
 from isocenter.ingest import counting
-from isocenter.ingest.arrays import (
-    LABEL,
-    as_column,
-    beside,
-    is_mat,
-    labels_from,
-    one_column,
-    patients_of,
-    pick_data,
-)
+from isocenter.ingest.arrays import LABEL, beside, is_mat, label_columns, labels_from, patients_of, pick_data
 from isocenter.ingest.columns import count
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.folders import PARTS
@@ -54,6 +46,7 @@ def is_stack(path: Path, found: Mapping[str, NDArray[Any]]) -> bool:
 def draft_parts(path: Path, found: Mapping[str, NDArray[Any]]) -> Draft:
     """A file of train, val and test images and labels: its own split is kept."""
     tables, sources = [], []
+    sure: list[str] = []
     for member in part_members(found):
         part, images = member.removesuffix(_IMAGES), found[member]
         if images.ndim < 3:
@@ -63,7 +56,9 @@ def draft_parts(path: Path, found: Mapping[str, NDArray[Any]]) -> Draft:
         index = pd.Index([f"{part}/{i}" for i in range(len(images))], dtype="str", name="case_id")
         table = pd.DataFrame({SPLIT: PARTS[part]}, index=index)
         if labels is not None:
-            table[LABEL] = as_column(one_column(path, labels, len(images)), path).to_numpy()
+            told = label_columns(path, labels, len(images), found)
+            sure = list(told.columns)
+            table[sure] = told.to_numpy()
         tables.append(table)
         sources += _sources(path, member, len(images))
     table = pd.concat(tables)
@@ -72,6 +67,7 @@ def draft_parts(path: Path, found: Mapping[str, NDArray[Any]]) -> Draft:
     draft = Draft(table, "array", sources=sources, split=SPLIT, target=LABEL if LABEL in table else None)
     draft.notes = [f"Found {count(len(table), 'image')} in {path.name}; its own split is kept: {sizes}."]
     draft.candidates = [LABEL] if LABEL in table else []
+    draft.labels = tuple(sure) if len(sure) > 1 else ()
     return draft
 
 
@@ -80,12 +76,13 @@ def draft_stack(path: Path, found: Mapping[str, NDArray[Any]], request: Request)
     member, images = pick_data(path, found)
     n_labels = counting.labels_of(path, found, request) if is_mat(path) else None
     n, what = counting.described(path, member, images, n_labels)
-    table = beside(path, found, member, n)
+    table, sure = beside(path, found, member, n)
     notes = [f"Found {count(n, 'image')} of {what} in {path.name}."]
     if request.labels is not None and request.reads_labels:
         labels, _, said = labels_from(request.labels, n, None, request)
         table = pd.concat([table.drop(columns=[c for c in table if c in labels]), labels], axis=1)
         notes += said
+        sure = [str(c) for c in labels.columns] if formats.kind_of(request.labels) in ("array", "matlab") else []
     named, patients = patients_of(table, request)
     candidates = [str(c) for c in table.columns if c != named]
     table = table.drop(columns=[] if named is None else [named])
@@ -95,6 +92,7 @@ def draft_stack(path: Path, found: Mapping[str, NDArray[Any]], request: Request)
     sources = [_whole(path, member)] if single else _sources(path, member, n)
     draft = Draft(table, "array", sources=sources, candidates=candidates, notes=notes)
     draft.target = LABEL if LABEL in candidates else None
+    draft.labels = tuple(sure) if len(sure) > 1 else ()
     return draft
 
 

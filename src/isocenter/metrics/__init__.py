@@ -7,8 +7,10 @@ how often each case counts; the answer then has shape (...). One formula so serv
 all bootstrap draws at once, and a weight of 2 is a case that is there twice. Where a metric is not
 defined (no case of the class, a constant reference) the answer is NaN, never an error.
 
-`classification` (decisions and probabilities), `ranking` (AUC, average precision), `regression`,
-`curves` (ROC and precision-recall points), `intervals` (closed forms), `bootstrap` (the rest).
+`classification` (decisions and probabilities), `ranking` (AUC, average precision), `ordinal`,
+`multilabel`, `regression`, `differences` (Bland-Altman), `agreement` and `icc` (between readers),
+`readers` (consensus, tables of pairs), `curves` (ROC and precision-recall points), `intervals`
+(closed forms), `bootstrap` (the rest).
 """
 
 from __future__ import annotations
@@ -16,10 +18,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isocenter.errors import BadShape
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_SMALLER_IS_BETTER = frozenset({"brier", "mae", "rmse"})
+_SMALLER_IS_BETTER = frozenset(
+    {"brier", "mae", "rmse", "median_absolute_error", "mape", "rps", "grade_error", "hamming_loss"}
+)
 
 
 def larger_is_better(metric: str) -> bool:
@@ -34,5 +40,16 @@ def ratio(above: ArrayLike, below: ArrayLike) -> Floats:
 
 
 def weighted(weights: Floats | None, n: int) -> Floats:
-    """Weights (..., n); ones where None."""
-    return np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+    """Weights (..., n); ones where None. BadShape if they are of another number of cases."""
+    if weights is None:
+        return np.ones(n)
+    if np.shape(weights)[-1:] != (n,):
+        raise BadShape(f"Weights of shape {np.shape(weights)} for {n} cases.", "Their last axis is the cases.")
+    return np.asarray(weights, dtype=np.float64)
+
+
+def same_shape(first: ArrayLike, second: ArrayLike, dimensions: int = 1) -> None:
+    """BadShape unless both have this number of dimensions, and the same lengths."""
+    if np.ndim(first) != dimensions or np.shape(first) != np.shape(second):
+        shapes = f"Arrays of shapes {np.shape(first)} and {np.shape(second)} cannot be compared."
+        raise BadShape(shapes, f"Give two of {dimensions} dimension(s) and the same lengths, one row a case.")

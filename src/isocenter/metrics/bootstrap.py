@@ -1,26 +1,41 @@
-"""Patient-level bootstrap, all draws at once: a draw is how often each patient counts.
+"""Patient-level bootstrap: a draw is how often each patient counts, blocks of draws at once.
 
 Patients are drawn with replacement, each with all of its cases. A metric takes the weights of a
-block of draws (b, n) and answers (b,), so no loop over draws is needed. Intervals are plain
-percentiles of the draws.
+block of draws (b, n) and answers (b,). Intervals are plain percentiles of the draws.
+
+Who is in a draw depends on the seed, the number of patients, the strata and the number of the draw,
+and on nothing else: not on blocks, threads or what else is measured. So two models bootstrapped one
+after the other with one seed meet the same draws, which is what a paired comparison needs.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from isocenter.compute import processes
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics.intervals import LEVEL, NONE, Interval
+from isocenter.metrics.ranking import SMALL
 
 K = TypeVar("K", bound=Hashable)
+Words = NDArray[np.uint64]
 NAME = "bootstrap-patients"
-# Numbers in a block of weights: 1 MiB, so that a block stays in the cache of one core.
-BLOCK = 1 << 17
+# Numbers (draws x cases) from which compiled loops and threads pay for the start of numba.
+LARGE = 5_000_000
 # Above this share of draws in which a metric is not defined its percentiles describe other data.
 MOST_UNDEFINED = 0.05
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_27, _30, _31, _32 = (np.uint64(bits) for bits in (27, 30, 31, 32))
 
 
 class Percentiles(NamedTuple):
@@ -42,21 +57,52 @@ def strata_of(patients: Ints, classes: Ints) -> Ints | None:
     return first if bool((first[patients] == classes).all()) else None
 
 
-def patient_counts(rng: np.random.Generator, n_patients: int, draws: int, strata: Ints | None = None) -> Floats:
-    """(draws, n_patients) how often each is drawn; within its stratum where strata (p,) are given."""
-    if strata is None:
-        return _multinomial(rng, n_patients, draws)
-    counts = np.empty((draws, n_patients))
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata == stratum)
-        counts[:, members] = _multinomial(rng, len(members), draws)
-    return counts
+def mixed(z: Words) -> Words:
+    """SplitMix64's output function (Steele, Lea and Flood, OOPSLA 2014), in place."""
+    z ^= z >> _30
+    z *= _FIRST
+    z ^= z >> _27
+    z *= _SECOND
+    z ^= z >> _31
+    return z
 
 
-def _multinomial(rng: np.random.Generator, n: int, draws: int) -> Floats:
-    chosen = rng.integers(0, n, size=(draws, n), dtype=np.int32)
-    cells = chosen + np.arange(0, draws * n, n)[:, None]
-    return np.bincount(cells.ravel(), minlength=draws * n).reshape(draws, n).astype(np.float64)
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Who is in which draw.
+
+    members: (p,) patients, stratum after stratum; ends: (s,) where each stratum ends among them;
+    key: 64 bits made from the seed. Every draw has a stream of its own that starts at a *mixed* place: streams
+    that start near each other overlap, the draws then resemble each other, and intervals come out too narrow.
+    """
+
+    members: Ints
+    ends: Ints
+    key: np.uint64
+
+    @classmethod
+    def of(cls, n_patients: int, seed: int = 0, strata: Ints | None = None) -> Draws:
+        """The free and the stratified draws (strata: (p,)) of one seed share no random numbers."""
+        key = np.random.SeedSequence([seed, int(strata is not None)]).generate_state(1, np.uint64)[0]
+        if strata is None:
+            return cls(np.arange(n_patients), np.array([n_patients]), key)
+        return cls(np.argsort(strata, kind="stable"), np.cumsum(np.unique(strata, return_counts=True)[1]), key)
+
+    def counts(self, draws: range) -> Floats:
+        """(b, p) how often each patient is in each of these draws."""
+        n, sizes = len(self.members), np.diff(self.ends, prepend=0)
+        numbers = np.arange(draws.start, draws.stop, dtype=np.uint64)[:, None]
+        picks = mixed(mixed(self.key + numbers * _GOLDEN) + np.arange(n, dtype=np.uint64) * _GOLDEN)
+        # 32 random bits times the size, over 2^32 (Lemire, ACM TOMACS 2019): with a million patients
+        # some are likelier than others by 1 in 4,000, which no interval can show.
+        picks >>= _32
+        picks *= np.repeat(sizes, sizes).astype(np.uint64)
+        picks >>= _32
+        cells = picks.astype(np.int64)
+        cells += np.repeat(self.ends - sizes, sizes)
+        cells += n * np.arange(len(draws))[:, None]
+        counts = np.bincount(cells.ravel(), minlength=len(draws) * n).reshape(-1, n)
+        return counts[:, np.argsort(self.members)].astype(np.float64)
 
 
 def bootstrap(
@@ -69,19 +115,48 @@ def bootstrap(
 ) -> dict[K, Floats]:
     """Every measure in every draw (draws,), NaN where it is not defined.
 
-    measures: case weights (b, n) to values (b,) by name; patients: (n,) codes 0..p-1. Memory is
-    that of a few blocks, whatever n and draws are. The free and the stratified draws of one seed
-    share no random numbers.
+    measures: case weights (b, n) to values (b,) by name. It must not keep the weights, and where draws x
+    cases are `LARGE` it is called from several threads. patients: (n,) codes 0..p-1. Memory is that of a few
+    blocks, whatever n and draws are.
     """
-    n_patients = int(patients.max()) + 1
-    alone = n_patients == len(patients) and bool((patients == np.arange(n_patients)).all())
-    rng = np.random.default_rng([seed, int(strata is not None)])
-    block = max(1, BLOCK // len(patients))
-    found: list[Mapping[K, Floats]] = []
-    for start in range(0, draws, block):
-        counts = patient_counts(rng, n_patients, min(block, draws - start), strata)
-        found.append(measures(counts if alone else np.take(counts, patients, axis=1)))
+    plan = Draws.of(int(patients.max()) + 1, seed, strata)
+    large = draws * len(patients) >= LARGE
+    size = max(1, (4 * SMALL if large else SMALL) // len(patients))
+    blocks = [range(first, min(first + size, draws)) for first in range(0, draws, size)]
+    weights_of = _compiled_weights(plan, patients, size) if large else _weights(plan, patients)
+
+    def measured(block: range) -> dict[K, Floats]:
+        return {key: np.array(values) for key, values in measures(weights_of(block)).items()}
+
+    if large:
+        # One thread a block: libraries that start threads of their own inside would fight for the cores.
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(processes()) as pool:
+            found = list(pool.map(measured, blocks))
+    else:
+        found = [measured(block) for block in blocks]
     return {key: np.concatenate([values[key] for values in found]) for key in found[0]}
+
+
+def _weights(plan: Draws, patients: Ints) -> Callable[[range], Floats]:
+    return lambda block: np.take(plan.counts(block), patients, axis=1)
+
+
+def _compiled_weights(plan: Draws, patients: Ints, size: int) -> Callable[[range], Floats]:
+    """The same; every thread writes all its blocks (size, n) into one place: fresh memory costs more than the draws."""
+    from isocenter.metrics.kernels import fill  # imports numba
+
+    places = np.argsort(plan.members)[patients].astype(np.int32)
+    alone = bool((places == np.arange(len(places))).all())
+    own = threading.local()
+
+    def weights_of(block: range) -> Floats:
+        if not hasattr(own, "weights"):
+            own.weights = np.empty((size, len(places)))
+        weights: Floats = own.weights[: len(block)]
+        fill(weights, places, alone, plan.ends, plan.key, block.start)
+        return weights
+
+    return weights_of
 
 
 def percentiles(values: Floats, level: float = LEVEL) -> Percentiles:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from isocenter.metrics import Floats, Ints, ratio
 from isocenter.metrics import classification as c
 from isocenter.metrics import regression as r
-from isocenter.metrics.ranking import Ranking, auc_of, average_precision_of
+from isocenter.metrics.ranking import AREAS, SMALL, Ranking
 
 # A metric and the class (code) it is about; None: the whole, or the positive class of two.
 Key = tuple[str, int | None]
 Mask = NDArray[np.bool_]
 
 _OF_A_CLASS = {"sensitivity": c.sensitivity, "specificity": c.specificity, "ppv": c.ppv, "npv": c.npv, "f1": c.f1}
-_RANKED = {"auc": auc_of, "average_precision": average_precision_of}
+_RANKED = ("auc", "average_precision")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,11 @@ class ClassPanel:
             return tuple((name, None) for name in names)
         whole = tuple((name, None) for name in ("auc", "accuracy", "balanced_accuracy", "f1", "brier"))
         return whole + tuple((name, k) for k in self.codes for name in (*_RANKED, *_OF_A_CLASS))
+
+    @cached_property
+    def optional(self) -> tuple[Key, ...]:
+        """Metrics that are measured only where they are asked for."""
+        return tuple(("partial_auc", k) for k in self.codes)
 
     @cached_property
     def within_class(self) -> frozenset[Key]:
@@ -106,16 +111,36 @@ class ClassPanel:
         return {k: Ranking.of(self.scores(k), self.is_event(k)) for k in self.codes}
 
     def measures(self, weights: Floats, wanted: Collection[Key] | None = None) -> dict[Key, Floats]:
-        """Values (...) of the wanted keys (None: all) under case weights (..., n)."""
+        """Values (...) of the wanted keys (None: all but the optional) under case weights (..., n)."""
         chosen = set(self.keys if wanted is None else wanted)
-        sums = weights @ self._columns
-        found = self._decisions(c.tally_of(sums[..., :-1]))
-        found["brier", None] = ratio(sums[..., -1], weights.sum(axis=-1))
-        found |= self._ranked(weights, chosen)
-        return {key: found[key] for key in self.keys if key in chosen}
+        found = self._ranked(weights, chosen)
+        if not chosen <= set(found):
+            found |= self._decisions(*self._tally(weights))
+        return {key: found[key] for key in self.keys + self.optional if key in chosen}
 
-    def _decisions(self, tally: c.Tally) -> dict[Key, Floats]:
-        found: dict[Key, Floats] = {}
+    def _tally(self, weights: Floats) -> tuple[c.Tally, Floats]:
+        """The classes' tally and the summed losses (...)."""
+        if weights.ndim < 2 or weights.size <= SMALL:
+            sums = weights @ self._columns
+            return c.tally_of(sums[..., :-1]), sums[..., -1]
+        from isocenter.metrics.kernels import tally  # imports numba
+
+        k = self.n_classes
+        rows = np.ascontiguousarray(weights, dtype=np.float64).reshape(-1, weights.shape[-1])
+        found = np.empty((len(rows), k * k + 1))
+        tally(rows, *self._cells, found)
+        cells = found[:, :-1].reshape(*weights.shape[:-1], k, k)
+        sides = np.diagonal(cells, axis1=-2, axis2=-1), cells.sum(axis=-1), cells.sum(axis=-2)
+        return c.tally_of(np.concatenate(sides, axis=-1)), found[:, -1].reshape(weights.shape[:-1])
+
+    @cached_property
+    def _cells(self) -> tuple[NDArray[np.int32], Floats]:
+        """Each case's cell of the confusion matrix, and its loss."""
+        cells = (self.reference * self.n_classes + self.decided).astype(np.int32)
+        return cells, np.ascontiguousarray(self._columns[:, -1])
+
+    def _decisions(self, tally: c.Tally, losses: Floats) -> dict[Key, Floats]:
+        found: dict[Key, Floats] = {("brier", None): ratio(losses, tally.total[..., 0])}
         for name, metric in _OF_A_CLASS.items():
             values = metric(tally)
             found |= {(name, k): values[..., code] for k, code in self.codes.items()}
@@ -128,10 +153,9 @@ class ClassPanel:
         macro = self.positive is None and ("auc", None) in chosen
         found: dict[Key, Floats] = {}
         for k, code in self.codes.items():
-            names = [n for n in _RANKED if (n, k) in chosen or (n == "auc" and macro and code in self.present)]
+            names = [n for n in AREAS if (n, k) in chosen or (n == "auc" and macro and code in self.present)]
             if names:
-                tally = self._rankings[k].tally(weights)
-                found |= {(name, k): _RANKED[name](*tally) for name in names}
+                found |= {(name, k): area for name, area in self._rankings[k].areas(weights, names).items()}
         if macro:
             found["auc", None] = np.asarray(np.mean([found["auc", int(k)] for k in self.present], axis=0))
         return found

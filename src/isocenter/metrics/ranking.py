@@ -1,13 +1,37 @@
-"""How well scores order cases: AUC and average precision, by one sort for any number of draws."""
+"""How well scores order cases: AUC (whole and partial) and average precision, by one sort for any number of draws."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.metrics import Floats, ratio, weighted
+
+Rows = NDArray[np.int32]
+Axis = Literal["specificity", "sensitivity"]
+# Blocks of draws with more numbers than this (512 KiB: in the cache of one core) go through compiled loops.
+SMALL = 1 << 16
+# The false-alarm rates of "partial_auc": what screening can use, specificity 0.9 to 1.
+_RATES = (0.0, 0.1)
+
+
+class Walk(NamedTuple):
+    """The ROC curve as numbers of events and others met on the way down the scores.
+
+    event_rows, other_rows: (m,), (n,) rows of either kind, by falling score; pieces: (3, g) where
+    the curve moves to the right, straight: events before and after, others after; steps: (2, h) events
+    and others down to each score that an event has.
+    """
+
+    event_rows: Rows
+    other_rows: Rows
+    pieces: Rows
+    steps: Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +72,39 @@ class Ranking:
             return values
         return np.asarray(np.add.reduceat(values, self.starts, axis=-1))
 
+    def areas(self, weights: Floats, names: Collection[str]) -> dict[str, Floats]:
+        """Those of `AREAS` (...) under weights (..., n)."""
+        if weights.ndim > 1 and weights.size > SMALL:
+            return self._compiled_areas(weights, names)
+        tally = self.tally(weights)
+        return {name: AREAS[name](*tally) for name in names}
+
+    def _compiled_areas(self, weights: Floats, names: Collection[str]) -> dict[str, Floats]:
+        from isocenter.metrics.kernels import areas  # imports numba
+
+        rows = np.ascontiguousarray(weights, dtype=np.float64).reshape(-1, weights.shape[-1])
+        event_rows, other_rows, pieces, steps = self._walk
+        if "average_precision" not in names:
+            steps = steps[:, :0].copy()
+        low, high = _RATES if "partial_auc" in names else (0.0, 0.0)
+        found = np.empty((len(AREAS), len(rows)))
+        areas(rows, event_rows, other_rows, pieces, steps, low, high, found)
+        if "partial_auc" in names:
+            found[2] = mcclish(found[2], low, high)
+        return {name: area.reshape(weights.shape[:-1]) for name, area in zip(AREAS, found) if name in names}
+
+    @cached_property
+    def _walk(self) -> Walk:
+        is_event, order = self.is_event > 0, self.order.astype(np.int32)
+        ends = np.append(self.starts[1:], len(order)) - 1
+        events, others = np.cumsum(is_event)[ends], np.cumsum(~is_event)[ends]
+        before, met = np.append(0, events[:-1]), np.diff(others, prepend=0) > 0
+        # Scores of others alone, one after the other, are one straight piece: the last of them stands for it.
+        last = np.append((before[1:] > before[:-1]) | (events[1:] > events[:-1]), True)
+        pieces = np.array([before, events, others], dtype=np.int32)[:, met & last]
+        steps = np.array([events, others], dtype=np.int32)[:, events > before]
+        return Walk(order[is_event], order[~is_event], np.ascontiguousarray(pieces), np.ascontiguousarray(steps))
+
 
 def auc_of(events: Floats, others: Floats) -> Floats:
     """Area under the ROC curve from a ranking's tally (..., g); a tie counts half."""
@@ -67,6 +124,38 @@ def average_precision_of(events: Floats, others: Floats) -> Floats:
     return np.where(n_events < n_all, area, np.nan)  # events alone: 1 whatever the scores
 
 
+def strip_of(events: Floats, others: Floats, low: float, high: float) -> Floats:
+    """Area under the ROC curve between two false-alarm rates from a ranking's tally (..., g).
+
+    Between its points the curve is straight.
+    """
+    n_events, n_others = (np.asarray(side.sum(axis=-1, keepdims=True)) for side in (events, others))
+    right = ratio(np.cumsum(others, axis=-1), n_others)
+    left = right - ratio(others, n_others)
+    up = ratio(np.cumsum(events, axis=-1) - events, n_events)
+    start, end = np.clip(left, low, high), np.clip(right, low, high)
+    rise = ratio(ratio(events, n_events), right - left)
+    height = up + np.where(end > start, rise, 0.0) * ((start + end) / 2 - left)
+    return np.asarray(((end - start) * height).sum(axis=-1))
+
+
+def mcclish(area: Floats, low: float, high: float) -> Floats:
+    """Partial area between two false-alarm rates on a scale where chance is 0.5 and the most is 1.
+
+    McClish, Med Decis Making 1989. Under 0.5 where the curve runs below the diagonal.
+    """
+    chance, most = (high**2 - low**2) / 2, high - low
+    return 0.5 * (1 + ratio(area - chance, most - chance))
+
+
+def _screening_of(events: Floats, others: Floats) -> Floats:
+    return mcclish(strip_of(events, others, *_RATES), *_RATES)
+
+
+# "partial_auc": specificity 0.9 to 1, on McClish's scale.
+AREAS = {"auc": auc_of, "average_precision": average_precision_of, "partial_auc": _screening_of}
+
+
 def auc(events: NDArray[np.bool_], scores: Floats, weights: Floats | None = None) -> Floats:
     """Chance that a case with the event scores higher than one without; NaN without both kinds."""
     return auc_of(*Ranking.of(scores, events).tally(weighted(weights, len(scores))))
@@ -75,6 +164,28 @@ def auc(events: NDArray[np.bool_], scores: Floats, weights: Floats | None = None
 def average_precision(events: NDArray[np.bool_], scores: Floats, weights: Floats | None = None) -> Floats:
     """Area under the precision-recall steps; NaN without both kinds of cases."""
     return average_precision_of(*Ranking.of(scores, events).tally(weighted(weights, len(scores))))
+
+
+def partial_auc(
+    events: NDArray[np.bool_],
+    scores: Floats,
+    low: float = 0.9,
+    high: float = 1.0,
+    *,
+    of: Axis = "specificity",
+    corrected: bool = False,
+    weights: Floats | None = None,
+) -> Floats:
+    """Area under the part of the ROC curve where `of` is between low and high; NaN without both kinds.
+
+    Along sensitivity the area is that of specificity, as in R's pROC. corrected: on McClish's
+    scale, else between 0 and high - low.
+    """
+    if of == "sensitivity":  # the same curve seen from its other corner
+        events, scores = ~events, -scores
+    tally = Ranking.of(scores, events).tally(weighted(weights, len(scores)))
+    area = strip_of(*tally, 1 - high, 1 - low)
+    return mcclish(area, 1 - high, 1 - low) if corrected else area
 
 
 def midranks(ranking: Ranking, weights: Floats) -> Floats:
@@ -87,13 +198,11 @@ def midranks(ranking: Ranking, weights: Floats) -> Floats:
 def placements(events: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
     """DeLong's components: for each event the share of the others below it, and the reverse.
 
-    (m,) and (n,), in the order of the rows; both average to the AUC. By midranks, O(N log N):
+    (m,) and (n,), in the order of the rows; both average to the AUC. By one sort, O(N log N), as
     Sun and Xu, IEEE Signal Process Lett 2014.
     """
-    m, n = int(events.sum()), int((~events).sum())
-
-    def rising(values: Floats) -> Floats:
-        return midranks(Ranking.of(-values), np.ones(len(values)))
-
-    together, among_events, among_others = rising(scores), rising(scores[events]), rising(scores[~events])
-    return (together[events] - among_events) / n, 1.0 - (together[~events] - among_others) / m
+    ranking = Ranking.of(scores, events)
+    with_event, without = ranking.tally(np.ones(len(scores)))
+    m, n = with_event.sum(), without.sum()
+    above, below = np.cumsum(with_event) - with_event / 2, n - np.cumsum(without) + without / 2
+    return below[ranking.group[events]] / n, above[ranking.group[~events]] / m

@@ -40,9 +40,9 @@ def baseline(study: Study) -> dict[str, Any]:
 
 
 def _tables(study: Study) -> dict[str, pd.DataFrame]:
-    table, parts = study.cohort.table, study.design.split.parts
+    table, parts = study.cohort.table, study.design.parts
     found = {"All": table}
-    for name in PARTS:
+    for name in PARTS if not study.design.several else ():
         if parts[name]:
             found[name.capitalize()] = table.loc[list(parts[name])]
     return found
@@ -51,7 +51,7 @@ def _tables(study: Study) -> dict[str, pd.DataFrame]:
 def _patients(study: Study) -> list[Row]:
     if not study.cohort.knows_patients:
         return []
-    parts = [study.design.split.parts[name] for name in PARTS]
+    parts = [study.design.parts[name] for name in PARTS] if not study.design.several else []
     cohorts = [study.cohort, *(study.cohort.select(ids) for ids in parts if ids)]
     return [{"name": "Patients", "note": "", "cells": [patients(c).partition(" ")[0] for c in cohorts]}]
 

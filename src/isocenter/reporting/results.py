@@ -79,6 +79,7 @@ def headline(study: Study) -> dict[str, Any]:
     second = {"auc": "accuracy", "r2": "mae"}.get(metric)
     return {
         "metric": title(metric, study.several),
+        "where": f"over {len(study.design.splits)} folds" if study.design.several else "on the test part",
         "method": str(study.primary.get("name", "")),
         **cell(row),
         "second": _second(study, second) if second else None,

@@ -26,7 +26,7 @@ def paragraph(study: Study) -> list[str]:
 
 
 def _learned(study: Study) -> str:
-    target, split = study.target, study.design.split
+    target, split = study.target, study.design.final
     fitting = study.cohort.select(split.fitting)
     who = f"{counted(len(fitting), 'case')}"
     if study.cohort.knows_patients:
@@ -46,7 +46,10 @@ def _tested(study: Study) -> str:
     if row is None or not math.isfinite(row.value):
         return "The test part does not allow to compute how well it did."
     where = f"On {counted(row.n_cases, 'test case')} that it had never seen"
-    if study.cohort.knows_patients:
+    if study.design.several:
+        folds = counted(len(study.design.splits), "fold")
+        where = f"In {folds} over {counted(row.n_cases, 'case')}, none tested by a model that had seen it,"
+    elif study.cohort.knows_patients:
         where += f" ({counted(row.n_patients, 'patient')})"
     range_ = f" (95% interval {interval(row, prose=True)})" if has_interval(row) else ""
     name = title(metric, study.several).replace("Macro", "macro")
@@ -159,6 +162,8 @@ def _small(study: Study) -> list[tuple[tuple[str, ...], str]]:
         sizes = {name: int((test.table[target.column] == name).sum()) for name in target.classes}
         small = [f"{n} {of_class(target, name)}" for name, n in sizes.items() if n < SMALL_TEST]
     if not small:
+        return []
+    if study.design.several:
         return []
     text = f"The test part is small ({', '.join(small)}): read the intervals, not the values alone."
     return [(("test part is small",), text)]

@@ -48,6 +48,11 @@ _INTERVALS = {
     "newcombe": "Newcombe",
     "bootstrap-patients": "bootstrap over patients",
     "constant-scores": "constant scores",
+    "corrected-resampled": "corrected resampled t over the folds",
+    "corrected-resampled-pooled": "corrected resampled t, pooled in each repeat",
+    "nested-cv": "nested cross-validation",
+    "hartung-knapp": "random effects, Hartung-Knapp",
+    "prediction": "prediction interval",
     "none": "",
 }
 

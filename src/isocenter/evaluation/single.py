@@ -1,4 +1,4 @@
-"""Estimates with intervals: from predictions and reference, never from a model.
+"""One set of predictions against its reference: every metric of the task, curves, warnings.
 
 `metrics.estimation` says which interval is used when. Pooled out-of-fold predictions (part
 "tuning") come from several models that share their training cases: no closed form and no
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from isocenter.cohort import Target
 from isocenter.errors import BadShape, InputDoesNotFit
+from isocenter.evaluation.calibrated import calibrated, calibration_curves
+from isocenter.evaluation.nouns import Estimate, Evaluation
+from isocenter.evaluation.useful import net_benefit_curves
 from isocenter.metrics import Ints
 from isocenter.metrics.bootstrap import MOST_UNDEFINED, NAME
 from isocenter.metrics.classification import confusion_matrix
@@ -27,114 +30,6 @@ from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.prediction import Prediction
 
 FEW = 10  # patients of a class, below which a bootstrap is said to be too narrow
-_COLUMNS = (
-    "metric", "method", "part", "group", "class", "value", "low", "high", "interval", "threshold",
-    "n_cases", "n_patients", "n_events",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """One number with its interval: one row of the table of results.
-
-    metric: "auc", "accuracy"...; part: "test" or "tuning" (out-of-fold predictions of the
-    training part); group: a subgroup, or None for the whole; class_name: the class a
-    one-vs-rest number is about, or None: with two classes the number is about the positive
-    one, with more "auc" and "f1" are macro means over the classes; low, high: 95 % interval,
-    NaN where there is none; interval: how it was made ("wilson", "delong-logit",
-    "bootstrap-patients", "none"...); threshold: None where the decision is the most probable
-    class; n_events: cases of the positive class (or of `class_name`), None for regression and
-    for numbers over several classes.
-    """
-
-    metric: str
-    method: str
-    part: str
-    value: float
-    low: float
-    high: float
-    interval: str
-    n_cases: int
-    n_patients: int
-    n_events: int | None = None
-    group: str | None = None
-    class_name: str | None = None
-    threshold: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """A row for JSON: `class` for class_name, None for NaN."""
-        row = {name: getattr(self, "class_name" if name == "class" else name) for name in _COLUMNS}
-        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-
-    @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> Estimate:
-        own = {"class_name" if k == "class" else k: v for k, v in row.items() if k in _COLUMNS}
-        return cls(**own | {k: math.nan if own[k] is None else float(own[k]) for k in ("value", "low", "high")})
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All that is known of one method's predictions, as plain data.
-
-    curves: {"roc": [curve...], "pr": [curve...]}; a curve is {"part", "group", "class", "x", "y",
-    "threshold"} with lists of equal length (threshold None: above every score). confusion:
-    matrices, rows true, columns predicted: {"part", "group", "classes", "matrix"}. looks: how
-    often this test part has been looked at.
-    """
-
-    method: str
-    estimates: tuple[Estimate, ...] = ()
-    curves: dict[str, list[dict[str, object]]] = field(default_factory=dict)
-    confusion: tuple[dict[str, object], ...] = ()
-    looks: int = 0
-    warnings: tuple[str, ...] = ()
-
-    def get(self, metric: str, part: str = "test", group: str | None = None, class_name: str | None = None) -> Estimate:
-        """The one estimate of this metric, part, group and class; KeyError if there is none."""
-        for row in self.estimates:
-            if (row.metric, row.part, row.group, row.class_name) == (metric, part, group, class_name):
-                return row
-        raise KeyError(f"no estimate of {metric} on {part} ({group=}, {class_name=})")
-
-    def joined(self, *others: Evaluation) -> Evaluation:
-        """One evaluation of several parts or groups of the same method; the most looks count."""
-        parts = (self, *others)
-        if len({e.method for e in parts}) > 1:
-            raise ValueError("only evaluations of one method can be joined")
-        kinds = dict.fromkeys(kind for e in parts for kind in e.curves)
-        return Evaluation(
-            self.method,
-            tuple(row for e in parts for row in e.estimates),
-            {kind: [curve for e in parts for curve in e.curves.get(kind, [])] for kind in kinds},
-            tuple(matrix for e in parts for matrix in e.confusion),
-            max(e.looks for e in parts),
-            tuple(dict.fromkeys(text for e in parts for text in e.warnings)),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON at full precision; NaN becomes None."""
-        return {
-            "method": self.method,
-            "estimates": [row.to_dict() for row in self.estimates],
-            "curves": self.curves,
-            "confusion": list(self.confusion),
-            "looks": self.looks,
-            "warnings": list(self.warnings),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Evaluation:
-        """The inverse of `to_dict`."""
-        rows = tuple(Estimate.from_dict(row) for row in data["estimates"])
-        curves, confusion = dict(data["curves"]), tuple(data["confusion"])
-        return cls(data["method"], rows, curves, confusion, data["looks"], tuple(data["warnings"]))
-
-    def table(self) -> pd.DataFrame:
-        """One row an estimate, the columns of the JSON file; NaN and None where there is nothing."""
-        rows = [row.to_dict() for row in self.estimates]
-        table = pd.DataFrame(rows, columns=list(_COLUMNS))
-        numbers = ["value", "low", "high", "threshold"]
-        return table.astype(dict.fromkeys(numbers, np.float64) | {"n_events": "Int64"})
 
 
 def headline(target: Target) -> str:
@@ -153,12 +48,14 @@ def evaluate(
     group: str | None = None,
     seed: int = 0,
     draws: int = 2000,
+    cases: Ints | None = None,
 ) -> Evaluation:
     """Every metric of the task, with intervals, curves and confusion matrix.
 
-    reference: (n,) codes or measurements (`target.encode`); patients: (n,) labels. Cases without
-    a finite prediction are left out and counted in a warning. What is not defined on these cases
-    is NaN with a warning. Raises BadShape, InputDoesNotFit.
+    reference: (n,) codes or measurements (`target.encode`); patients: (n,) labels; cases: (n,)
+    how many cases stand behind each row, where a row is a patient. Rows without a finite
+    prediction are left out and counted in a warning. What is not defined on these cases is NaN
+    with a warning. Raises BadShape, InputDoesNotFit.
     """
     if not len(prediction) == len(reference) == len(patients):
         raise BadShape(f"{len(prediction)} predictions, {len(reference)} reference values, {len(patients)} patients.")
@@ -169,11 +66,14 @@ def evaluate(
     panel = _panel(prediction.select(usable), reference[usable], target)
     who = pd.factorize(np.asarray(patients, dtype=object)[usable])[0].astype(np.int64)
     found = estimate(panel, who, draws=0 if part == "tuning" else draws, seed=seed)
-    blank = Estimate("", method, part, 0, 0, 0, "", len(who), int(who.max()) + 1, group=group)
+    n_cases = len(who) if cases is None else int(cases[usable].sum())
+    blank = Estimate("", method, part, 0, 0, 0, "", n_cases, int(who.max()) + 1, group=group)
+    spread = calibrated(panel, who, draws=0 if part == "tuning" else draws, seed=seed)
+    found |= {key: Estimated(value, interval) for key, (value, interval) in spread.items()}
     rows = tuple(_row(blank, key, e, panel, target) for key, e in found.items())
     warnings += _absent(panel, target) + _undefined(found, target)
     warnings += _about_intervals(found, target) + _few(found, panel, who, target)
-    curves, confusion = _pictures(panel, target, {"part": part, "group": group})
+    curves, confusion = _pictures(panel, target, who, {"part": part, "group": group})
     return Evaluation(method, rows, curves, confusion, warnings=_placed(warnings, part, group))
 
 
@@ -213,9 +113,9 @@ def _row(blank: Estimate, key: Key, found: Estimated, panel: Panel, target: Targ
 
 
 def _pictures(
-    panel: Panel, target: Target, place: dict[str, object]
+    panel: Panel, target: Target, patients: Ints, place: dict[str, object]
 ) -> tuple[dict[str, list[dict[str, object]]], tuple[dict[str, object], ...]]:
-    """ROC and precision-recall curves (one a class that stands against the rest) and the confusion matrix."""
+    """Curves (one a class that stands against the rest) and the confusion matrix."""
     if isinstance(panel, ValuePanel):
         return {}, ()
     curves: dict[str, list[dict[str, object]]] = {"roc": [], "pr": []}
@@ -226,6 +126,12 @@ def _pictures(
             if x.size:
                 thresholds = [None, *t[1:].tolist()]  # nothing is called at the first point
                 curves[kind].append({**place, "class": name, "x": x.tolist(), "y": y.tolist(), "threshold": thresholds})
+    named = {k: None if k is None else target.classes[k] for k in panel.codes}
+    for kind, found in (
+        ("calibration", calibration_curves(panel, patients)),
+        ("net_benefit", net_benefit_curves(panel)),
+    ):
+        curves[kind] = [{**place, "class": named[k], **curve} for k, curve in found]
     matrix = confusion_matrix(panel.reference, panel.decided, panel.n_classes)
     return curves, ({**place, "classes": list(target.classes), "matrix": matrix.tolist()},)
 

@@ -1,0 +1,92 @@
+"""Subgroups of a part: which rows belong to which group of a column, and which groups are too small to show.
+
+A group with fewer than 10 events or 10 others says nothing of its own and could single people
+out: it is suppressed, and said so. Numbers are cut at the thirds of the whole cohort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types
+
+from isocenter.cohort import Cohort, Target
+from isocenter.errors import UnknownColumn, UsageError
+
+FEWEST = 10  # events, and others, of a group that is shown
+FEWEST_VALUES = 20  # cases of a group, for a measurement
+MOST_LEVELS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Subgroup:
+    """name: "sex=F"; rows: (n,) which rows; suppressed: why it is not shown, or ""."""
+
+    name: str
+    rows: NDArray[np.bool_]
+    suppressed: str = ""
+
+
+def subgroups(cohort: Cohort, case_ids: Sequence[str], names: Sequence[str]) -> Iterator[Subgroup]:
+    """The groups of each named column among some cases, in order; cases without a value form none.
+
+    Raises UnknownColumn, and UsageError for a text column with too many values.
+    """
+    target = cohort.target
+    assert target is not None
+    some = cohort.select(case_ids)
+    for name in names:
+        labels = _labels(cohort, name).loc[list(case_ids)].to_numpy(dtype=object)
+        for level in dict.fromkeys(_order(labels)):
+            rows = np.asarray(labels == level, dtype=np.bool_)
+            yield Subgroup(f"{name}{level}", rows, _too_small(target, some.codes[rows]))
+
+
+def _labels(cohort: Cohort, name: str) -> pd.Series:
+    """The group of each case: "=F", "≤ 54", missing where there is no value."""
+    if name not in cohort.table or name == (cohort.target and cohort.target.column):
+        raise UnknownColumn(f"There is no column '{name}' for subgroups.", f"Columns: {', '.join(cohort.attributes)}.")
+    values = cohort.table[name]
+    if types.is_numeric_dtype(values) and not types.is_bool_dtype(values) and values.nunique() > 5:
+        return _thirds(values)
+    if values.nunique() > MOST_LEVELS:
+        raise UsageError(
+            f"Column '{name}' has {values.nunique()} values: too many for subgroups.", "Name a column with fewer."
+        )
+    return "=" + values.map(lambda v: f"{v:g}" if isinstance(v, float) else str(v), na_action="ignore")
+
+
+def _thirds(values: pd.Series) -> pd.Series:
+    low, high = (float(f"{q:.4g}") for q in values.quantile([1 / 3, 2 / 3]))
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    named = np.select(
+        [numbers <= low, numbers <= high, numbers > high],
+        [f" ≤ {low:g}", f" > {low:g} to {high:g}", f" > {high:g}"],
+        default="",
+    )
+    return pd.Series(named, index=values.index, dtype=object).replace("", np.nan)
+
+
+def _order(labels: NDArray[np.object_]) -> list[str]:
+    """Thirds from low to high, levels by name."""
+    known = {str(label) for label in labels if isinstance(label, str)}
+    return sorted(known, key=lambda label: (not label.startswith(" ≤"), " to " not in label, label))
+
+
+def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64]) -> str:
+    """Why a group is not shown: the rarest of what is to be told apart is rarer than `FEWEST`."""
+    if not target.is_classes:
+        return f"{len(codes)} cases, fewer than {FEWEST_VALUES}" if len(codes) < FEWEST_VALUES else ""
+    if target.positive_index is not None:
+        events = int((codes == target.positive_index).sum())
+        others = len(codes) - events
+        if min(events, others) >= FEWEST:
+            return ""
+        return f"{events} events and {others} others, {FEWEST} of each are needed"
+    counts = np.bincount(codes.astype(np.int64), minlength=len(target.classes))
+    shown = [int(n) for n in counts if min(n, len(codes) - n) >= FEWEST]
+    return "" if shown else f"no class has {FEWEST} cases and {FEWEST} others"

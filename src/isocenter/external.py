@@ -1,0 +1,190 @@
+"""External testing: a saved model on other people's patients, without refitting anything.
+
+The internal numbers stand beside the external ones, and the case mix of both, since a model can
+do worse because its patients differ and not because it learned less. Whoever was in the training
+data is found and left out. Recalibration is shown apart and is cross-fitted by patient: it says
+what updating the model here would bring, not how the model does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isocenter import ingest, predicting, preparation, scoring
+from isocenter.auditing import compare_case_mix, describe_case_mix, seen
+from isocenter.cohort import Cohort
+from isocenter.errors import BadTarget, Fault, SeenInTraining
+from isocenter.evaluation import Estimate, Evaluation
+from isocenter.metrics import recalibration
+from isocenter.model import Model
+from isocenter.prediction import Prediction
+from isocenter.splitting import allocate
+
+PART = "external"
+RECALIBRATED = "recalibrated"
+FOLDS = 5
+_OF_PROBABILITIES = frozenset(
+    {"brier", "scaled_brier", "ici", "ece", "calibration_slope", "calibration_intercept", "calibration_in_the_large"}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class External:
+    """What an external test found: plain data, the page is drawn from it.
+
+    cohort: the cases that were scored; evaluation: part "external", group "recalibrated" where
+    asked for; internal: rows of parts "test" (where the model's project is at hand) and "tuning";
+    case_mix: `auditing.compare_case_mix`; refused: cases left out, seen in training or unfit;
+    unlabelled: cases without a reference; predictions: one row a case, part "external".
+    """
+
+    model: Model
+    cohort: Cohort
+    evaluation: Evaluation
+    internal: tuple[Estimate, ...]
+    case_mix: list[dict[str, Any]]
+    refused: tuple[Fault, ...]
+    unlabelled: tuple[str, ...]
+    predictions: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    def side_by_side(self) -> list[dict[str, Any]]:
+        """A row a metric and class: {"metric", "class", "tuning", "test", "external", "recalibrated"}."""
+        rows: dict[tuple[str, str | None], dict[str, Any]] = {}
+        for row in (*self.internal, *self.evaluation.estimates):
+            if row.group in (None, RECALIBRATED):
+                own = rows.setdefault((row.metric, row.class_name), {"metric": row.metric, "class": row.class_name})
+                own[row.group or row.part] = row.to_dict()
+        return list(rows.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for external.json."""
+        return {
+            "model": self.model.name,
+            "counts": {
+                "found": len(self.cohort) + len(self.refused) + len(self.unlabelled),
+                "used": len(self.cohort),
+                "refused": len(self.refused),
+                "unlabelled": len(self.unlabelled),
+            },
+            "refused": [asdict(fault) for fault in self.refused],
+            "side_by_side": self.side_by_side(),
+            "case_mix": self.case_mix,
+            "warnings": list(self.warnings),
+            "evaluation": self.evaluation.to_dict(),
+        }
+
+
+def index(model: Model, input: str | Path, **how: Any) -> Cohort:
+    """The external cohort, with the target that the model predicts; `how`: arguments of `ingest.index`."""
+    roles = model.card.get("roles", {})
+    defaults = {name: how.pop(name, ()) or roles.get(name, ()) for name in ("image", "mask")}
+    covariates = tuple(model.card["covariates"])
+    return ingest.index(Path(input), known=model.target, covariates=covariates, **defaults, **how)
+
+
+def assess(
+    model: Model,
+    cohort: Cohort,
+    *,
+    internal: Sequence[Estimate] = (),
+    recalibrate: str = "none",
+    ids_are_local: bool = False,
+    seed: int = 0,
+    store: str | None = None,
+) -> External:
+    """Score the model on the cohort; nothing is fitted but the recalibration that is asked for.
+
+    internal: estimates of the model's own test part, to stand beside. Raises SeenInTraining
+    where no unseen case is left, InputDoesNotFit where none fits.
+    """
+    cohort = _of_target(model, cohort)
+    facts, faults = (None, []) if cohort.features else preparation.facts(cohort.cases, store=store)
+    known = seen(model.card, cohort, facts, ids_are_local=ids_are_local)
+    refused = {fault.where: fault for fault in (*cohort.excluded, *faults, *known)}
+    fresh = cohort.select(i for i in cohort.case_ids if i not in refused)
+    if not len(fresh):
+        first = next(iter(refused.values()))
+        raise SeenInTraining(f"No case is left to test on: {first.reason}", first.remedy)
+    said = predicting.predict(model, fresh, store)
+    unfit = _unfit(said)
+    refused |= {fault.where: fault for fault in unfit}
+    kept = fresh.select(i for i in fresh.case_ids if i not in refused)
+    table = scoring.beside_reference(_only(said, kept), kept, PART, model.decision)
+    evaluation = scoring.evaluate_part(table, model.name, kept, seed=seed)
+    if recalibrate != "none":
+        evaluation = evaluation.joined(_recalibrated(recalibrate, table, model, kept, seed))
+    mix = compare_case_mix(model.card.get("case_mix", []), describe_case_mix(kept))
+    rows = (*internal, *(Estimate.from_dict(row) for row in model.card.get("tuning", ())))
+    warnings = (*cohort.warnings, *_warnings(known), *evaluation.warnings)
+    return External(
+        model,
+        kept,
+        evaluation,
+        rows,
+        mix,
+        tuple(refused.values()),
+        cohort.unlabelled,
+        table,
+        tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _of_target(model: Model, cohort: Cohort) -> Cohort:
+    """The cohort with the model's own target; BadTarget where it has none or knows other classes."""
+    if cohort.target is None:
+        raise BadTarget("This cohort has no reference to test against.", "Give its labels: --labels TABLE.")
+    found = replace(cohort, target=replace(model.target, column=cohort.target.column))
+    found.codes  # noqa: B018  raises BadTarget for a class that the model does not know
+    return found
+
+
+def _unfit(said: Prediction) -> list[Fault]:
+    """Cases that the model refused, as faults."""
+    flags = [""] * len(said) if said.flags is None else said.flags
+    reasons = {str(i): str(f) for i, f in zip(said.case_id, flags, strict=True) if str(f).startswith("refused: ")}
+    return [Fault(i, "InputDoesNotFit", reason.removeprefix("refused: ")) for i, reason in reasons.items()]
+
+
+def _only(said: Prediction, cohort: Cohort) -> Prediction:
+    return said.select(pd.Index(said.case_id).get_indexer(pd.Index(cohort.case_ids)))
+
+
+def _warnings(known: Sequence[Fault]) -> list[str]:
+    if not known:
+        return []
+    many = "case is" if len(known) == 1 else "cases are"
+    return [f"{len(known)} {many} of the model's training data and left out: {known[0].where}: {known[0].reason}"]
+
+
+def _recalibrated(kind: str, table: pd.DataFrame, model: Model, cohort: Cohort, seed: int) -> Evaluation:
+    """The same predictions after a recalibration learned here, each patient's on the other folds."""
+    patients = scoring.by_patient(table)
+    rows = table if patients is None else patients
+    said = Prediction.from_table(rows)
+    codes = cohort.select(rows["case_id"]).codes
+    groups = pd.factorize(cohort.select(rows["case_id"]).patients)[0].astype(np.int64)
+    fold = allocate(groups, codes.astype(np.int64), (1 / FOLDS,) * FOLDS, np.random.default_rng(seed))
+    assert said.proba is not None
+    proba = said.proba.copy()
+    for k in range(FOLDS):
+        held = fold == k
+        proba[held] = recalibration.fit(kind, said.proba[~held], codes[~held]).apply(said.proba[held])
+    decision = replace(model.decision, calibrator=None)
+    after = decision.predict(said.case_id, proba).table()
+    after = rows.drop(columns=[c for c in after if c in rows and c != "case_id"]).merge(after, on="case_id")
+    found = scoring.evaluate_part(after, model.name, cohort, group=RECALIBRATED, seed=seed)
+    told = (
+        f"The group '{RECALIBRATED}' ({kind}) shows what updating the model with these patients would bring; "
+        f"cross-fitted in {FOLDS} folds."
+    )
+    # How well cases are ordered is not recalibration's to change; folds would only blur it.
+    kept = tuple(row for row in found.estimates if row.metric in _OF_PROBABILITIES)
+    curves = {"calibration": found.curves.get("calibration", [])}
+    return Evaluation(model.name, kept, curves, warnings=(*found.warnings, told))

@@ -1,0 +1,122 @@
+"""Decisions: chosen on tuning data by patient, refused where they do not suit, applied in one order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from isocenter.cohort import Target, Task
+from isocenter.deciding import Wish, decide
+from isocenter.errors import CriterionNotMet, UsageError
+from isocenter.metrics.calibration import slope_and_intercept
+from isocenter.metrics.ranking import auc
+from isocenter.model import Decision
+
+TARGET = Target(Task.CLASSIFICATION, "lesion", ("no", "yes"), "yes")
+SIZE = Target(Task.REGRESSION, "size")
+
+
+def score(output: NDArray[np.float64], reference: NDArray[Any]) -> float:
+    return float(auc(reference == 1, output[:, 1]))
+
+
+def scores(n: int, seed: int = 0, slope: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(size=n) * 1.5 - 0.5
+    codes = (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(np.int64)
+    event = 1 / (1 + np.exp(-logit * slope))
+    return np.column_stack([1 - event, event]), codes
+
+
+def names(n: int, per_patient: int = 1) -> NDArray[np.object_]:
+    return np.array([f"p{i // per_patient}" for i in range(n)], dtype=object)
+
+
+def test_without_a_wish_the_most_probable_class_decides() -> None:
+    proba, codes = scores(200)
+    decision = decide(Wish(), TARGET, proba, codes, names(200), score).decision
+    assert decision == Decision(TARGET.classes, "yes")
+
+
+def test_a_sensitivity_is_met_on_the_tuning_scores_by_patient() -> None:
+    # Ten images a patient: the sensitivity is that of patients, not of images.
+    rng = np.random.default_rng(1)
+    truth = np.repeat((np.arange(60) % 2).astype(np.int64), 10)
+    event = np.clip(0.4 + 0.2 * truth + rng.normal(0, 0.2, 600), 0, 1)
+    proba = np.column_stack([1 - event, event])
+    found = decide(Wish("sensitivity=0.9", aggregate="mean"), TARGET, proba, truth, names(600, 10), score)
+    decision = found.decision
+    assert decision.threshold is not None and decision.aggregation == "mean"
+    by_patient = event.reshape(60, 10).mean(axis=1)
+    sensitivity = (by_patient[1::2] >= decision.threshold).mean()
+    assert sensitivity >= 0.9 and found.told["n"] == 60
+    assert found.told["threshold"]["sensitivity"] == pytest.approx(sensitivity)
+
+
+def test_one_image_with_the_lesion_makes_max_the_better_way() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat((np.arange(100) % 2).astype(np.int64), 8)
+    event = rng.uniform(0.05, 0.2, 800)
+    event[(np.arange(800) % 8 == 0) & (truth == 1)] = 0.9  # only one of eight views shows it
+    proba = np.column_stack([1 - event, event])
+    assert decide(Wish(), TARGET, proba, truth, names(800, 8), score).decision.aggregation == "max"
+
+
+def test_exaggeration_does_not_win_by_order_alone() -> None:
+    # Every image says the same 0.4: noisy-or orders patients as well as mean does, but says 0.99.
+    truth = np.repeat((np.arange(100) % 5 < 2).astype(np.int64), 8)
+    proba = np.tile([0.6, 0.4], (800, 1))
+    assert decide(Wish(), TARGET, proba, truth, names(800, 8), score).decision.aggregation == "mean"
+
+
+def test_patients_with_two_answers_are_taken_image_by_image() -> None:
+    proba, codes = scores(60)
+    assert decide(Wish(), TARGET, proba, codes, names(60, 3), score).decision.aggregation is None
+    assert (
+        decide(Wish(aggregate="none"), TARGET, proba, np.repeat(codes[:20], 3), names(60, 3), score).told[
+            "aggregations"
+        ]
+        == {}
+    )
+
+
+def test_platt_takes_out_overconfidence() -> None:
+    proba, codes = scores(4000, slope=3.0)
+    decision = decide(Wish(recalibrate="platt"), TARGET, proba, codes, names(4000), score).decision
+    assert decision.calibrator is not None
+    fresh, truth = scores(4000, seed=5, slope=3.0)
+    before, _ = slope_and_intercept(truth == 1, fresh[:, 1])
+    after, _ = slope_and_intercept(truth == 1, decision.calibrator.apply(fresh)[:, 1])
+    assert before == pytest.approx(1 / 3, abs=0.05)
+    assert after == pytest.approx(1.0, abs=0.12)
+
+
+def test_order_of_the_steps_aggregate_calibrate_decide() -> None:
+    proba, codes = scores(300, slope=2.0)
+    wish = Wish("specificity=0.8", "platt", "mean")
+    truth = np.repeat(codes[:100], 3)
+    decision = decide(wish, TARGET, proba, truth, names(300, 3), score).decision
+    assert decision.calibrator is not None and decision.threshold is not None
+    said = decision.by_patient(decision.predict(names(300), proba), names(300, 3))
+    assert said.proba is not None and said.label is not None
+    expected = decision.calibrator.apply(proba.reshape(100, 3, 2).mean(axis=1))
+    np.testing.assert_allclose(said.proba, expected)
+    assert ((said.label == "yes") == (expected[:, 1] >= decision.threshold)).all()
+
+
+def test_wishes_that_do_not_suit_are_refused() -> None:
+    proba, codes = scores(100)
+    three = Target(Task.CLASSIFICATION, "grade", ("1", "2", "3"))
+    with pytest.raises(UsageError, match="aggregate median"):
+        decide(Wish(aggregate="median"), TARGET, proba, np.repeat(codes[:50], 2), names(100, 2), score)
+    with pytest.raises(UsageError, match="not known"):
+        decide(Wish(aggregate="loudest"), TARGET, proba, codes, names(100), score)
+    with pytest.raises(UsageError, match="two classes"):
+        decide(Wish("youden"), three, np.full((100, 3), 1 / 3), codes, names(100), score)
+    with pytest.raises(UsageError, match="measurement"):
+        decide(Wish(recalibrate="platt"), SIZE, proba[:, :1], codes.astype(float), names(100), lambda o, r: 0.0)
+    with pytest.raises(CriterionNotMet, match="ppv"):
+        decide(Wish("ppv=0.99@0.001"), TARGET, proba, codes, names(100), score)
