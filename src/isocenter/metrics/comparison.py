@@ -274,7 +274,7 @@ def compare(
         raise ValueError("only methods that predict the same cases can be compared")
     wanted = first.keys if keys is None else tuple(keys)
     alone = int(patients.max()) + 1 == len(patients)
-    found = {key: _closed(first, second, key) for key in wanted} if alone else dict.fromkeys(wanted)
+    found = {key: closed(first, second, key) for key in wanted} if alone else dict.fromkeys(wanted)
     rest = [key for key in wanted if found[key] is None]
     if rest:
         ones = np.ones(len(patients))
@@ -286,7 +286,7 @@ def compare(
     return {key: result for key, result in found.items() if result is not None}
 
 
-def _closed(first: Panel, second: Panel, key: Key) -> Comparison | None:
+def closed(first: Panel, second: Panel, key: Key) -> Comparison | None:
     """What independent cases have a closed form for."""
     if not (isinstance(first, ClassPanel) and isinstance(second, ClassPanel)):
         return None
