@@ -67,7 +67,7 @@ class Target:
         return None if self.positive is None else self.classes.index(self.positive)
 
     def encode(self, values: Iterable[object]) -> NDArray[np.float64] | NDArray[np.int64]:
-        """Class names to codes 0..k-1 (n,), labels to 0 and 1 (n, k), in the order of `classes`; measurements to float64.
+        """Classes to codes 0..k-1 (n,), labels to 0 and 1 (n, k), in the order of `classes`; measurements to float64.
 
         BadTarget for a class that the target does not have.
         """

@@ -46,7 +46,7 @@ from isocenter.recipes import Recipe
 from isocenter.splitting import Design
 
 RUN = "run.toml"
-_KNOWN_TO_THE_MODEL = ("task", "positive", "covariates", "split_column")
+_KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
 
 
 class Study:
@@ -333,10 +333,10 @@ class Study:
         """The primary model's predictions as a table; as .mat with classes and confusion matrix."""
         evaluation = self.evaluate()[self.primary]
         table = self.project.get(artefacts.predictions(self.primary))
-        if path.suffix != ".mat":
+        if path.suffix.lower() != ".mat":
             tables.write_table(table, path)
             return
-        variables: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
+        variables: dict[str, Any] = {**tables.mat_variables(table)}
         for matrix in evaluation.confusion:
             if matrix["part"] == "test" and matrix["group"] is None:
                 variables["confusion_matrix"] = np.asarray(matrix["matrix"], dtype=np.float64)

@@ -3,17 +3,17 @@
 The folds of a cross-validation are neither one model nor independent, so nothing here treats their
 pooled predictions as one sample. How a number and its interval are made:
 
-- it is defined in every fold: the mean over the folds, with the corrected resampled t ("corrected-t")
-  or, in nested designs, Bates, Hastie and Tibshirani's interval ("nested-cv");
+- it is defined in every fold: the mean over the folds, with the corrected resampled t
+  ("corrected-resampled") or, in nested designs, the interval of Bates, Hastie and Tibshirani ("nested-cv");
 - some fold does not define it (nothing was called positive, a class is absent), or it is about
-  calibration: pooled within each repeat, the folds' shares in it by jackknife ("corrected-t-pooled").
+  calibration: pooled within each repeat, the folds' shares in it by jackknife ("corrected-resampled-pooled").
   What ranks cases is never pooled, for scores of different models are not on one scale: then it is
   the mean over the folds that define it;
 - sites left out in turn: a random-effects mean over sites ("hartung-knapp"), and what a site that
   was not seen may find ("prediction").
 
 Stratified folds hold the prevalence fixed, so that accuracy and the like vary too little from fold to
-fold. No interval is therefore narrower than that of the same number of independent patients.
+fold. The sampling variance of each fold, by a bootstrap of its patients, is therefore the least.
 """
 
 from __future__ import annotations
@@ -24,16 +24,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import t
 
 from isocenter.evaluation.weighing import calibration_measures, measures
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics.bootstrap import bootstrap, strata_of
 from isocenter.metrics.estimation import Estimated, Panel
-from isocenter.metrics.intervals import LEVEL, NONE, Interval, delong
+from isocenter.metrics.intervals import NONE, Interval, delong
 from isocenter.metrics.panels import ClassPanel, Key
 from isocenter.metrics.pooling import Pooled, pool, steady_auc
-from isocenter.metrics.resampling import corrected_t, nested
+from isocenter.metrics.resampling import Scale, corrected, nested
 
 RANKS = frozenset({"auc", "average_precision", "spearman"})
 OVER_CLASSES = frozenset({"auc", "balanced_accuracy", "f1"})  # of the whole: means over the classes that occur
@@ -160,33 +159,23 @@ def kfold(data: Folded, key: Key) -> Estimated:
     known = np.isfinite(values)
     if not known.all() and key[0] not in RANKS:
         return pooled(data, key)
-    if not known.any():
-        return Estimated(math.nan)
-    least = float(np.nanmean(data.variances[key][known])) * len(data.repeats) / known.sum()
-    interval = _spread(values[known], data.ratio, least, "corrected-t")
-    return Estimated(float(values[known].mean()), _inside(interval, key), int((~known).sum()))
+    found = corrected(values, data.variances[key][known], 1.0, data.ratio, scale=_scale(key))
+    return Estimated(found.value, _inside(found.interval, key), int((~known).sum()))
 
 
 def pooled(data: Folded, key: Key) -> Estimated:
     """Pooled within repeats: the value is their mean, the interval from the folds' shares in it."""
-    shares = np.concatenate([repeat.shares[key] for repeat in data.repeats])
-    interval = _spread(shares, data.ratio, data.of_repeat[key], "corrected-t-pooled")
     value = float(np.mean([repeat.whole[key] for repeat in data.repeats]))
-    if interval is not NONE:  # pseudo-values centre on the value but for their bias
-        moved = value - float(shares.mean())
-        interval = interval._replace(low=interval.low + moved, high=interval.high + moved)
-    return Estimated(value, _inside(interval, key))
-
-
-def _spread(values: Floats, ratio: float, least: float, how: str) -> Interval:
-    """The corrected resampled t of the folds' values, at least as wide as the variance `least` makes it."""
-    if len(values) < 2 or not np.isfinite(values).all():
-        return NONE
-    found, centre = corrected_t(values, ratio), float(values.mean())
-    half = 0.0 if found is NONE else (found.high - found.low) / 2
-    if math.isfinite(least):
-        half = max(half, float(t.isf((1 - LEVEL) / 2, len(values) - 1)) * math.sqrt(least))
-    return Interval(centre - half, centre + half, how) if half > 0 else NONE
+    shares = np.concatenate([repeat.shares[key] for repeat in data.repeats])
+    if not np.isfinite(shares).all():
+        return Estimated(value)
+    of_fold = np.full(len(shares), data.of_repeat[key] * len(shares) / len(data.repeats))
+    found = corrected(shares, of_fold, 1.0, data.ratio)
+    if found.interval is NONE:
+        return Estimated(value)
+    low, high, how = found.interval
+    moved = value - found.value  # pseudo-values centre on the value but for their bias
+    return Estimated(value, _inside(Interval(low + moved, high + moved, f"{how}-pooled"), key))
 
 
 def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
@@ -194,9 +183,14 @@ def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
     outer, variances = data.values[key], data.variances.get(key, np.full(len(data.folds), math.nan))
     if not all(np.isfinite(a).all() for a in (outer, inner, variances)):
         return kfold(data, key)
-    shape = (len(data.repeats), len(outer) // len(data.repeats))
-    interval = nested(outer.reshape(shape), inner.reshape(shape), variances.reshape(shape))
-    return Estimated(float(outer.mean()), _inside(interval, key))
+    arrays = [a.reshape(len(data.repeats), -1) for a in (inner, outer, variances)]
+    n = int(data.repeats[0].patients.max()) + 1
+    found = nested(arrays[0], arrays[1], arrays[2], n, scale=_scale(key))
+    return Estimated(found.value, _inside(found.interval, key))
+
+
+def _scale(key: Key) -> Scale:
+    return "logit" if key[0] == "auc" else "identity"
 
 
 def sites(data: Folded, key: Key) -> Pooled:
@@ -205,7 +199,7 @@ def sites(data: Folded, key: Key) -> Pooled:
     AUC and shares are pooled on the logit scale, moved off 0 and 1 where a site is there.
     """
     each = [_site(fold, key, data.seed) for fold in data.folds]
-    scale = "logit" if any(steady for *_, steady in each) else "identity"
+    scale: Scale = "logit" if any(steady for *_, steady in each) else "identity"
     found = pool([value for value, *_ in each], [variance for _, variance, _ in each], scale=scale)
     return replace(found, interval=_inside(found.interval, key), prediction=_inside(found.prediction, key))
 

@@ -226,7 +226,7 @@ def _undefined(found: Found, data: Folded, target: Target, design: Design) -> li
     """What folds do not define, and how its number was made."""
     names = {key: key[0] if key[1] is None else f"{key[0]} of {target.classes[key[1]]}" for key in found}
     said = []
-    pooled = [names[k] for k in data.whole.keys if found[k].interval.how == "corrected-t-pooled"]
+    pooled = [names[k] for k in data.whole.keys if found[k].interval.how == "corrected-resampled-pooled"]
     if pooled and not _one_by_one(design):
         said.append(f"some folds do not define {', '.join(pooled)}: pooled within each repeat.")
     if few := [names[k] for k, e in found.items() if e.undefined]:

@@ -58,10 +58,13 @@ def strata_of(patients: Ints, classes: Ints) -> Ints | None:
 
 
 def mixed(z: Words) -> Words:
-    """SplitMix64's output function (Steele, Lea and Flood, OOPSLA 2014), over whole arrays."""
-    z = (z ^ (z >> _30)) * _FIRST
-    z = (z ^ (z >> _27)) * _SECOND
-    return z ^ (z >> _31)
+    """SplitMix64's output function (Steele, Lea and Flood, OOPSLA 2014), in place."""
+    z ^= z >> _30
+    z *= _FIRST
+    z ^= z >> _27
+    z *= _SECOND
+    z ^= z >> _31
+    return z
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,16 +90,19 @@ class Draws:
 
     def counts(self, draws: range) -> Floats:
         """(b, p) how often each patient is in each of these draws."""
-        n = len(self.members)
-        sizes = np.diff(self.ends, prepend=0)
+        n, sizes = len(self.members), np.diff(self.ends, prepend=0)
         numbers = np.arange(draws.start, draws.stop, dtype=np.uint64)[:, None]
-        bits = mixed(mixed(self.key + numbers * _GOLDEN) + np.arange(n, dtype=np.uint64) * _GOLDEN) >> _32
+        picks = mixed(mixed(self.key + numbers * _GOLDEN) + np.arange(n, dtype=np.uint64) * _GOLDEN)
         # 32 random bits times the size, over 2^32 (Lemire, ACM TOMACS 2019): with a million patients
         # some are likelier than others by 1 in 4,000, which no interval can show.
-        within = (bits * np.repeat(sizes, sizes).astype(np.uint64) >> _32).astype(np.int64)
-        picks = self.members[within + np.repeat(self.ends - sizes, sizes)]
-        cells = picks + n * np.arange(len(draws))[:, None]
-        return np.bincount(cells.ravel(), minlength=len(draws) * n).reshape(-1, n).astype(np.float64)
+        picks >>= _32
+        picks *= np.repeat(sizes, sizes).astype(np.uint64)
+        picks >>= _32
+        cells = picks.astype(np.int64)
+        cells += np.repeat(self.ends - sizes, sizes)
+        cells += n * np.arange(len(draws))[:, None]
+        counts = np.bincount(cells.ravel(), minlength=len(draws) * n).reshape(-1, n)
+        return counts[:, np.argsort(self.members)].astype(np.float64)
 
 
 def bootstrap(
@@ -131,28 +137,23 @@ def bootstrap(
     return {key: np.concatenate([values[key] for values in found]) for key in found[0]}
 
 
-def _alone(patients: Ints) -> bool:
-    """Every case is a patient of its own, in order."""
-    return bool((patients == np.arange(len(patients))).all())
-
-
 def _weights(plan: Draws, patients: Ints) -> Callable[[range], Floats]:
-    alone = _alone(patients)
-    return lambda block: plan.counts(block) if alone else np.take(plan.counts(block), patients, axis=1)
+    return lambda block: np.take(plan.counts(block), patients, axis=1)
 
 
 def _compiled_weights(plan: Draws, patients: Ints, size: int) -> Callable[[range], Floats]:
     """The same; every thread writes all its blocks (size, n) into one place: fresh memory costs more than the draws."""
     from isocenter.metrics.kernels import fill  # imports numba
 
-    alone, patients = _alone(patients), np.ascontiguousarray(patients, dtype=np.int64)
+    places = np.argsort(plan.members)[patients].astype(np.int32)
+    alone = bool((places == np.arange(len(places))).all())
     own = threading.local()
 
     def weights_of(block: range) -> Floats:
         if not hasattr(own, "weights"):
-            own.weights = np.empty((size, len(patients)))
+            own.weights = np.empty((size, len(places)))
         weights: Floats = own.weights[: len(block)]
-        fill(weights, patients, alone, plan.members, plan.ends, plan.key, block.start)
+        fill(weights, places, alone, plan.ends, plan.key, block.start)
         return weights
 
     return weights_of

@@ -26,18 +26,6 @@ _OF_A_CLASS = {"sensitivity": c.sensitivity, "specificity": c.specificity, "ppv"
 _RANKED = ("auc", "average_precision")
 
 
-def _sums(weights: Floats, columns: Floats) -> Floats:
-    """Of weights (..., n) and columns (n, c) in Fortran's order, the products summed over n: (..., c)."""
-    if weights.ndim < 2 or weights.size <= SMALL:
-        return np.asarray(weights @ columns)
-    from isocenter.metrics.kernels import sums  # imports numba
-
-    rows = np.ascontiguousarray(weights, dtype=np.float64).reshape(-1, weights.shape[-1])
-    found = np.empty((len(rows), columns.shape[1]))
-    sums(rows, columns.T, found)
-    return found.reshape(*weights.shape[:-1], -1)
-
-
 @dataclass(frozen=True, eq=False)
 class ClassPanel:
     """Classification.
@@ -116,8 +104,7 @@ class ClassPanel:
     @cached_property
     def _columns(self) -> Floats:
         losses = c.brier_losses(self.reference, self.proba, self.positive)
-        columns = np.column_stack([c.indicators(self.reference, self.decided, self.n_classes), losses])
-        return np.asfortranarray(columns)  # each column in one piece, as `_sums` reads them
+        return np.column_stack([c.indicators(self.reference, self.decided, self.n_classes), losses])
 
     @cached_property
     def _rankings(self) -> dict[int | None, Ranking]:
@@ -128,12 +115,32 @@ class ClassPanel:
         chosen = set(self.keys if wanted is None else wanted)
         found = self._ranked(weights, chosen)
         if not chosen <= set(found):
-            found |= self._summed(_sums(weights, self._columns))
+            found |= self._decisions(*self._tally(weights))
         return {key: found[key] for key in self.keys + self.optional if key in chosen}
 
-    def _summed(self, sums: Floats) -> dict[Key, Floats]:
-        tally = c.tally_of(sums[..., :-1])
-        found: dict[Key, Floats] = {("brier", None): ratio(sums[..., -1], tally.total[..., 0])}
+    def _tally(self, weights: Floats) -> tuple[c.Tally, Floats]:
+        """The classes' tally and the summed losses (...)."""
+        if weights.ndim < 2 or weights.size <= SMALL:
+            sums = weights @ self._columns
+            return c.tally_of(sums[..., :-1]), sums[..., -1]
+        from isocenter.metrics.kernels import tally  # imports numba
+
+        k = self.n_classes
+        rows = np.ascontiguousarray(weights, dtype=np.float64).reshape(-1, weights.shape[-1])
+        found = np.empty((len(rows), k * k + 1))
+        tally(rows, *self._cells, found)
+        cells = found[:, :-1].reshape(*weights.shape[:-1], k, k)
+        sides = np.diagonal(cells, axis1=-2, axis2=-1), cells.sum(axis=-1), cells.sum(axis=-2)
+        return c.tally_of(np.concatenate(sides, axis=-1)), found[:, -1].reshape(weights.shape[:-1])
+
+    @cached_property
+    def _cells(self) -> tuple[NDArray[np.int32], Floats]:
+        """Each case's cell of the confusion matrix, and its loss."""
+        cells = (self.reference * self.n_classes + self.decided).astype(np.int32)
+        return cells, np.ascontiguousarray(self._columns[:, -1])
+
+    def _decisions(self, tally: c.Tally, losses: Floats) -> dict[Key, Floats]:
+        found: dict[Key, Floats] = {("brier", None): ratio(losses, tally.total[..., 0])}
         for name, metric in _OF_A_CLASS.items():
             values = metric(tally)
             found |= {(name, k): values[..., code] for k, code in self.codes.items()}
@@ -168,7 +175,7 @@ class ValuePanel:
 
     @cached_property
     def _columns(self) -> Floats:
-        return np.asfortranarray(r.error_columns(self.reference, self.predicted))
+        return r.error_columns(self.reference, self.predicted)
 
     @cached_property
     def _rankings(self) -> tuple[Ranking, Ranking]:
@@ -176,7 +183,7 @@ class ValuePanel:
 
     def measures(self, weights: Floats, wanted: Collection[Key] | None = None) -> dict[Key, Floats]:
         """Values (...) of the wanted keys (None: all) under case weights (..., n)."""
-        sums = _sums(weights, self._columns)
+        sums = weights @ self._columns
         found: dict[Key, Floats] = {
             ("r2", None): r.r2_of(sums),
             ("mae", None): r.mae_of(sums),

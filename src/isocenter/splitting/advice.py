@@ -6,10 +6,10 @@ import pandas as pd
 
 from isocenter.cohort import Cohort
 from isocenter.metrics.intervals import expected_auc_width
-from isocenter.splitting.nouns import HOLDOUT, LEAVE_ONE_OUT, NESTED, Design, Split
+from isocenter.splitting.nouns import HOLDOUT, KFOLD, LEAVE_ONE_OUT, NESTED, Design, Split
 
 FEW_EVENTS = 100  # expected test events, below which a hold-out says little (evidence: 51 patients leave 4 events)
-SETTLED = 10  # repeats, below which the interval of nested cross-validation is itself a matter of chance
+SETTLED = 10  # repeats, below which the intervals of cross-validation are matters of chance (benchmarks/resampling.py)
 
 
 def warnings(cohort: Cohort, design: Design) -> tuple[str, ...]:
@@ -74,9 +74,9 @@ def _served(cohort: Cohort, design: Design) -> list[str]:
     if not design.several:
         return _small_test_part(cohort, design)
     said = ""
-    if design.kind == NESTED and design.repeats < SETTLED:
+    if design.kind in (KFOLD, NESTED) and design.repeats < SETTLED:
         often = f"{design.repeats} repeat{'s' if design.repeats > 1 else ''}"
-        said = f"With {often} the interval of nested cross-validation itself depends on chance: --repeats {SETTLED}."
+        said = f"With {often} the intervals of {design.kind} depend on chance and are wide: --repeats {SETTLED} helps."
     if design.kind == LEAVE_ONE_OUT and design.group_column is None:
         said = (
             "Leaving out one patient at a time ranks nobody: scores of different folds come from different models, "
