@@ -36,7 +36,7 @@ from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import MissingStep
-from isocenter.evaluation import Comparison, Estimate, Evaluation, headline
+from isocenter.evaluation import Comparison, Estimate, Evaluation
 from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
@@ -242,6 +242,7 @@ class Study:
             thumbnail=self._thumbnail,
             command=self.options.command(),
             options=asdict(self.options),
+            comparisons=self.compare(),
         )
 
     def _thumbnail(self, case: Case) -> bytes:
@@ -312,8 +313,7 @@ class Study:
         evaluations = self.evaluate()
         compared = [r.name for r in self.recipes if r.role != "floor"]
         results = {name: {k: v for k, v in e.to_dict().items() if k != "curves"} for name, e in evaluations.items()}
-        place, comparisons, target = self._place(), self.compare(), self.usable.target
-        assert target is not None
+        place, comparisons = self._place(), self.compare()
         report = None if self.project.folder is None else str(self.project.folder / artefacts.REPORT.path)
         return {
             **self.describe_models(),
@@ -322,7 +322,7 @@ class Study:
             "looks": max(e.looks for e in evaluations.values()),
             "results": results,
             "comparisons": [row.to_dict() for row in comparisons],
-            "claim": summing_up(comparisons, headline(target)),
+            "claim": summing_up(comparisons),
             "report": report,
         }
 

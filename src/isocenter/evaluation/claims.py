@@ -99,6 +99,8 @@ def sentence(row: Comparison) -> str:
     other = row.called or row.against
     if row.group is not None:
         return f"{row.method}, {row.group} against {row.against}: {_numbers(row)}."
+    if not math.isfinite(row.difference):
+        return f"{row.method} and {other}: {_name(row.metric)} cannot be compared on these cases."
     claim = {
         "better": f"{row.method} is better than {other}",
         "worse": f"{row.method} is worse than {other}",
@@ -111,10 +113,7 @@ def sentence(row: Comparison) -> str:
 
 
 def _numbers(row: Comparison) -> str:
-    name = _NAMES.get(row.metric, row.metric.replace("_", " "))
-    if not math.isfinite(row.difference):
-        return f"{name} cannot be compared on these cases"
-    up = row.difference > 0
+    name, up = _name(row.metric), row.difference > 0
     low, high = (row.low, row.high) if up else (-row.high, -row.low)
     by = f"{name} {'higher' if up else 'lower'} by {_size(row, abs(row.difference))}" if row.difference else (
         f"{name} does not differ"
@@ -124,7 +123,7 @@ def _numbers(row: Comparison) -> str:
     if math.isfinite(row.p):
         by += f", p {_p(row.p)}"
     if row.family > 1 and math.isfinite(row.p_adjusted):
-        by += f", {_p(row.p_adjusted)} corrected for {row.family} comparisons"
+        by += f", {_p(row.p_adjusted).removeprefix('= ')} corrected for {row.family} comparisons"
     return by
 
 
@@ -138,25 +137,40 @@ def _p(p: float) -> str:
     return "= 1" if p > 0.9995 else f"= {p:.3f}".replace("0.", ".", 1)
 
 
-def summing_up(rows: Sequence[Comparison], metric: str) -> str:
+def _name(metric: str) -> str:
+    return _NAMES.get(metric, metric.replace("_", " "))
+
+
+def decisive(rows: Sequence[Comparison]) -> str | None:
+    """The metric that claims are about: the first that can be compared at all, the headline metric before others."""
+    return next((row.metric for row in rows if row.group is None and math.isfinite(row.difference)), None)
+
+
+def summing_up(rows: Sequence[Comparison]) -> str:
     """One sentence on the first row's method, which was best on tuning data, against all others; "" without rows."""
+    metric = decisive(rows)
     own = [row for row in rows if row.metric == metric and row.group is None]
-    own = [row for row in own if row.method == own[0].method]
     if not own:
         return ""
-    parts = {
-        "better than": [r for r in own if r.verdict == "better"],
-        "not inferior to": [r for r in own if r.verdict == "non-inferior"],
-        "worse than": [r for r in own if r.verdict == "worse"],
-        "no better than": [r for r in own if r.verdict == "inconclusive" and r.floor],
-        "not to be told apart from": [r for r in own if r.verdict == "inconclusive" and not r.floor],
-    }
-    told = [f"{words} {listed([r.called or r.against for r in some])}" for words, some in parts.items() if some]
-    chosen = ", the best on tuning data," if any(not r.floor for r in rows) else ""
-    return f"By {_NAMES.get(metric, metric)}, {own[0].method}{chosen} is {'; '.join(told)}."
+    several, method = len({row.method for row in own}) > 1, own[0].method
+    told = [text for text in (_told(kind, [r for r in own if r.method == method]) for kind in _WORDS) if text]
+    return f"By {_name(own[0].metric)}, {method}{', the best on tuning data,' if several else ''} is {'; '.join(told)}."
 
 
-def listed(names: Sequence[str]) -> str:
+_WORDS = {
+    ("better", False): "better than", ("better", True): "better than", ("non-inferior", False): "not inferior to",
+    ("non-inferior", True): "not inferior to", ("worse", False): "worse than", ("worse", True): "worse than",
+    ("inconclusive", True): "no better than", ("inconclusive", False): "not to be told apart from",
+}  # fmt: skip
+
+
+def _told(kind: tuple[str, bool], rows: Sequence[Comparison]) -> str:
+    """The words of one verdict, on floors or on methods, and whom they are about."""
+    names = [r.called or r.against for r in rows if (r.verdict, r.floor) == kind and math.isfinite(r.difference)]
+    return f"{_WORDS[kind]} {listed(names, 'or' if kind[0] == 'inconclusive' else 'and')}" if names else ""
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
     """Names with commas and a last "and"."""
     *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {word} {last}" if first else last

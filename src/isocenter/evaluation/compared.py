@@ -98,7 +98,7 @@ def compare_methods(
     def side(name: str, mask: pd.Series) -> Side:
         key = name, mask.to_numpy().tobytes()
         if key not in sides:
-            sides[key] = Side(whole[name][mask], target, seed)
+            sides[key] = Side(whole[name][mask].reset_index(drop=True), target, seed)
         return sides[key]
 
     found = []
