@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from isocenter.workbench import audit, compare, evaluate, fit, index, predict, report, split
 
 __all__ = [
-    "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image", "IsocenterError", "Mask",
-    "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit", "compare", "evaluate", "fit",
-    "index", "load", "predict", "report", "run", "save", "split",
+    "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",
+    "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit",
+    "compare", "evaluate", "fit", "index", "load", "predict", "report", "run", "save", "split",
 ]  # fmt: skip
 
 

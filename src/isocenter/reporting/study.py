@@ -27,7 +27,8 @@ class Study:
     "mean", "sd"}...]: drop of the headline metric on tuning data). evaluations and predictions: by
     name; predictions have the columns case_id, patient_id, part, reference, prediction,
     probability_<class>... thumbnails: PNG by case id. command, options, versions: how to repeat
-    it. comparisons: methods against each other and the floors. notes: what was inferred; warnings: what must not be missed. created: a date to print, or
+    it. notes: what was inferred; warnings: what must not be missed. comparisons: methods against each other
+    and the floors. created: a date to print, or
     None; the page never asks the clock.
     """
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from isocenter.evaluation import headline
 from isocenter.reporting import results, story
-from isocenter.reporting.comparisons import comparisons
 from isocenter.reporting.baseline import baseline
+from isocenter.reporting.comparisons import comparisons
 from isocenter.reporting.figures import importance, result_figures
 from isocenter.reporting.flow import flow
 from isocenter.reporting.gallery import gallery
