@@ -15,7 +15,7 @@ from isocenter.auditing import Audit
 from isocenter.case import Source
 from isocenter.cohort import Cohort, Target, Task
 from isocenter.errors import Fault
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Comparison, Evaluation
 from isocenter.model import Model
 from isocenter.project import Artefact
 from isocenter.splitting import Design, Split
@@ -116,6 +116,13 @@ DESIGN: Artefact[Design] = Artefact(
     "split",
 )
 REPORT: Artefact[str] = Artefact("report.html", _save_text, _read_text, "report")
+
+COMPARISONS: Artefact[tuple[Comparison, ...]] = Artefact(
+    "comparisons.json",
+    lambda rows, path: _write_json([row.to_dict() for row in rows], path),
+    lambda path: tuple(Comparison.from_dict(row) for row in _read_json(path)),
+    "evaluate",
+)
 
 EXTERNAL: Artefact[dict[str, Any]] = Artefact("external.json", _write_json, _read_json, "evaluate")
 EXTERNAL_TABLE: Artefact[pd.DataFrame] = Artefact("predictions.parquet", _save_table, pd.read_parquet, "evaluate")

@@ -72,6 +72,10 @@ class Options:
     prevalences: tuple[str, ...] = _option(
         (), "Prevalences at which PPV, NPV and false alarms per 1,000 are told (0.01,0.05).", EVALUATE
     )
+    margin: float = _option(
+        0.0, "Loss of the headline metric that is tolerable, declared before looking: methods may then be called not "
+        "inferior.", EVALUATE,
+    )  # fmt: skip
     recalibrate: str = _option("none", "platt, isotonic, beta or temperature: fitted on tuning data; or none.", FIT)
     aggregate: str = _option(
         "auto", "How images of a patient become one prediction: mean, weighted, max, noisy-or, median; "

@@ -19,6 +19,7 @@ import pandas as pd
 from isocenter import (
     __version__,
     artefacts,
+    comparing,
     crossing,
     disk,
     ingest,
@@ -33,7 +34,8 @@ from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import MissingStep
-from isocenter.evaluation import HEADLINES, Evaluation
+from isocenter.evaluation import HEADLINES, Comparison, Evaluation
+from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
 from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
@@ -198,6 +200,21 @@ class Study:
         self.project.put(artefacts.predictions(model.name), inputs, table)
         self.project.put(artefacts.evaluation(model.name), inputs, replace(found, looks=looks))
 
+    def compare(self) -> tuple[Comparison, ...]:
+        """Every method against every other and the floors, from the predictions of that one look."""
+        evaluations, options = self.evaluate(), self.options
+
+        def made() -> tuple[Comparison, ...]:
+            tables = {name: self.project.get(artefacts.predictions(name)) for name in evaluations}
+            floors = [r.name for r in self.recipes if r.role == "floor"]
+            best = best_on_tuning(evaluations, [name for name in tables if name not in floors])
+            how: dict[str, Any] = {"floors": floors, "best": best, "margin": options.margin, "seed": options.seed}
+            found = comparing.compare_tables(tables, self.usable, self.design, **how)
+            return (*found, *comparing.compare_groups(evaluations, self.usable, options.subgroups))
+
+        inputs = fingerprint("compare", [self._evaluate_inputs(r) for r in self.recipes])
+        return self.project.get_or_make(artefacts.COMPARISONS, inputs, made)
+
     # -- report --------------------------------------------------------------------------------
     def report(self) -> str:
         """The page of the whole study, as HTML; also written to the project."""
@@ -222,6 +239,7 @@ class Study:
             thumbnail=self._thumbnail,
             command=self.options.command(),
             options=asdict(self.options),
+            comparisons=self.compare(),
         )
 
     def _thumbnail(self, case: Case) -> bytes:
@@ -292,7 +310,7 @@ class Study:
         evaluations = self.evaluate()
         compared = [r.name for r in self.recipes if r.role != "floor"]
         results = {name: {k: v for k, v in e.to_dict().items() if k != "curves"} for name, e in evaluations.items()}
-        place = self._place()
+        place, comparisons = self._place(), self.compare()
         report = None if self.project.folder is None else str(self.project.folder / artefacts.REPORT.path)
         return {
             **self.describe_models(),
@@ -300,6 +318,8 @@ class Study:
             "best_on_tuning": best_on_tuning(evaluations, compared),
             "looks": max(e.looks for e in evaluations.values()),
             "results": results,
+            "comparisons": [row.to_dict() for row in comparisons],
+            "claim": summing_up(comparisons),
             "report": report,
         }
 

@@ -272,6 +272,25 @@ def _report(path: str, _: dict[str, Any]) -> Iterator[str]:
     yield f"Report    {path}"
 
 
+_SHOWN_COMPARISONS = 8
+
+
+def _comparisons(rows: list[dict[str, Any]], result: dict[str, Any]) -> Iterator[str]:
+    """The claim, then the headline comparisons of the primary method, then those of subgroups."""
+    known = [row for row in rows if row["difference"] is not None and row["group"] is None]
+    headline, primary = (known or rows)[0]["metric"], result["primary"]
+    own = [r for r in rows if r["metric"] == headline and r["group"] is None and primary in (r["method"], r["against"])]
+    grouped = [r for r in rows if r["group"] is not None and r["method"] == primary]
+    shown = [*own[:_SHOWN_COMPARISONS], *grouped[:_SHOWN_COMPARISONS]]
+    yield ""
+    if result.get("claim") and len(own) > 1:
+        yield f"Compared  {result['claim']}"
+    for i, row in enumerate(shown):
+        yield f"{'Compared' if not i and len(own) < 2 else '':<10}{row['sentence']}"
+    if len(rows) > len(shown):
+        yield f"{'':<10}{len(rows)} comparisons in all: comparisons.json"
+
+
 _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "lines": _listed(""),
     "breast_cancer": _nested("Breast cancer: real features"),
@@ -285,6 +304,7 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "models": _models,
     "warnings": _listed("WARNING"),
     "results": _results,
+    "comparisons": _comparisons,
     "external": _external,
     "output": _predicted,
     "report": _report,

@@ -15,14 +15,14 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import bundle, external, ingest, predicting, preparation, recipes, reporting, scoring
+from isocenter import bundle, comparing, external, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
 from isocenter.auditing import Audit, audit_cohort, describe_case_mix, fingerprints
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import BadTarget, Fault, UsageError
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Comparison, Evaluation
 from isocenter.features import default_features
 from isocenter.model import Model
 from isocenter.prediction import Prediction
@@ -275,6 +275,42 @@ def evaluate(
     return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
 
 
+def compare(
+    methods: Sequence[str | Model] | Mapping[str, pd.DataFrame],
+    cohort: Cohort,
+    design: Design,
+    *,
+    margin: float = 0.0,
+    seed: int = 0,
+    store: str | None = None,
+) -> tuple[Comparison, ...]:
+    """Methods against each other, paired on the same test cases, and against the floors.
+
+    methods: names, which are fitted here, fitted models (of a design of one split), or tables of predictions
+    by name (case_id, prediction, probability_<class>...; of several splits repeat and fold), which are compared
+    with nothing but each other. The first speaks for the study: name the one that was best on tuning data. margin: a
+    loss of the headline metric that was declared tolerable. Raises UsageError, BadShape, BadValues.
+    """
+    if isinstance(methods, Mapping):
+        return comparing.compare_tables(methods, cohort, design, margin=margin, seed=seed)
+    names = [m for m in methods if isinstance(m, str)]
+    planned = plan(cohort, design, names or ["forest"], store=store, with_floors=True)
+    floors = [recipe.name for recipe in planned if recipe.role == "floor"]
+    made = {r.name: r for r in planned if r.name in floors or r.name in names}
+    tables: dict[str, pd.DataFrame] = {}
+    for one in (*methods, *floors):
+        if isinstance(one, Model):
+            if design.several:
+                raise UsageError("This design fits and tests models of its own.", "Give the names of methods.")
+            tables[one.name] = scoring.scores(one, cohort, design)
+        elif design.several:
+            tables[one] = cross_scores(made[one], cohort, design, seed=seed, store=store)
+        else:
+            model = fit_recipe(made[one], cohort, design, seed=seed, store=store).model
+            tables[one] = scoring.scores(model, cohort, design)
+    return comparing.compare_tables(tables, cohort, design, floors=floors, margin=margin, seed=seed)
+
+
 def cross_scores(
     recipe: Recipe,
     cohort: Cohort,
@@ -305,6 +341,7 @@ def report(
     thumbnail: Callable[[Case], bytes] = preparation.thumbnail,
     command: str = "",
     options: dict[str, Any] | None = None,
+    comparisons: Sequence[Comparison] = (),
 ) -> str:
     """One self-contained HTML page; the first model is the primary one.
 
@@ -342,6 +379,7 @@ def report(
             versions=dict(models[0].card["versions"]),
             notes=cohort.notes,
             warnings=warnings(cohort, audit, design),
+            comparisons=comparisons,
         )
     )
 

@@ -70,7 +70,9 @@ def _size(estimator: Any) -> int:
             return _size(getattr(estimator, name))
     if hasattr(estimator, "support_vectors_"):
         return 1 + int(estimator.support_vectors_.size) // NUMBERS_A_TREE
-    return int(estimator.n_iter_ * estimator.n_trees_per_iteration_) if hasattr(estimator, "n_trees_per_iteration_") else 1
+    return (
+        int(estimator.n_iter_ * estimator.n_trees_per_iteration_) if hasattr(estimator, "n_trees_per_iteration_") else 1
+    )
 
 
 def _candidates(folds: Sequence[HeldOut], n_features: int) -> NDArray[np.intp]:
@@ -88,7 +90,7 @@ def _weights(estimator: Any, fold: HeldOut) -> Floats:
     if hasattr(last, "coef_"):
         return np.asarray(np.abs(np.atleast_2d(last.coef_)).mean(axis=0), dtype=np.float64)
     if hasattr(last, "estimators_"):  # of grades and labels
-        return np.mean([_weights(one, fold) for one in last.estimators_], axis=0)
+        return np.asarray(np.mean([_weights(one, fold) for one in last.estimators_], axis=0), dtype=np.float64)
     return _association(fold.table, fold.reference)
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics.bootstrap import bootstrap, strata_of
 from isocenter.metrics.comparison import Comparison, compare_auc, compare_drawn, mcnemar
-from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
+from isocenter.metrics.estimation import Panel
+from isocenter.metrics.panels import ClassPanel, Key
 
-Panel = ClassPanel | ValuePanel
 # Shares of cases that the reference chooses, so that they are the same cases for every method.
 _SHARES = frozenset({"accuracy", "sensitivity", "specificity"})
 
@@ -48,8 +48,8 @@ def compare_all(
     samples = [drawn(panel, patients, rest, draws=draws, seed=seed) for panel in panels]
 
     def compared(a: int, b: int, key: Key) -> Comparison:
-        if key not in rest:
-            return _closed(panels[a], panels[b], key)
+        if (found := None if key in rest else closed(panels[a], panels[b], key)) is not None:
+            return found
         return compare_drawn(float(values[a][key]), float(values[b][key]), (samples[a][key], samples[b][key]))
 
     return {(a, b): {key: compared(a, b, key) for key in wanted} for a, b in combinations(range(len(panels)), 2)}
@@ -81,8 +81,10 @@ def _has_closed_form(panel: Panel, key: Key) -> bool:
     return (key[0] == "auc" and key[1] in panel.codes) or (key[0] in _SHARES and panel.share(key) is not None)
 
 
-def _closed(first: Panel, second: Panel, key: Key) -> Comparison:
-    assert isinstance(first, ClassPanel) and isinstance(second, ClassPanel)
+def closed(first: Panel, second: Panel, key: Key) -> Comparison | None:
+    """What independent cases have a closed form for; None for the rest."""
+    if not (isinstance(first, ClassPanel) and isinstance(second, ClassPanel) and _has_closed_form(first, key)):
+        return None
     if key[0] == "auc":
         return compare_auc(first.is_event(key[1]), first.scores(key[1]), second.scores(key[1]))
     one, other = first.share(key), second.share(key)
