@@ -36,8 +36,7 @@ def interval_of_draws(
     value: of the sample; draws: (draws,) of it in bootstrap draws, NaN where undefined; patients: how many the
     number rests on (all that were drawn, or those of the rarer class where it hangs on these); bounds: what it
     can never leave. Two finite bounds give the logit scale, (-1, 1) Fisher's z, one gives a log scale, none the
-    value itself. The spread of the draws, enlarged by n / (n - 1), becomes a standard error there by its slope at
-    the value (so that draws at a bound do no harm), times Student's t. At a bound: percentiles. None as in `usable`.
+    value itself. The limits are Student's t standard errors away. At a bound: percentiles. None as in `usable`.
     """
     defined, undefined = usable(draws)
     low, high = bounds
@@ -45,8 +44,8 @@ def interval_of_draws(
         return Percentiles(NONE, undefined, len(draws))
     if not low < value < high:
         return percentiles(draws, level, patients=patients)
-    half = t_of(level, patients - 1) * _error(defined, patients) * _slope(value, bounds)
-    place = _scaled(value, bounds)
+    half = t_of(level, patients - 1) * _error_on_scale(value, defined, patients, bounds)
+    place = float(_scaled(np.array(value), bounds))
     limits = (_unscaled(place - half, bounds), _unscaled(place + half, bounds))
     return Percentiles(Interval(*limits, f"{NAME}-{_scale_name(bounds)}"), undefined, len(draws))
 
@@ -105,15 +104,24 @@ def _hall(t: float, skewness: float) -> float:
     return (float(np.cbrt(1 + skewness * (t - skewness / 6))) - 1) * 3 / skewness
 
 
-def _scaled(value: float, bounds: Bounds) -> float:
+def _error_on_scale(value: float, defined: Floats, patients: int, bounds: Bounds) -> float:
+    """Standard error on the scale of the bounds.
+
+    Between two bounds by the scale's slope at the value, for draws that lie at a bound have no place on it. With
+    one it is the spread of the draws there: an R2 can be -100 in a draw whose reference hardly varies.
+    """
+    low, high = bounds
+    if math.isinf(low) == math.isinf(high):
+        return _error(defined, patients) * (1.0 if bounds == FREE else 1 / (value - low) + 1 / (high - value))
+    return _error(_scaled(defined[(defined > low) & (defined < high)], bounds), patients)
+
+
+def _scaled(values: Floats, bounds: Bounds) -> Floats:
     low, high = bounds
     if bounds == FREE:
-        return value
-    return (math.log(value - low) if low > -math.inf else 0.0) - (math.log(high - value) if high < math.inf else 0.0)
-
-
-def _slope(value: float, bounds: Bounds) -> float:
-    return 1.0 if bounds == FREE else 1 / (value - bounds[0]) + 1 / (bounds[1] - value)
+        return values
+    below = np.log(values - low) if low > -math.inf else 0.0
+    return np.asarray(below - (np.log(high - values) if high < math.inf else 0.0))
 
 
 def _unscaled(place: float, bounds: Bounds) -> float:

@@ -194,7 +194,7 @@ def _of_mean(sample: _Sample, panel: ClassPanel, key: Key, parts: list[Key]) -> 
         correlation = np.ones((len(parts), len(parts)))
         if draws.shape[1] > 1:
             with np.errstate(invalid="ignore", divide="ignore"):
-                correlation = np.nan_to_num(np.corrcoef(draws), nan=1.0)
+                correlation = np.atleast_2d(np.nan_to_num(np.corrcoef(draws), nan=1.0))
     values, shares = [sample.values[part] for part in parts], np.full(len(parts), 1 / len(parts))
     return Percentiles(mover(values, [part.interval for part in found], shares, correlation), 0, 0)
 
