@@ -19,15 +19,20 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from isocenter import bundle
+from isocenter import bundle, methods
 from isocenter.bundle import allowed, archive, reader, writer
 from isocenter.cohort import Target, Task
 from isocenter.errors import DamagedBundle, IsocenterError, MissingPath, NotWritable, OtherVersion, UnsafeFile
@@ -37,6 +42,8 @@ from isocenter.model import Decision, Model
 TWO = Target(Task.CLASSIFICATION, "target", ("benign", "malignant"), "malignant", "declared")
 THREE = Target(Task.CLASSIFICATION, "grade", ("1", "2", "3"))
 SIZE = Target(Task.REGRESSION, "size")
+GRADES = Target(Task.ORDINAL, "grade", ("low", "intermediate", "high"))
+FINDINGS = Target(Task.MULTILABEL, "findings", ("edema", "effusion"))
 
 
 def _data(n: int = 120, width: int = 6) -> tuple[pd.DataFrame, np.ndarray]:
@@ -48,8 +55,18 @@ def _data(n: int = 120, width: int = 6) -> tuple[pd.DataFrame, np.ndarray]:
 
 def _model(estimator: Any, target: Target = TWO, **card: Any) -> Model:
     X, score = _data()
-    y = score if not target.is_classes else np.digitize(score, np.linspace(-0.5, 0.5, len(target.classes) + 1)[1:-1])
-    return Model(estimator.fit(X, y), target, Decision(target.classes, target.positive), {"name": "m", **card})
+    y: Any = score
+    if target.is_classes:
+        y = np.digitize(score, np.linspace(-0.5, 0.5, len(target.classes) + 1)[1:-1])
+    decision = Decision(target.classes, target.positive)
+    if target.is_labels:
+        y = np.column_stack([score > 0.2, score < 0.0]).astype(int)
+        decision = Decision(target.classes, thresholds=(0.5, 0.3))
+    return Model(estimator.fit(X, y), target, decision, {"name": "m", **card})
+
+
+def _method(name: str, target: Target) -> Any:
+    return make_pipeline(SimpleImputer(), methods.build(name, target.task))
 
 
 def _members(path: Path) -> dict[str, bytes]:
@@ -90,6 +107,18 @@ ROUND_TRIPS: dict[str, Callable[[], tuple[Any, Target]]] = {
         ),
         TWO,
     ),
+    **{
+        f"{name}, {target.task.value} of {len(target.classes)}": lambda name=name, target=target: (
+            _method(name, target),
+            target,
+        )
+        for name in ("boosting", "svm")
+        for target in (TWO, THREE, SIZE, GRADES, FINDINGS)
+    },
+    "boosting, NaN inside": lambda: (HistGradientBoostingClassifier(max_iter=20), TWO),
+    "grades, forest": lambda: (_method("forest", GRADES), GRADES),
+    "labels, linear": lambda: (_method("linear", FINDINGS), FINDINGS),
+    "labels, floor": lambda: (_method("majority", FINDINGS), FINDINGS),
     "one hot": lambda: (make_pipeline(OneHotEncoder(handle_unknown="ignore", dtype=np.float64), Ridge()), SIZE),
 }
 
@@ -136,7 +165,7 @@ import numpy as np, pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from isocenter import bundle
+from isocenter import bundle, methods
 from isocenter.cohort import Target, Task
 from isocenter.model import Decision, Model
 noise = [np.empty(int(n)) for n in np.random.default_rng(int(sys.argv[2])).integers(1, 5000, 500)]
@@ -146,19 +175,20 @@ rng = np.random.default_rng(1)
 X = pd.DataFrame(rng.normal(size=(90, 5)), columns=list("abcde"))
 X.iloc[3, 2] = np.nan
 y = (X["a"] > 0).to_numpy().astype(int)
-forest = RandomForestClassifier(15, random_state=0, n_jobs=int(sys.argv[3]))
-estimator = make_pipeline(SimpleImputer(), forest).fit(X, y)
+method = methods.build(sys.argv[3], Task.CLASSIFICATION)
+estimator = make_pipeline(SimpleImputer(), method).fit(X, y)
 target = Target(Task.CLASSIFICATION, "y", ("0", "1"), "1")
 bundle.save(Model(estimator, target, Decision(target.classes, "1"), {"name": "m"}), Path(sys.argv[1]))
 """
 
 
-def test_the_same_training_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["forest", "boosting", "svm"])
+def test_the_same_training_gives_the_same_bytes_in_every_process(method: str, tmp_path: Path) -> None:
     found = []
-    for seed, jobs in (("1", "1"), ("2", "2")):
+    for seed, threads in (("1", "1"), ("2", "3")):
         path = tmp_path / f"{seed}.iso"
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        subprocess.run([sys.executable, "-c", TRAIN, str(path), seed, jobs], check=True, env=environment)
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads, "LOKY_MAX_CPU_COUNT": threads}
+        subprocess.run([sys.executable, "-c", TRAIN, str(path), seed, method], check=True, env=environment)
         found.append(_members(path))
     assert found[0] == found[1]
 
@@ -434,7 +464,8 @@ PAYLOADS: dict[str, tuple[bytes, str]] = {
     "an unknown kind": (_schema(_node("EvilNode", RIDGE)), "EvilNode"),
     "an old protocol": (_zip({"schema.json": json.dumps({**_object(RIDGE), "protocol": 0}).encode()}), "protocol"),
     "a cached cycle": (_schema({**_list(_node("CachedNode", "builtins.list")), "__id__": 1}), "ListNode"),
-    "a support vector machine": (_schema(_object("sklearn.svm._classes.SVC")), "SVC"),
+    "another support vector machine": (_schema(_object("sklearn.svm._classes.NuSVC")), "NuSVC"),
+    "half a support vector machine": (_schema(_object("sklearn.svm._classes.SVC")), "cannot be read"),
     "a store to write to": (_schema(_object("sklearn.pipeline.Pipeline", memory=_text("/tmp/evil"))), "memory"),
     "a million threads": (_schema(_object(RIDGE, n_jobs=_text(10**6))), "n_jobs"),
     "a pickle for JSON": (_zip({"schema.json": b"cos\nsystem\n(S'touch ran-it'\ntR."}), "cannot be read"),
@@ -604,7 +635,9 @@ def test_the_card_must_fit_the_estimator(tmp_path: Path) -> None:
         bundle.load(tmp_path / "b.iso")
 
 
-@pytest.mark.parametrize("estimator", [SVC(), make_pipeline(FunctionTransformer(np.nan_to_num), LogisticRegression())])
+@pytest.mark.parametrize(
+    "estimator", [NuSVC(), make_pipeline(FunctionTransformer(np.nan_to_num), LogisticRegression())]
+)
 def test_what_could_not_be_loaded_is_not_saved(estimator: Any, tmp_path: Path) -> None:
     X, y = _clean()
     with pytest.raises(UnsafeFile, match=r"SVC|FunctionTransformer"):
@@ -625,3 +658,133 @@ def test_random_damage_never_escapes_as_another_error(small: Path) -> None:
             model.estimator[-1].tree_.predict(np.zeros((2, 6), np.float32))
         except (IsocenterError, AttributeError, ValueError):
             continue
+
+
+# Boosting, support vector machines, grades and labels: changed before saving, for the writer checks types only.
+
+
+def _boosting() -> Any:
+    X, y = _clean()
+    return HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=5).fit(X, y)
+
+
+def _boosted(field: str, row: int, value: float) -> Callable[[], Any]:
+    def made() -> Any:
+        model = _boosting()
+        model._predictors[1][0].nodes[field][row] = value
+        return model
+
+    return made
+
+
+def _changed(estimator: Any, **values: Any) -> Callable[[], Any]:
+    def made() -> Any:
+        X, y = _clean()
+        found = estimator().fit(X, X[:, 0] if isinstance(estimator(), SVR) else y)
+        for name, value in values.items():
+            setattr(found, name, value(getattr(found, name, None)) if callable(value) else value)
+        return found
+
+    return made
+
+
+def _grades(**values: Any) -> Callable[[], Any]:
+    return _changed(lambda: methods.build("linear", Task.ORDINAL), **values)
+
+
+def _twice(values: Any) -> Any:
+    return np.concatenate([values, values])
+
+
+def _categories(model: Any) -> Any:
+    model._predictors[0][0].raw_left_cat_bitsets = np.zeros((1, 8), np.uint32)
+    return model
+
+
+def _none(_: Any) -> None:
+    return None
+
+
+def _empty(_: Any) -> list[Any]:
+    return []
+
+
+BENT: dict[str, Callable[[], Any]] = {
+    "boosting: its own child": _boosted("left", 0, 0),
+    "boosting: a child before its parent": _boosted("right", 1, 0),
+    "boosting: a child of two": _boosted("left", 0, 2),
+    "boosting: a child outside": _boosted("right", 0, 10**6),
+    "boosting: a feature outside": _boosted("feature_idx", 0, 6),
+    "boosting: a negative feature": _boosted("feature_idx", 0, -1),
+    "boosting: a threshold that is no number": _boosted("num_threshold", 0, np.nan),
+    "boosting: an infinite value": _boosted("value", 2, np.inf),
+    "boosting: a category": _boosted("is_categorical", 0, 1),
+    "boosting: bitsets": lambda: _categories(_boosting()),
+    "boosting: a leaf of another kind": _boosted("is_leaf", 0, 7),
+    "boosting: fewer features": _changed(HistGradientBoostingClassifier, n_features_in_=1),
+    "boosting: no tree": _changed(HistGradientBoostingClassifier, _predictors=_empty),
+    "boosting: trees of more classes": _changed(HistGradientBoostingClassifier, n_trees_per_iteration_=3),
+    "boosting: an encoder": _changed(HistGradientBoostingClassifier, _preprocessor=StandardScaler()),
+    "boosting: binned already": _changed(HistGradientBoostingClassifier, _in_fit=True),
+    "boosting: another first guess": _changed(HistGradientBoostingRegressor, _baseline_prediction=np.zeros((1, 9))),
+    "svc: more support vectors": _changed(SVC, support_=_twice),
+    "svc: indices outside": _changed(SVC, support_=lambda v: v + 10**6),
+    "svc: negative indices": _changed(SVC, support_=lambda v: -v - 1),
+    "svc: fewer vectors": _changed(SVC, support_vectors_=lambda v: v[:2]),
+    "svc: narrower vectors": _changed(SVC, support_vectors_=lambda v: v[:, :2].copy()),
+    "svc: counts that lie": _changed(SVC, _n_support=lambda v: v + 10**6),
+    "svc: more classes": _changed(SVC, _n_support=lambda v: np.array([*v, 0], np.int32)),
+    "svc: fewer coefficients": _changed(SVC, _dual_coef_=lambda v: v[:, :1].copy()),
+    "svc: no intercept": _changed(SVC, _intercept_=lambda v: v[:0]),
+    "svc: probabilities": _changed(SVC, _probA=np.zeros(1)),
+    "svc: a kernel of indices": _changed(SVC, kernel="precomputed"),
+    "svc: another kind": _changed(SVC, _impl="one_class"),
+    "svc: sparse": _changed(SVC, _sparse=True),
+    "svc: no numbers": _changed(SVC, _dual_coef_=lambda v: v * np.nan),
+    "svr: counts of three": _changed(SVR, _n_support=lambda v: np.array([*v, 0], np.int32)),
+    "svr: more coefficients": _changed(SVR, _dual_coef_=lambda v: np.vstack([v, v])),
+    "sigmoids of more classes": _changed(lambda: methods.build("svm", Task.CLASSIFICATION), sigmoids_=_twice),
+    "grades without estimators": _grades(estimators_=_none),
+    "grades with fewer estimators": _grades(estimators_=_empty),
+    "grades of fewer features": _grades(n_features_in_=2),
+    "a bent tree inside": _changed(
+        lambda: methods.build("boosting", Task.ORDINAL),
+        estimators_=lambda found: [_boosted("left", 0, 0)()] * len(found),
+    ),
+    "a bent machine in an array": _changed(
+        lambda: methods.build("linear", Task.ORDINAL),
+        estimators_=lambda found: np.array([_changed(SVC, support_=_twice)()] * len(found), dtype=object),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BENT)
+def test_a_bent_estimator_is_refused(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.iso"
+    bundle.save(Model(BENT[what](), TWO, Decision(TWO.classes)), path)
+    with pytest.raises((DamagedBundle, UnsafeFile)):
+        bundle.load(path)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [HistGradientBoostingClassifier, HistGradientBoostingRegressor, SVC, lambda: methods.build("svm", Task.ORDINAL)],
+)
+def test_what_the_attacks_bend_loads_when_it_is_straight(kind: Any, tmp_path: Path) -> None:
+    found = _changed(kind)()
+    X, _ = _clean()
+    bundle.save(Model(found, TWO, Decision(TWO.classes)), tmp_path / "m.iso")
+    again = bundle.load(tmp_path / "m.iso").estimator
+    np.testing.assert_array_equal(again.predict(X), found.predict(X))
+
+
+def test_boosting_does_not_take_its_loss_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _boosting()
+    X, _ = _clean()
+    expected = model.predict_proba(X)
+    with monkeypatch.context() as forging:
+        forging.setattr(allowed, "LEFT_OUT", {})
+        model._loss, model._bin_mapper, model._label_encoder = StandardScaler(), None, None
+        model._feature_subsample_rng = model._random_seed = None
+        bundle.save(Model(model, TWO, Decision(TWO.classes)), tmp_path / "m.iso")
+    np.testing.assert_array_equal(bundle.load(tmp_path / "m.iso").estimator.predict_proba(X), expected)

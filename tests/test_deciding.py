@@ -75,9 +75,12 @@ def test_exaggeration_does_not_win_by_order_alone() -> None:
 def test_patients_with_two_answers_are_taken_image_by_image() -> None:
     proba, codes = scores(60)
     assert decide(Wish(), TARGET, proba, codes, names(60, 3), score).decision.aggregation is None
-    assert decide(Wish(aggregate="none"), TARGET, proba, np.repeat(codes[:20], 3), names(60, 3), score).told[
-        "aggregations"
-    ] == {}
+    assert (
+        decide(Wish(aggregate="none"), TARGET, proba, np.repeat(codes[:20], 3), names(60, 3), score).told[
+            "aggregations"
+        ]
+        == {}
+    )
 
 
 def test_platt_takes_out_overconfidence() -> None:

@@ -11,8 +11,10 @@ import pytest
 from sklearn import metrics as sk
 
 from isocenter.metrics import Floats, Ints
-from isocenter.metrics.estimation import estimate
+from isocenter.metrics.estimation import Estimated, estimate
+from isocenter.metrics.grade_panel import GradePanel
 from isocenter.metrics.intervals import NONE, auc_interval, newcombe, wilson
+from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, ValuePanel
 
 
@@ -161,6 +163,38 @@ def test_one_class_of_three_has_an_f1_and_no_area() -> None:
     assert found["brier", None].interval == NONE
 
 
+@pytest.mark.parametrize("per", [1, 3])
+def test_grades_have_an_interval_for_every_number(per: int) -> None:
+    p, patients = panel(n=150, k=3, per=per, signal=1.5)
+    found = estimate(GradePanel(p.reference, p.decided, p.proba), patients)
+    assert all(e.interval.low < e.value < e.interval.high for e in found.values())
+    hows = {
+        name: found[name, None].interval.how for name in ("kappa_quadratic", "ordinal_c_index", "rps", "grade_error")
+    }
+    drawn = {"ordinal_c_index": "logit", "rps": "hall", "grade_error": "hall"}
+    closed = {"kappa_quadratic": hows["kappa_quadratic"]}
+    assert hows == {name: f"bootstrap-patients-{scale}" for name, scale in drawn.items()} | closed
+    assert (hows["kappa_quadratic"] == "bootstrap-patients-fisher-z") == (per == 3)
+    steps = {found["cumulative_auc", k].interval.how for k in (1, 2)}
+    assert steps == {"delong-logit" if per == 1 else "bootstrap-patients-logit"}
+
+
+def test_labels_are_estimated_each_and_their_means_know_how_they_go_together() -> None:
+    rng, n = np.random.default_rng(5), 120
+    y = (rng.random(n) < 0.4).astype(np.int64)
+    p = 1 / (1 + np.exp(-1.5 * (y + rng.normal(size=n) - 0.5)))
+
+    def whole(second: Ints, scores: Floats) -> Estimated:
+        reference, proba = np.column_stack([y, second]), np.column_stack([p, scores])
+        return estimate(LabelPanel(reference, (proba > 0.5).astype(np.int64), proba), np.arange(n))["auc", None]
+
+    one = auc_interval(y == 1, p)
+    twice, mixed = whole(y, p), whole(y[::-1].copy(), p[::-1].copy())
+    assert (twice.interval.low, twice.interval.high) == pytest.approx(one[:2])  # a label told twice tells nothing more
+    assert twice.interval.high - twice.interval.low > 1.2 * (mixed.interval.high - mixed.interval.low)
+    assert twice.interval.how == "delong-logit-mover"
+
+
 def test_brier_of_two_events_has_no_interval_for_draws_without_any_are_of_another_quantity() -> None:
     rng, n = np.random.default_rng(0), 40
     proba = np.column_stack([1 - (p := rng.uniform(0, 0.3, n)), p])
@@ -220,8 +254,8 @@ def test_draws_are_those_of_scikit_learn() -> None:
     assert list(p.measures(weights, {("brier", None)})) == [("brier", None)]
 
 
-def test_metrics_need_numpy_alone() -> None:
-    code = "import sys, isocenter.metrics.estimation; sys.exit('scipy' in sys.modules or 'pandas' in sys.modules)"
+def test_metrics_need_no_tables_and_no_compiler_to_start() -> None:
+    code = "import sys, isocenter.metrics.estimation; sys.exit(bool({'pandas', 'numba'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -237,7 +271,9 @@ def test_regression_gets_bootstrap_intervals() -> None:
     assert found["r2", None].value == pytest.approx(sk.r2_score(y, f))
     assert all(e.interval.low < e.value < e.interval.high for e in found.values())
     hows = {name: e.interval.how.removeprefix("bootstrap-patients-") for (name, _), e in found.items()}
-    assert hows == {"r2": "log", "mae": "hall", "rmse": "hall", "spearman": "fisher-z"}
+    drawn = {"r2": "log", "mae": "hall", "rmse": "hall", "spearman": "fisher-z", "median_absolute_error": "log"}
+    limits = dict.fromkeys(("agreement_low", "agreement_high"), "carkeet-exact")
+    assert hows == drawn | limits | {"bias": "t", "ccc": "lin-fisher-z"}
 
 
 def test_limits_stay_where_a_metric_can_be() -> None:

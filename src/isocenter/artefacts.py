@@ -18,7 +18,7 @@ from isocenter.errors import Fault
 from isocenter.evaluation import Evaluation
 from isocenter.model import Model
 from isocenter.project import Artefact
-from isocenter.splitting import Design
+from isocenter.splitting import Design, Split
 
 _SOURCES = "__sources__"
 _META = b"isocenter"
@@ -124,6 +124,17 @@ EXTERNAL_TABLE: Artefact[pd.DataFrame] = Artefact("predictions.parquet", _save_t
 def model(name: str) -> Artefact[Model]:
     """A fitted model's bundle."""
     return Artefact(f"models/{name}.iso", bundle.save, bundle.load, "fit")
+
+
+def fold_model(name: str, split: Split) -> Artefact[Model]:
+    """The model of one split of a design of several."""
+    return Artefact(f"folds/{name}/{split.repeat}-{split.fold}.iso", bundle.save, bundle.load, "fit")
+
+
+def fold_tuning(name: str, split: Split) -> Artefact[pd.DataFrame]:
+    """Out-of-fold predictions of that split's fitting part."""
+    path = f"folds/{name}/{split.repeat}-{split.fold}.tuning.parquet"
+    return Artefact(path, _save_table, pd.read_parquet, "fit")
 
 
 def tuning(name: str) -> Artefact[pd.DataFrame]:

@@ -16,12 +16,15 @@ from isocenter.case import Case, Source
 from isocenter.errors import BadTarget, Fault
 
 PATIENT = "patient_id"
+BETWEEN = "|"  # labels of one case, written as text
 
 
 class Task(str, Enum):
-    """What kind of thing is predicted."""
+    """What kind of thing is predicted: one of several classes, a grade, any number of labels, a measurement."""
 
     CLASSIFICATION = "classification"
+    ORDINAL = "ordinal"
+    MULTILABEL = "multilabel"
     REGRESSION = "regression"
 
 
@@ -29,10 +32,13 @@ class Task(str, Enum):
 class Target:
     """What is predicted: the task, the table's column, the classes in their order.
 
-    classes: numeric order where all names are numbers, else alphabetical; the order of
-    probability columns. positive: the class that sensitivity, AUC and average precision are
-    about (two classes only); how: one sentence for the user, how task and positive class were
-    found.
+    classes: numeric order where all names are numbers, else alphabetical; grades from low to
+    high; labels as they were named; the order of probability columns. positive: the class that
+    sensitivity, AUC and average precision are about (classification with two classes only); how:
+    one sentence for the user, how task and positive class were found.
+
+    The column holds class names, measurements, or the labels of a case as one text
+    ("edema|effusion", "" for none).
     """
 
     task: Task
@@ -43,24 +49,70 @@ class Target:
 
     @property
     def is_classes(self) -> bool:
-        return self.task is Task.CLASSIFICATION
+        """One of several classes, ordered or not: codes (n,), probabilities (n, k) whose rows sum to 1."""
+        return self.task in (Task.CLASSIFICATION, Task.ORDINAL)
+
+    @property
+    def is_labels(self) -> bool:
+        """Any number of labels a case: codes (n, k) of 0 and 1, probabilities (n, k) that are independent."""
+        return self.task is Task.MULTILABEL
+
+    @property
+    def is_value(self) -> bool:
+        """A measurement."""
+        return self.task is Task.REGRESSION
 
     @property
     def positive_index(self) -> int | None:
         return None if self.positive is None else self.classes.index(self.positive)
 
     def encode(self, values: Iterable[object]) -> NDArray[np.float64] | NDArray[np.int64]:
-        """Class names to codes 0..k-1 in the order of `classes`; measurements to float64."""
-        if not self.is_classes:
+        """Classes to codes 0..k-1 (n,), labels to 0 and 1 (n, k), in the order of `classes`; measurements to float64.
+
+        BadTarget for a class that the target does not have.
+        """
+        if self.is_value:
             return np.asarray(list(values), dtype=np.float64)
-        codes = pd.Index(self.classes).get_indexer(pd.Index(list(values), dtype=object))
-        if (codes < 0).any():
-            unknown = sorted({str(v) for v, c in zip(values, codes, strict=True) if c < 0})
+        if self.is_labels:
+            return self._indicators([str(text).split(BETWEEN) if text else [] for text in values])
+        texts = pd.Index(list(values), dtype=object)
+        codes = pd.Index(self.classes).get_indexer(texts)
+        self._refuse_unknown({str(v) for v in texts[codes < 0]})
+        return codes.astype(np.int64)
+
+    def _indicators(self, labels: Sequence[Sequence[str]]) -> NDArray[np.int64]:
+        self._refuse_unknown({name for names in labels for name in names} - set(self.classes))
+        code = {name: k for k, name in enumerate(self.classes)}
+        found = np.zeros((len(labels), len(self.classes)), dtype=np.int64)
+        for row, names in zip(found, labels, strict=True):
+            row[[code[name] for name in names]] = 1
+        return found
+
+    def _refuse_unknown(self, names: set[str]) -> None:
+        if names:
             raise BadTarget(
-                f"Column '{self.column}' has classes the model does not know: {', '.join(unknown)}.",
+                f"Column '{self.column}' has classes the model does not know: {', '.join(sorted(names))}.",
                 f"Known classes: {', '.join(self.classes)}.",
             )
-        return codes.astype(np.int64)
+
+    def members(self, values: Iterable[object]) -> NDArray[np.bool_]:
+        """(n, k) whether each case is of each class, or has each label; no columns for a measurement."""
+        codes = self.encode(values)
+        if self.is_labels:
+            return codes.astype(np.bool_)
+        return np.asarray(codes[:, None] == np.arange(len(self.classes)))
+
+    def counts(self, values: Iterable[object]) -> dict[str, int]:
+        """Cases of each class, or with each label; {} for a measurement."""
+        return dict(zip(self.classes, self.members(values).sum(axis=0).tolist(), strict=True))
+
+
+def label_texts(classes: Sequence[str], chosen: NDArray[Any]) -> NDArray[np.object_]:
+    """(n,) the labels of each row as one text, from (n, k) whether it has them: the inverse of `Target.encode`."""
+    names = np.array(classes, dtype=object)
+    found = np.empty(len(chosen), dtype=object)
+    found[:] = [BETWEEN.join(names[row]) for row in np.asarray(chosen, dtype=np.bool_)]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +120,7 @@ class Cohort:
     """The cases of a study. The table is the authority: one row a case.
 
     table: index `case_id` (str); column `patient_id` (str or NA where unknown), attributes,
-    the target's column (class names as str, or float), given features (float64).
+    the target's column (class names or labels as str, or float), given features (float64).
     sources: one tuple of `Source` a row, or () for given features. features: columns of
     `table` that are given features. covariates: attributes allowed into a model.
     split_column: attribute with an official or given split. excluded: what was left out, with
@@ -137,19 +189,33 @@ class Cohort:
         return self.cases
 
     @property
-    def y(self) -> NDArray[np.object_] | NDArray[np.float64] | None:
-        """Class names, or measurements; None without a target."""
+    def y(self) -> NDArray[np.object_] | NDArray[np.float64] | NDArray[np.bool_] | None:
+        """Class names (n,), labels (n, k) true or false, or measurements (n,); None without a target."""
         if self.target is None:
             return None
-        values = self.table[self.target.column]
-        return values.to_numpy(dtype=object if self.target.is_classes else np.float64)
+        if self.target.is_labels:
+            return self.codes.astype(np.bool_)
+        return self.table[self.target.column].to_numpy(dtype=object if self.target.is_classes else np.float64)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Cases of each class, or with each label; {} for a measurement or without a target."""
+        return {} if self.target is None else self.target.counts(self.table[self.target.column])
 
     @property
     def codes(self) -> NDArray[np.float64] | NDArray[np.int64]:
-        """The target as numbers: class codes in the order of `target.classes`, or measurements."""
+        """The target as numbers, as `Target.encode` gives them: classes (n,), labels (n, k) or measurements (n,)."""
         if self.target is None:
             raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
         return self.target.encode(self.table[self.target.column])
+
+    def patients_with(self) -> dict[str, int]:
+        """Patients with a case of each class, or with each label; {} for a measurement or without a target."""
+        if self.target is None:
+            return {}
+        has = self.target.members(self.table[self.target.column])
+        patients = pd.factorize(self.patients)[0]
+        return {name: len(np.unique(patients[column])) for name, column in zip(self.target.classes, has.T, strict=True)}
 
     def groups(self, duplicates: Iterable[Sequence[str]] = ()) -> NDArray[np.int64]:
         """Connected components of same patient and exact duplicates: (n,) group numbers, by first appearance."""

@@ -15,25 +15,27 @@ from numpy.typing import NDArray
 
 from isocenter.aggregation import aggregate
 from isocenter.case import Case
-from isocenter.cohort import Target
+from isocenter.cohort import Target, label_texts
 from isocenter.metrics.recalibration import Calibrator
 from isocenter.prediction import Prediction
 
 Floats = NDArray[np.float64]
 Input = list[Case] | pd.DataFrame | NDArray[Any]
 MOST_PROBABLE = "most probable class"
+EVEN = "probability of one half"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """How what an estimator says becomes a class, a value, and one answer a patient.
+    """How what an estimator says becomes a class, labels or a value, and one answer a patient.
 
     classes: in the order of the probability columns, none for a measurement; positive: the class
     that `threshold` is about; threshold: smallest probability of `positive` that is called
     positive, None for the most probable class; criterion: how the threshold was chosen;
     calibrator: applied to the probabilities before that, or None; aggregation: how several
     images of a patient become one prediction (`isocenter.aggregation`), None where each patient
-    has one. All of it is chosen on tuning data. Order: aggregate, calibrate, decide.
+    has one; thresholds, calibrators: of labels, one each in the place of `threshold` and
+    `calibrator`. All of it is chosen on tuning data. Order: aggregate, calibrate, decide.
     """
 
     classes: tuple[str, ...]
@@ -42,10 +44,16 @@ class Decision:
     criterion: str = MOST_PROBABLE
     calibrator: Calibrator | None = None
     aggregation: str | None = None
+    thresholds: tuple[float, ...] = ()
+    calibrators: tuple[Calibrator, ...] = ()
 
     def __post_init__(self) -> None:
         if self.threshold is not None and (len(self.classes) != 2 or self.positive not in self.classes):
             raise ValueError("a threshold needs two classes, one of them positive")
+        if self.thresholds and (len(self.thresholds) != len(self.classes) or self.threshold is not None):
+            raise ValueError("labels need one threshold each, and no other")
+        if self.calibrators and not len(self.calibrators) == len(self.thresholds) == len(self.classes):
+            raise ValueError("only labels have one calibrator each")
 
     @property
     def positive_index(self) -> int | None:
@@ -58,7 +66,12 @@ class Decision:
         return {**chosen, "calibrator": kind}
 
     def apply(self, proba: Floats) -> NDArray[np.object_]:
-        """From `proba` (n, k) to class names (n,); a tie goes to the first class, as in scikit-learn."""
+        """From `proba` (n, k) to class names (n,), or labels as one text each (`Target`).
+
+        A tie goes to the first class, as in scikit-learn.
+        """
+        if self.thresholds:
+            return label_texts(self.classes, proba >= np.array(self.thresholds))
         names = np.array(self.classes, dtype=object)
         if self.threshold is None or self.positive is None:
             chosen = proba.argmax(axis=1)
@@ -67,13 +80,19 @@ class Decision:
             chosen = np.where(proba[:, index] >= self.threshold, index, 1 - index)
         return np.asarray(names[chosen], dtype=object)
 
+    def calibrated(self, output: Floats) -> Floats:
+        """(n, k) recalibrated, as far as there are calibrators."""
+        if self.calibrators:
+            return of_labels(self.calibrators, output)
+        return output if self.calibrator is None else self.calibrator.apply(output)
+
     def predict(self, case_ids: NDArray[np.object_], output: Floats) -> Prediction:
         """What `outputs` gives, (n, k) probabilities or (n, 1) values, as a Prediction."""
         if not self.classes:
             return Prediction(case_ids, value=output[:, 0])
-        if self.calibrator is None:
+        if self.calibrator is None and not self.calibrators:
             return Prediction(case_ids, self.classes, output, self.apply(output))
-        proba = self.calibrator.apply(output)
+        proba = self.calibrated(output)
         return Prediction(case_ids, self.classes, proba, self.apply(proba), uncalibrated=output)
 
     def by_patient(self, said: Prediction, patients: NDArray[np.object_]) -> Prediction:
@@ -93,7 +112,7 @@ class Model:
     """A fitted method that can say what it is and what it needs.
 
     estimator: scikit-learn estimator fitted on class codes 0..k-1 (the order of
-    `target.classes`) or on measurements; card: plain values: name, parameters, feature names,
+    `target.classes`), labels (n, k) or measurements; card: plain values: name, parameters, feature names,
     fingerprints, versions, seed.
     """
 
@@ -110,6 +129,12 @@ class Model:
     def predict(self, X: Input) -> Prediction:
         """One row a case; case ids are those of the cases or the table's index, else row numbers."""
         return self.decision.predict(case_ids(X), outputs(self.estimator, X, self.target))
+
+
+def of_labels(calibrators: Sequence[Calibrator], proba: Floats) -> Floats:
+    """Each column (n, k) through the calibrator of its label, which is about two classes: without it, with it."""
+    pairs = zip(calibrators, proba.T, strict=True)
+    return np.column_stack([one.apply(np.column_stack([1 - p, p]))[:, 1] for one, p in pairs])
 
 
 def case_ids(X: Input) -> NDArray[np.object_]:
@@ -130,12 +155,14 @@ def outputs(estimator: Any, X: Any, target: Target) -> Floats:
 
     A class that was absent from the training cases has probability 0.
     """
-    width = len(target.classes) if target.is_classes else 1
+    width = 1 if target.is_value else len(target.classes)
     if len(X) == 0:  # scikit-learn refuses tables without rows
         return np.zeros((0, width))
-    if not target.is_classes:
+    if target.is_value:
         return np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1, 1)
     learned = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    if target.is_labels:
+        return learned
     proba = np.zeros((len(learned), width))
     proba[:, np.asarray(estimator.classes_, dtype=np.intp)] = learned
     return proba

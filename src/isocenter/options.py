@@ -28,14 +28,20 @@ class Options:
 
     input: str = field(default="", metadata={"steps": ()})
     labels: str | None = _option(None, "Table or array of labels (.csv .tsv .xlsx .parquet .npy .mat).", INDEX)
-    target: str | None = _option(None, "Column to predict.", INDEX)
-    task: str | None = _option(None, "classification or regression; inferred from the target if not given.", INDEX)
+    target: str | None = _option(None, "Column to predict; several of 0 and 1 with commas: labels.", INDEX)
+    task: str | None = _option(
+        None, "classification, ordinal, multilabel or regression; inferred from the target if not given.", INDEX
+    )
     positive: str | None = _option(None, "The positive class, of two.", INDEX)
+    order: tuple[str, ...] = _option((), "Grades from low to high (Low,Intermediate,High): an ordinal target.", INDEX)
     id_column: str | None = _option(None, "Column that names the file, series, study or patient of a row.", INDEX)
     patient_column: str | None = _option(None, "Column with the patient of a row.", INDEX)
     mask_column: str | None = _option(None, "Column with the path of a row's mask.", INDEX)
     split_column: str | None = _option(
-        None, "Column with training, tuning or test; or COLUMN=VALUE: these rows are the test part.", INDEX
+        None, "Column with training, tuning or test; or COLUMN=VALUE: these rows are the test part; or none.", INDEX
+    )
+    group_column: str | None = _option(
+        None, "Column whose values --design leave-one-out leaves out in turn (a site); never a feature.", INDEX, SPLIT
     )
     image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
     mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
@@ -49,8 +55,10 @@ class Options:
     exclude: tuple[str, ...] = _option((), "Case or patient ids to leave out.", INDEX)
     allow_excluded: bool = _option(False, "Go on although many cases are left out.", FIT)
     seed: int = _option(0, "Seed of everything random.", SPLIT, FIT)
+    design: str = _option("holdout", "holdout, kfold, nested or leave-one-out.", SPLIT)
     test_fraction: float = _option(0.2, "Share of the cases that is held out for testing.", SPLIT)
-    folds: int = _option(5, "Inner folds of the training part.", SPLIT)
+    folds: int = _option(5, "Folds: of kfold and nested, and the inner ones of every design.", SPLIT)
+    repeats: int = _option(1, "How often kfold and nested are repeated with other folds.", SPLIT)
     stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
@@ -159,6 +167,8 @@ def _fitting(option: Field[Any], value: Any) -> Any:
             return tuple(str(part) for part in value)
     if isinstance(value, Path):
         return str(value)
+    if option.name == "target" and isinstance(value, list | tuple):
+        return ",".join(map(str, value))
     kind = type(option.default)
     wrong = value is not None and option.default is not None and not isinstance(value, kind)
     if wrong and not (kind is float and type(value) is int):

@@ -110,6 +110,11 @@ class Project:
         found: T = self._objects[artefact.path]
         return found
 
+    def forget(self, *artefacts: Artefact[Any]) -> None:
+        """Free the memory of what is safe on disk."""
+        for artefact in artefacts if self.folder is not None else ():
+            self._objects.pop(artefact.path, None)
+
     def get_or_make(self, artefact: Artefact[T], inputs: str, make: Callable[[], T]) -> T:
         """The artefact if it is up to date, else a new one, saved."""
         if not self.has(artefact, inputs):

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.evaluation import BY_IMAGE, Evaluation
+from isocenter.evaluation import BY_IMAGE, Evaluation, evaluate_folds
 from isocenter.evaluation import evaluate as single
 from isocenter.evaluation.groups import subgroups as subgroups_of
 from isocenter.evaluation.useful import points
 from isocenter.model import Decision, Model
 from isocenter.prediction import Prediction
-from isocenter.splitting import Design
+from isocenter.splitting import Design, Split
 
 WITHOUT = "without shared cases"
 _OF_PATIENT = "patient_"
@@ -37,13 +37,27 @@ def scores(model: Model, cohort: Cohort, design: Design) -> pd.DataFrame:
     return beside_reference(model.predict(test.X), test, "test", model.decision)
 
 
+def fold_scores(model: Model, tuning: pd.DataFrame, cohort: Cohort, split: Split) -> pd.DataFrame:
+    """What one split's model says: out-of-fold predictions (`tuning`) and the cases it was tested on.
+
+    Columns as in `scores`, and repeat and fold of the split.
+    """
+    test = cohort.select(split.test)
+    said = beside_reference(model.predict(test.X), test, "test", model.decision)
+    table = pd.concat([tuning, said], ignore_index=True)
+    table.insert(3, "repeat", split.repeat)
+    table.insert(4, "fold", split.fold)
+    return table
+
+
 def beside_reference(prediction: Prediction, cohort: Cohort, part: str, decision: Decision) -> pd.DataFrame:
     """A prediction's table with patient, part and reference in front, and the patient's prediction behind."""
     some = cohort.select(prediction.case_id)
     table = prediction.table()
     table.insert(1, PATIENT, some.table[PATIENT].to_numpy())
     table.insert(2, "part", part)
-    table.insert(3, "reference", some.y)
+    assert cohort.target is not None
+    table.insert(3, "reference", some.table[cohort.target.column].to_numpy())
     if decision.aggregation is None:
         return table
     return pd.concat([table, _of_patients(decision.by_patient(prediction, some.patients), some)], axis=1)
@@ -88,6 +102,8 @@ def evaluate_table(
     subgroups: columns of the cohort; groups that are too small are named in the warnings;
     prevalences: at which predictive values are told.
     """
+    if design.several:
+        return _of_splits(table, name, cohort, design, subgroups, seed)
     found = [
         _evaluated(some, name, cohort, str(part), group, seed)
         for part, rows in table.groupby("part", sort=False)
@@ -99,21 +115,44 @@ def evaluate_table(
     return replace(found[0].joined(*found[1:]), points=tuple(points))
 
 
+def _of_splits(
+    table: pd.DataFrame, name: str, cohort: Cohort, design: Design, columns: Sequence[str], seed: int
+) -> Evaluation:
+    """Predictions of several splits, by patient where there are such, then by image, then by subgroup."""
+    assert cohort.target is not None
+    target = cohort.target
+    each = [by_patient(rows) for _, rows in table.groupby(["repeat", "fold", "part"], sort=False)]
+    patients = [rows for rows in each if rows is not None]
+    unit = pd.concat(patients, ignore_index=True) if len(patients) == len(each) else table
+    found = [evaluate_folds(unit, target, design, method=name, seed=seed)]
+    if unit is not table:
+        found.append(evaluate_folds(table, target, design, method=name, group=BY_IMAGE, seed=seed))
+    tested = unit.loc[unit["part"] == "test", "case_id"].drop_duplicates().to_numpy(dtype=object)
+    for group in subgroups_of(cohort, list(tested), columns):
+        if group.suppressed:
+            found.append(Evaluation(name, warnings=(f"Subgroup {group.name} is suppressed: {group.suppressed}.",)))
+        else:
+            some = unit[unit["case_id"].isin(tested[group.rows])]
+            found.append(evaluate_folds(some, target, design, method=name, group=group.name, seed=seed))
+    return found[0].joined(*found[1:])
+
+
 def operating_points(
     table: pd.DataFrame, cohort: Cohort, prevalences: Sequence[float] = (), *, seed: int = 0
 ) -> list[dict[str, Any]]:
     """Thresholds of the tuning rows read on the test rows, of each class that is told from the rest."""
     parts = {str(part): _unit(rows) for part, rows in table.groupby("part", sort=False)}
     target = cohort.target
-    if target is None or not target.is_classes or not {"tuning", "test"} <= parts.keys():
+    if target is None or target.is_value or not {"tuning", "test"} <= parts.keys():
         return []
     names = [target.positive] if target.positive is not None else list(target.classes)
     patients = {part: pd.factorize(cohort.select(rows["case_id"]).patients)[0] for part, rows in parts.items()}
+    members = {part: target.members(rows["reference"]) for part, rows in parts.items()}
     found = []
     for name in names:
         tuning, test = (
-            (rows["reference"].to_numpy() == name, rows[f"probability_{name}"].to_numpy(dtype=np.float64))
-            for rows in (parts["tuning"], parts["test"])
+            (members[part][:, target.classes.index(name)], rows[f"probability_{name}"].to_numpy(dtype=np.float64))
+            for part, rows in ((part, parts[part]) for part in ("tuning", "test"))
         )
         n = len(np.unique(patients["tuning"]))
         told = points(tuning, test, patients["test"].astype(np.int64), n_tuning=n, prevalences=prevalences, seed=seed)

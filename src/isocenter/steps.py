@@ -20,6 +20,7 @@ from isocenter import (
     __version__,
     artefacts,
     bundle,
+    crossing,
     disk,
     external,
     ingest,
@@ -34,7 +35,7 @@ from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import MissingStep
-from isocenter.evaluation import Estimate, Evaluation
+from isocenter.evaluation import HEADLINES, Estimate, Evaluation
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
 from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
@@ -43,7 +44,7 @@ from isocenter.recipes import Recipe
 from isocenter.splitting import Design
 
 RUN = "run.toml"
-_KNOWN_TO_THE_MODEL = ("task", "positive", "covariates", "split_column")
+_KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
 
 
 class Study:
@@ -120,19 +121,32 @@ class Study:
         )
 
     def fit(self) -> dict[str, Model]:
-        """Every method and floor, fitted on the training part; refused where too much was left out."""
+        """Every method and floor, on each split and for keeping; refused where too much was left out."""
         for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
             progress.warning(sentence)
         return {recipe.name: self._fit(recipe) for recipe in self.recipes}
 
+    @cached_property
+    def folds(self) -> crossing.Folds:
+        """Models and predictions of the splits, where the design has several."""
+        roles = {"image": self.options.image, "mask": self.options.mask}
+        return crossing.Folds(
+            self.project, self.usable, self.design, seed=self.options.seed, wish=self._wish, roles=roles
+        )
+
+    @property
+    def _wish(self) -> Wish:
+        return Wish(self.options.decide, self.options.recalibrate, self.options.aggregate)
+
     def _fit(self, recipe: Recipe) -> Model:
+        if self.design.several:
+            self.folds.fit(recipe)
         model, tuning, inputs = artefacts.model(recipe.name), artefacts.tuning(recipe.name), self._fit_inputs(recipe)
         if not (self.project.has(model, inputs) and self.project.has(tuning, inputs)):
             cohort, seed = self.usable, self.options.seed
             roles = {"image": self.options.image, "mask": self.options.mask}
-            wish = Wish(self.options.decide, self.options.recalibrate, self.options.aggregate)
             fitted = workbench.fit_recipe(
-                recipe, cohort, self.design, seed=seed, store=self.project.store, roles=roles, wish=wish
+                recipe, cohort, self.design, seed=seed, store=self.project.store, roles=roles, wish=self._wish
             )
             table = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
             self.project.put(tuning, inputs, table)
@@ -140,11 +154,9 @@ class Study:
         return self.project.get(model)
 
     def _fit_inputs(self, recipe: Recipe) -> str:
-        plain = asdict(recipe)
-        plain["settings"] = {n: {k: v for k, v in s.items() if k != "store"} for n, s in plain["settings"].items()}
         names = ("seed", "decide", "recalibrate", "aggregate")
         fitting = {k: v for k, v in self.options.of(FIT).items() if k in names}
-        return fingerprint("fit", self.project.inputs(artefacts.DESIGN), plain, fitting)
+        return fingerprint("fit", self.project.inputs(artefacts.DESIGN), crossing.plain(recipe), fitting)
 
     # -- evaluate ------------------------------------------------------------------------------
     def evaluate(self) -> dict[str, Evaluation]:
@@ -152,7 +164,7 @@ class Study:
         models = self.fit()
         wanted = {r.name: self._evaluate_inputs(r) for r in self.recipes}
         if any(not self._evaluated(name, inputs) for name, inputs in wanted.items()):
-            looks = self._look(list(wanted))
+            looks = self._look()
             for name, inputs in progress.track(wanted.items(), "evaluate", len(wanted)):
                 if not self._evaluated(name, inputs):
                     self._evaluate(models[name], inputs, looks)
@@ -166,17 +178,23 @@ class Study:
             artefacts.predictions(name), inputs
         )
 
-    def _look(self, names: list[str]) -> int:
+    def _look(self) -> int:
         """What was learned, not when, tells one look from another: the bundles' digests."""
         if self.project.folder is None:
             return 1
-        models = {name: self.project.digest(artefacts.model(name)) for name in names}
-        test = hashlib.sha256("\n".join(sorted(self.design.split.test)).encode()).hexdigest()
+        models = {
+            r.name: self.folds.digest(r) if self.design.several else self.project.digest(artefacts.model(r.name))
+            for r in self.recipes
+        }
+        test = hashlib.sha256("\n".join(self.design.tested).encode()).hexdigest()
         return ledger.look(self.project.folder, test, models)
 
     def _evaluate(self, model: Model, inputs: str, looks: int) -> None:
-        tuning = self.project.get(artefacts.tuning(model.name))
-        table = pd.concat([tuning, scoring.scores(model, self.usable, self.design)], ignore_index=True)
+        if self.design.several:
+            table = self.folds.table(next(r for r in self.recipes if r.name == model.name))
+        else:
+            tuning = self.project.get(artefacts.tuning(model.name))
+            table = pd.concat([tuning, scoring.scores(model, self.usable, self.design)], ignore_index=True)
         options = self.options
         how: dict[str, Any] = {"subgroups": options.subgroups, "prevalences": options.shares, "seed": options.seed}
         found = scoring.evaluate_table(table, model.name, self.usable, self.design, **how)
@@ -255,15 +273,17 @@ class Study:
 
     def describe_design(self) -> dict[str, Any]:
         described = self.describe_audit()
-        parts = {name: len(ids) for name, ids in self.design.split.parts.items()}
+        design = self.design
+        parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
         warnings = list(workbench.warnings(self.usable, self.audit, self.design))
-        return {**described, "how": self.design.how, "parts": parts, "warnings": warnings}
+        told = {"kind": design.kind, "splits": len(design.splits), "repeats": design.repeats}
+        return {**described, "how": design.how, "design": told, "parts": parts, "warnings": warnings}
 
     def describe_models(self) -> dict[str, Any]:
         described = self.describe_design()
         models = {
             name: {
-                **{key: m.card[key] for key in ("role", "parameters", "features")},
+                **{key: m.card[key] for key in ("role", "parameters", "features", "tested")},
                 "decision": m.decision.told(),
             }
             for name, m in self.fit().items()
@@ -290,17 +310,22 @@ class Study:
         return {"project": None if self.project.folder is None else str(self.project.folder)}
 
     def export(self, path: Path) -> None:
-        """The primary model's predictions as a table; as .mat with classes and confusion matrix."""
+        """The primary model's predictions as a table; as .mat with classes and confusion matrix.
+
+        Of labels the matrix is 2 x 2 x k, `classes` their names.
+        """
         evaluation = self.evaluate()[self.primary]
         table = self.project.get(artefacts.predictions(self.primary))
-        if path.suffix != ".mat":
+        if path.suffix.lower() != ".mat":
             tables.write_table(table, path)
             return
-        variables: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
-        for matrix in evaluation.confusion:
-            if matrix["part"] == "test" and matrix["group"] is None:
-                variables["confusion_matrix"] = np.asarray(matrix["matrix"], dtype=np.float64)
-                variables["classes"] = np.asarray(matrix["classes"], dtype=object)
+        variables: dict[str, Any] = {**tables.mat_variables(table)}
+        found = [one for one in evaluation.confusion if one["part"] == "test" and one["group"] is None]
+        if found:
+            matrices = np.stack([np.asarray(one["matrix"], dtype=np.float64) for one in found], axis=-1)
+            labels = [one["class"] for one in found if "class" in one]
+            variables["confusion_matrix"] = matrices if labels else matrices[..., 0]
+            variables["classes"] = np.asarray(labels or found[0]["classes"], dtype=object)
         arrays.write_mat(path, variables)
 
 
@@ -308,13 +333,10 @@ def _target(cohort: Cohort) -> dict[str, Any] | None:
     target = cohort.target
     if target is None:
         return None
-    counts: dict[str, int] = {}
-    if target.is_classes:
-        counts = {str(k): int(v) for k, v in cohort.table[target.column].value_counts().items()}
     return {
         "task": target.task.value,
         "column": target.column,
-        "classes": {name: counts.get(name, 0) for name in target.classes},
+        "classes": cohort.counts,
         "positive": target.positive,
         "how": target.how,
     }
@@ -324,7 +346,7 @@ def best_on_tuning(evaluations: dict[str, Evaluation], names: Sequence[str]) -> 
     """The method with the best headline number on tuning data; the first named wins a tie."""
 
     def headline(name: str) -> float:
-        for metric in ("auc", "r2"):
+        for metric in HEADLINES:
             try:
                 value = evaluations[name].get(metric, "tuning").value
             except KeyError:

@@ -16,7 +16,12 @@ _SHOWN_FAULTS = 10
 _CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "sensitivity", "specificity",
                   "ppv", "npv", "f1", "brier")  # fmt: skip
 _CALIBRATION = ("calibration_slope", "calibration_in_the_large")
-_METRICS = (*_CLASS_METRICS, "mae", "rmse", "r2", "spearman")
+_OF_GRADES = ("ordinal_c_index", "kappa_quadratic", "kappa_linear", "grade_error", "rps")
+_OF_LABELS = ("micro_f1", "exact_match", "hamming_loss")
+_OF_VALUES = ("mae", "rmse", "r2", "spearman", "ccc", "median_absolute_error", "bias", "agreement_low",
+              "agreement_high")  # fmt: skip
+_METRICS = (*_OF_GRADES, *_CLASS_METRICS, *_OF_LABELS, *_OF_VALUES)
+_OF_A_LABEL = ("auc", "sensitivity", "specificity", "ppv")
 
 
 class Terminal:
@@ -25,7 +30,7 @@ class Terminal:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._bar: Any = None
-        self._task: Any = None
+        self._tasks: dict[str, Any] = {}  # stages that are open, the outermost first
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -48,21 +53,23 @@ class Terminal:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        if event.kind == "start":
-            self._close()
+        if event.kind == "start" and self._bar is None:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._task = self._bar.add_task(event.stage, total=event.total)
-        elif event.kind == "advance" and self._bar is not None:
-            self._bar.advance(self._task)
-        elif event.kind == "end":
-            self._close()
+        if event.kind == "start":
+            self._tasks[event.stage] = self._bar.add_task(event.stage, total=event.total)
+        elif event.kind == "advance" and event.stage in self._tasks:
+            self._bar.advance(self._tasks[event.stage])
+        elif event.kind == "end" and event.stage in self._tasks:
+            self._bar.remove_task(self._tasks.pop(event.stage))
+            if not self._tasks:
+                self._close()
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
-            self._bar = None
+            self._bar, self._tasks = None, {}
 
     @staticmethod
     def _print(line: str) -> None:
@@ -114,7 +121,13 @@ def _groups(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
 
 
 def _parts(parts: dict[str, int], result: dict[str, Any]) -> Iterator[str]:
-    yield f"Split     {', '.join(f'{n} {name}' for name, n in parts.items() if n)} cases"
+    folds = result["design"]["splits"]
+    told = (
+        ", ".join(f"{n} {name}" for name, n in parts.items() if n)
+        if folds == 1
+        else f"{folds} folds of {parts['test']}"
+    )
+    yield f"Split     {told} cases"
     yield f"            {result['how']}"
 
 
@@ -122,7 +135,9 @@ def _models(models: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     for name, model in models.items():
         told = ", ".join(f"{k}={v}" for k, v in model["parameters"].items())
         kind = "floor" if model["role"] == "floor" else "+".join(model["features"])
-        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''}){_decides(model.get('decision') or {})}"
+        untested = "" if model.get("tested", True) else " on every case, not itself tested"
+        decides = _decides(model.get("decision") or {})
+        yield f"Fitted    {name} ({kind}{'; ' + told if told else ''}){untested}{decides}"
 
 
 def _decides(decision: dict[str, Any]) -> str:
@@ -143,7 +158,11 @@ def _results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     first = next(iter(rows[names[0]].values()))
     looks = result["looks"]
     yield ""
-    yield f"Test part: {first['n_cases']} cases of {first['n_patients']} patients; look {looks} at it; 95 % intervals"
+    design = result["design"]
+    part = "Test part" if design["splits"] == 1 else f"Tested in {design['splits']} folds"
+    who = f"{first['n_cases']} cases of {first['n_patients']} patients"
+    often = f", each {design['repeats']} times" if design["repeats"] > 1 else ""
+    yield f"{part}: {who}{often}; look {looks} at {'it' if design['splits'] == 1 else 'them'}; 95 % intervals"
     yield " " * 20 + "".join(f"{name:<24}" for name in names)
     for metric in _METRICS:
         if any(metric in rows[name] for name in names):
@@ -171,13 +190,33 @@ def _number(row: dict[str, Any] | None) -> str:
     return f"{row['value']:.4f} ({row['low']:.3f}-{row['high']:.3f})"
 
 
+def _labels(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """A line a label in the place of a confusion matrix each."""
+    found = {(row["metric"], row["class"]): row for row in evaluation["estimates"] if _of_the_test(row)}
+    names = [one["class"] for one in evaluation["confusion"] if _of_the_test(one) and "class" in one]
+    if names:
+        width = max(5, *(len(name) for name in names)) + 2
+        yield ""
+        yield f"Labels of {result['primary']} on the test part"
+        yield f"{'':<{width}}{'cases':<8}" + "".join(f"{metric:<24}" for metric in _OF_A_LABEL).rstrip()
+        for name in names:
+            cells = "".join(f"{_number(found.get((metric, name))):<24}" for metric in _OF_A_LABEL)
+            yield f"{name:<{width}}{found['auc', name]['n_events']:<8}{cells}".rstrip()
+
+
+def _of_the_test(row: dict[str, Any]) -> bool:
+    return row["part"] == "test" and row["group"] is None
+
+
 def _confusion(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    yield from _labels(evaluation, result)
     for matrix in evaluation["confusion"]:
-        if matrix["part"] == "test" and matrix["group"] is None:
+        if _of_the_test(matrix) and "class" not in matrix:
             classes = [str(c) for c in matrix["classes"]]
             width = max(6, *(len(c) for c in classes)) + 2
             yield ""
-            yield f"Confusion matrix of {result['primary']} on the test part (rows true, columns predicted)"
+            place = "on the test part" if result["design"]["splits"] == 1 else "in the first repeat"
+            yield f"Confusion matrix of {result['primary']} {place} (rows true, columns predicted)"
             yield " " * width + "".join(f"{c:>{width}}" for c in classes)
             for name, counts in zip(classes, matrix["matrix"], strict=True):
                 yield f"{name:>{width}}" + "".join(f"{n:>{width}}" for n in counts)

@@ -24,20 +24,17 @@ from isocenter.deciding import Wish
 from isocenter.errors import BadTarget, Fault, UsageError
 from isocenter.evaluation import Evaluation
 from isocenter.features import default_features
-from isocenter.metrics.intervals import expected_auc_width
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
-from isocenter.splitting import Design, make_design
-
-FEW_EVENTS = 100
+from isocenter.splitting import Design, Split, make_design, walk
 
 
 def index(
     input: str | Path,
     *,
     labels: str | Path | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     task: str | None = None,
     positive: str | None = None,
     id_column: str | None = None,
@@ -48,16 +45,19 @@ def index(
     mask: Sequence[str] = (),
     covariates: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    order: Sequence[str] = (),
+    group_column: str | None = None,
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
-    input: folder or file; labels: table or array of labels; the other arguments are those of the
-    command line. Reads headers and tables, no pixels. Raises InputError or LabelError.
+    input: folder or file; labels: table or array of labels; target: a column, or several of 0 and 1;
+    the other arguments are those of the command line. Reads headers and tables, no pixels. Raises
+    InputError or LabelError.
     """
     return ingest.index(
         Path(input),
         labels=None if labels is None else Path(labels),
-        target=target,
+        target=target if target is None or isinstance(target, str) else ",".join(target),
         task=task,
         positive=positive,
         id_column=id_column,
@@ -68,6 +68,8 @@ def index(
         mask=mask,
         covariates=covariates,
         exclude=exclude,
+        order=order,
+        group_column=group_column,
     )
 
 
@@ -84,45 +86,40 @@ def split(
     cohort: Cohort,
     audit: Audit | None = None,
     *,
+    design: str = "holdout",
     seed: int = 0,
     test_fraction: float = 0.2,
     folds: int = 5,
+    repeats: int = 1,
+    group_column: str | None = None,
     stratify: bool = True,
     overlap: str = "keep",
 ) -> Design:
-    """Hold out a test part by patient, or take the given split; without an audit the groups are patients only."""
+    """Who is learned from and who is tested, by patient: a test part held out or given, or every case in turn.
+
+    design: "holdout", "kfold", "nested" or "leave-one-out" (a value of `group_column` at a time, or
+    a patient). folds: of "kfold" and "nested", and the inner ones of every design. Without an audit
+    the groups are patients only. Raises TooFewPatients, PatientInTwoParts, UsageError.
+    """
     duplicates: Sequence[Sequence[str]] = ()
     said: list[str] = []
     if audit is not None:
         cohort, duplicates = audit.usable(cohort), audit.duplicates
     elif not cohort.features:
         said = ["No audit was given: bit-identical images of different patients may lie in both parts."]
-    design = make_design(
-        cohort, duplicates, seed=seed, test_fraction=test_fraction, folds=folds, stratify=stratify, overlap=overlap
+    made = make_design(
+        cohort,
+        duplicates,
+        design=design,
+        seed=seed,
+        test_fraction=test_fraction,
+        folds=folds,
+        repeats=repeats,
+        group_column=group_column,
+        stratify=stratify,
+        overlap=overlap,
     )
-    return replace(design, warnings=(*said, *design.warnings, *_width(cohort, design)))
-
-
-def _width(cohort: Cohort, design: Design) -> list[str]:
-    """How wide the AUC's interval will be, where the test part holds few events."""
-    if cohort.target is None or not cohort.target.is_classes or len(cohort.target.classes) < 2:
-        return []
-    y = cohort.select(design.split.test).y
-    counts = pd.Series(y).value_counts().reindex(cohort.target.classes, fill_value=0)
-    events = int(counts[cohort.target.positive] if cohort.target.positive else counts.min())
-    others = int(counts.sum()) - events
-    few = min(events, others)
-    if few >= FEW_EVENTS:
-        return []
-    if few == 0:
-        return ["The test part lacks a class: no AUC can be computed on it."]
-    width = expected_auc_width(events, others)
-    what = "events" if cohort.target.positive else "cases of the rarest class"
-    sentence = (
-        f"The test part holds {events} {what} among {events + others} cases: the 95 % interval of an AUC near 0.80 "
-        f"will be about {width:.2f} wide. Read single numbers with care."
-    )
-    return [sentence]
+    return replace(made, warnings=(*said, *made.warnings))
 
 
 def fit(
@@ -139,6 +136,9 @@ def fit(
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
+
+    With a design of several splits the model learns from every case and is not itself tested
+    (`card["tested"]` is False); `evaluate` then takes the method's name.
 
     method: a key of METHODS; features: "given", "intensity" or "pixels" (None: what suits the
     input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
@@ -163,7 +163,9 @@ def plan(
     """What will be fitted, the primary recipe first and the floors last."""
     if cohort.target is None:
         raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
-    default = "given" if cohort.features else default_features(_training_facts(cohort, design, store))
+    default = "given"
+    if not cohort.features:
+        default = default_features(preparation.facts(cohort.select(design.final.fitting).cases, store=store)[0])
     for name in features:
         if (name == "given") != bool(cohort.features):
             raise UsageError(
@@ -192,6 +194,7 @@ def fit_recipe(
     cohort: Cohort,
     design: Design,
     *,
+    split: Split | None = None,
     seed: int = 0,
     store: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
@@ -199,20 +202,23 @@ def fit_recipe(
 ) -> _fitting.Fitted:
     """Fit one recipe and describe in its card what a new input must look like.
 
-    roles: the globs of images and masks, which `predict` then uses again; wish: how it decides.
+    split: one of the design's, None for the model that is kept; roles: the globs of images and
+    masks, which `predict` then uses again; wish: how it decides.
     """
     if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
         wish = Wish(aggregate="none" if wish.aggregate == "none" else "mean")
-    part = cohort.select(design.split.fitting)
-    facts = None if cohort.features else _training_facts(cohort, design, store)
+    split = split or design.final
+    part = cohort.select(split.fitting)
+    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
     card: dict[str, Any] = {
         "roles": {name: list(globs) for name, globs in (roles or {}).items()},
         "case_mix": describe_case_mix(part),
         "seen": fingerprints(part, facts),
+        "tested": bool(split.test),
     }
     if facts is not None:
         card["profile"] = preparation.Profile.of(facts).to_dict()
-    fitted = _fitting.fit(recipe, cohort, design.split, seed=seed, wish=wish, card=card)
+    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card)
     return replace(fitted, model=_with_tuning(fitted, cohort))
 
 
@@ -225,26 +231,67 @@ def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
 
 
 def evaluate(
-    model: Model,
+    model: Model | str,
     cohort: Cohort,
     design: Design | None = None,
     *,
+    features: str | None = None,
+    decide: str | None = None,
     recalibrate: str = "none",
+    aggregate: str = "auto",
     ids_are_local: bool = False,
     seed: int = 0,
+    store: str | None = None,
+    **parameters: object,
 ) -> Evaluation:
-    """Every metric with its interval: of the test part of `design`, or without one of an external cohort.
+    """Every metric with its interval: of what `design` tests, or without one of an external cohort.
+
+    model: a fitted model; or the name of a method, which is fitted on every split of the design
+    (features, decide, recalibrate, aggregate, store and parameters as in `fit`). A design of
+    several splits takes the name only: its numbers are about the procedure, and the model that
+    `fit` gives is not itself tested.
 
     An external test refits nothing and leaves out who was in the training data (see
     `isocenter.external.assess` for the case mix and what was left out); recalibrate: a group of
     that name shows what updating the probabilities would bring; ids_are_local: equal patient ids
     are other people.
     """
-    if design is None:
+    if isinstance(model, Model) and design is None:
         return external.assess(
             model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, seed=seed
         ).evaluation
-    return scoring.evaluate_table(scoring.scores(model, cohort, design), model.name, cohort, design, seed=seed)
+    if isinstance(model, Model) and design is not None and not design.several:
+        return scoring.evaluate_table(scoring.scores(model, cohort, design), model.name, cohort, design, seed=seed)
+    name = model.card.get("method", "forest") if isinstance(model, Model) else model
+    if isinstance(model, Model) or design is None:
+        raise UsageError(
+            "This design fits and tests models of its own." if design is not None else f"'{name}' is not fitted yet.",
+            f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
+        )
+    named = [] if features is None else [features]
+    recipe = plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
+    wish = Wish(decide, recalibrate, aggregate)
+    table = cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
+    return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
+
+
+def cross_scores(
+    recipe: Recipe,
+    cohort: Cohort,
+    design: Design,
+    *,
+    seed: int = 0,
+    store: str | None = None,
+    wish: Wish = Wish(),  # noqa: B008  frozen
+    told: bool = True,
+) -> pd.DataFrame:
+    """Predictions of all splits beside the reference, out-of-fold and tested, with their repeat and fold."""
+    found = []
+    for split in walk(design, recipe.name, told=told):
+        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish)
+        tuning = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
+        found.append(scoring.fold_scores(fitted.model, tuning, cohort, split))
+    return pd.concat(found, ignore_index=True)
 
 
 def report(
@@ -265,8 +312,15 @@ def report(
     case's picture as PNG; command, options: how to repeat the study, for its last section.
     """
     audit = audit or audit_cohort(cohort, None, ())
+    if design.several and predictions is None:
+        raise UsageError(
+            "A report of a design of several splits needs the predictions of its folds.",
+            "Give evaluations and predictions, or use isocenter.run.",
+        )
     predictions = predictions or {m.name: scoring.scores(m, cohort, design) for m in models}
     evaluations = evaluations or {n: scoring.evaluate_table(t, n, cohort, design) for n, t in predictions.items()}
+    if design.several:
+        predictions = {name: table[table["repeat"] == 0] for name, table in predictions.items()}
     first = predictions[models[0].name]
     pictures: dict[str, bytes] = {}
     if not cohort.features and cohort.target is not None:
@@ -335,7 +389,3 @@ def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list
     if cohort.features:
         return None, []
     return preparation.facts(cohort.cases, store=store)
-
-
-def _training_facts(cohort: Cohort, design: Design, store: str | None) -> pd.DataFrame:
-    return preparation.facts(cohort.select(design.split.fitting).cases, store=store)[0]

@@ -59,6 +59,8 @@ def _model(told: Mapping[str, Any], estimator: Any) -> Model:
     target, decision = dict(told["target"]), dict(told["decision"])
     target |= {"task": Task(target["task"]), "classes": tuple(target["classes"])}
     decision["classes"] = tuple(decision["classes"])
+    decision["thresholds"] = tuple(float(t) for t in decision.get("thresholds", ()))
+    decision["calibrators"] = tuple(Calibrator.from_dict(one) for one in decision.get("calibrators", ()))
     if decision.get("calibrator") is not None:
         decision["calibrator"] = Calibrator.from_dict(decision["calibrator"])
     model = Model(estimator, Target(**target), Decision(**decision), dict(told["card"]))

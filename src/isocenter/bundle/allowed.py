@@ -1,7 +1,7 @@
 """The fixed list of what a bundle may hold. Whatever is not here is neither saved nor loaded.
 
 Every name here was looked at: loading sets attributes and calls no code that a file could choose.
-Estimators that keep indices for compiled code (trees) are checked further in `trees`.
+Estimators that keep indices or arrays for compiled code are checked further: `trees`, `machines`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,23 @@ from __future__ import annotations
 from functools import cache
 
 TREE = "sklearn.tree._tree.Tree"
+_HISTOGRAM = "sklearn.ensemble._hist_gradient_boosting"
+ORDINAL, LABELS = "isocenter.methods.composed.Ordinal", "isocenter.methods.composed.OneVsRest"
+SIGMOIDS = "isocenter.methods.svm.SupportVectors"
+FORESTS = frozenset(
+    f"sklearn.ensemble._forest.{kind}{what}"
+    for kind in ("ExtraTrees", "RandomForest")
+    for what in ("Classifier", "Regressor")
+)
+BOOSTING = frozenset(f"{_HISTOGRAM}.gradient_boosting.HistGradientBoosting{w}" for w in ("Classifier", "Regressor"))
+MACHINES = {"sklearn.svm._classes.SVC": "classification", "sklearn.svm._classes.SVR": "regression"}
+COMPOSED = frozenset({ORDINAL, LABELS})
 ESTIMATORS = frozenset(
     {
+        "sklearn.compose._target.TransformedTargetRegressor",
         "sklearn.decomposition._pca.PCA",
         "sklearn.dummy.DummyClassifier",
         "sklearn.dummy.DummyRegressor",
-        "sklearn.ensemble._forest.ExtraTreesClassifier",
-        "sklearn.ensemble._forest.ExtraTreesRegressor",
-        "sklearn.ensemble._forest.RandomForestClassifier",
-        "sklearn.ensemble._forest.RandomForestRegressor",
         "sklearn.feature_selection._variance_threshold.VarianceThreshold",
         "sklearn.impute._base.MissingIndicator",
         "sklearn.impute._base.SimpleImputer",
@@ -40,7 +48,17 @@ ESTIMATORS = frozenset(
         "sklearn.tree._classes.DecisionTreeRegressor",
         "sklearn.tree._classes.ExtraTreeClassifier",
         "sklearn.tree._classes.ExtraTreeRegressor",
+        f"{_HISTOGRAM}.predictor.TreePredictor",
+        SIGMOIDS,
+        *FORESTS,
+        *BOOSTING,
+        *MACHINES,
+        *COMPOSED,
     }
+)
+# What boosting keeps of its training and does not predict with, or what is made again from its parameters.
+LEFT_OUT = dict.fromkeys(
+    BOOSTING, frozenset({"_bin_mapper", "_feature_subsample_rng", "_label_encoder", "_loss", "_random_seed"})
 )
 SCALARS = frozenset(f"numpy.{n}" for n in ("bool", "float32", "float64", "int8", "int32", "int64", "uint8", "str_"))
 KEYS = frozenset({"builtins.str", "builtins.int", "builtins.float"})

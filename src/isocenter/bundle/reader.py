@@ -20,7 +20,8 @@ from numpy.lib import format as npy
 from isocenter import progress
 from isocenter.bundle import allowed
 from isocenter.bundle.archive import LARGEST
-from isocenter.bundle.trees import check_ensembles, check_tree
+from isocenter.bundle.built import finish
+from isocenter.bundle.trees import check_tree
 from isocenter.bundle.writer import PROTOCOL, SCHEMA, State
 from isocenter.errors import UnsafeFile
 
@@ -47,7 +48,7 @@ def loads(content: bytes) -> Any:
         checker = _Checker(archive)
         checker.check(schema)
     estimator = _build(content, sorted(checker.types))
-    check_ensembles(estimator)
+    finish(estimator)
     return estimator
 
 

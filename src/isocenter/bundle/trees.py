@@ -6,7 +6,7 @@ memory, a depth too small would write beyond a buffer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,25 +55,44 @@ def depth(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
     return deep
 
 
-def check_ensembles(estimator: object) -> None:
-    """Every tree of a forest expects as many features as the forest lets through."""
-    for found in _parts(estimator):
-        width = getattr(found, "n_features_in_", None)
-        if hasattr(found, "tree_"):
-            _require(found.tree_.n_features == width, "its number of features")
-        for tree in getattr(found, "estimators_", []):
-            _require(tree.n_features_in_ == width and hasattr(tree, "tree_"), "its number of features")
+def check_forest(forest: Any) -> None:
+    """Every tree expects as many features as the forest lets through."""
+    for tree in forest.estimators_:
+        _require(tree.n_features_in_ == forest.n_features_in_ and hasattr(tree, "tree_"), "its number of features")
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    """The estimators inside an estimator, itself first."""
-    if isinstance(value, list | tuple):
-        for one in value:
-            yield from _parts(one)
-    elif hasattr(value, "get_params") and not isinstance(value, type):
-        yield value
-        for one in vars(value).values():
-            yield from _parts(one)
+def check_boosting(model: Any) -> None:
+    """Trees of gradient boosting: plain records, followed by compiled code as those of forests are."""
+    told = vars(model)
+    trees = [tree for step in told["_predictors"] for tree in step]
+    each = model.n_trees_per_iteration_
+    classes = len(told["classes_"]) if "classes_" in told else 1
+    _require(type(each) is int and each == (1 if classes < 3 else classes), "its number of classes")
+    _require(bool(trees) and all(len(step) == each for step in told["_predictors"]), "its number of trees")
+    baseline = told["_baseline_prediction"]
+    _require(baseline.shape == (1, each) and baseline.dtype == np.float64, "its first guess")
+    # Binned input and categories take other paths through the code, which the house never uses.
+    plain = told.get("_preprocessor") is None and told.get("is_categorical_") is None and "_in_fit" not in told
+    _require(plain, "its input")
+    _require(all(tree.raw_left_cat_bitsets.shape == (0, 8) for tree in trees), "categories")
+    records = trees[0].nodes.dtype
+    _require(all(t.nodes.ndim == 1 and len(t.nodes) and t.nodes.dtype == records for t in trees), "its nodes")
+    _check_records(np.concatenate([tree.nodes for tree in trees]), [len(t.nodes) for t in trees], model.n_features_in_)
+
+
+def _check_records(nodes: NDArray[Any], sizes: Sequence[int], n_features: int) -> None:
+    """All trees at once, one after the other; children are numbered within their tree."""
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    size, own = np.repeat(sizes, sizes), np.arange(len(nodes)) - starts
+    _require(bool((nodes["is_leaf"] <= 1).all() and (nodes["is_categorical"] == 0).all()), "its kinds of nodes")
+    inner = nodes["is_leaf"] == 0
+    split, children = nodes[inner], np.stack([nodes["left"][inner], nodes["right"][inner]]).astype(np.int64)
+    _require(bool((children > own[inner]).all()), "a node that comes before its parent")
+    placed = (children + starts[inner]).ravel()
+    _require(bool((children < size[inner]).all()) and len(np.unique(placed)) == len(placed), "its children")
+    _require(bool(((split["feature_idx"] >= 0) & (split["feature_idx"] < n_features)).all()), "its features")
+    finite = np.isfinite(nodes["value"]).all() and not np.isnan(split["num_threshold"]).any()
+    _require(bool(finite), "values that are not finite")
 
 
 def _require(true: bool, what: str) -> None:

@@ -79,7 +79,9 @@ class _Writer:
             return _node("TreeNode", name, content=content, __reduce__={"args": reduced})
         if name not in allowed.objects():
             raise _not_listed(name)
-        learned = {k: None if k in allowed.UNSAVED else v for k, v in value.__getstate__().items()}
+        left_out = allowed.LEFT_OUT.get(name, frozenset())
+        kept = {k: v for k, v in value.__getstate__().items() if k not in left_out}
+        learned = {k: None if k in allowed.UNSAVED else v for k, v in kept.items()}
         return _node("ObjectNode", name, content=self.state(learned))
 
 

@@ -119,7 +119,7 @@ def _no_labels(found: Found) -> NoTarget:
 def _labelled(units: Sequence[Unit], labels: pd.DataFrame, path: Path, found: Found, request: Request) -> Draft:
     base = _base(units)
     keys = pd.DataFrame([u.lead.keys for u in units], index=base.index).astype("str")
-    never = (request.target, request.split_name, request.mask_column, *request.covariates)
+    never = (*request.never_ids, request.mask_column)
     several = bool(request.image)
     explained = _named_in(found.faults)
     joined = join(
@@ -151,7 +151,7 @@ def _named_in(faults: Sequence[Fault]) -> frozenset[str]:
 
 def _free(labels: pd.DataFrame, joined: Joined, request: Request) -> list[str]:
     """Columns of the table that could be a target."""
-    taken = {joined.column, request.patient_column, request.mask_column, request.split_name, *request.covariates}
+    taken = {joined.column, request.patient_column, request.mask_column, *request.reserved, *request.covariates}
     return [c for c in labels.columns if c not in taken and c not in patient_like([c])]
 
 

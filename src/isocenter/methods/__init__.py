@@ -3,7 +3,8 @@
 Contract: a method's module has `build(task, *, seed, **parameters)`, which returns an unfitted
 scikit-learn estimator for integer class codes or measurements, and `CHOICES`, the parameters it
 wants chosen by inner folds where the user has not set them. The keyword-only parameters of
-`build` are the method's whole configuration.
+`build` are the method's whole configuration. Of tasks a module meets classification and regression
+only: grades and labels are made of its classifier here (`composed`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from isocenter.errors import UsageError
 METHODS: dict[str, str] = {
     "forest": "isocenter.methods.forest",
     "linear": "isocenter.methods.linear",
+    "boosting": "isocenter.methods.boosting",
+    "svm": "isocenter.methods.svm",
     "majority": "isocenter.methods.floors",
     "mean": "isocenter.methods.floors",
 }
@@ -48,4 +51,10 @@ def build(method: str, task: Task, *, seed: int = 0, **parameters: object) -> An
     if unknown := [name for name in parameters if name not in known]:
         listed = ", ".join(f"{name}={value}" for name, value in known.items()) or "none"
         raise UsageError(f"Method '{method}' has no parameter '{unknown[0]}'.", f"It has: {listed}.")
-    return _module(method).build(task, seed=seed, **parameters)
+    one_of_several = Task.CLASSIFICATION if task in (Task.ORDINAL, Task.MULTILABEL) else task
+    estimator = _module(method).build(one_of_several, seed=seed, **parameters)
+    if task is one_of_several:
+        return estimator
+    from isocenter.methods import composed
+
+    return composed.Ordinal(estimator) if task is Task.ORDINAL else composed.OneVsRest(estimator)

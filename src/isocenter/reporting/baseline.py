@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from isocenter.cohort import Target
 from isocenter.reporting.flow import PARTS, patients
 from isocenter.reporting.study import Study
 from isocenter.reporting.words import NOTHING, count, decimal, percent, quantity
@@ -22,7 +23,7 @@ Row = dict[str, Any]  # {"name", "note", "cells"}; level: a value of the row abo
 def baseline(study: Study) -> dict[str, Any]:
     """Columns (all, then each part that holds cases) and rows: the target, attributes, given features."""
     tables = _tables(study)
-    target = study.target.column
+    target, levels = study.target.column, study.target.classes or None
     skipped = str(study.cohort.split_column).partition("=")[0]
     attributes = [name for name in study.cohort.attributes if name != skipped]
     features = list(study.cohort.features)
@@ -30,7 +31,7 @@ def baseline(study: Study) -> dict[str, Any]:
         "columns": [{"name": name, "n": count(len(table))} for name, table in tables.items()],
         "rows": [
             *_patients(study),
-            *_described(tables, target, study.target.classes or None),
+            *(_labels(tables, study.target) if study.target.is_labels else _described(tables, target, levels)),
             *(row for name in attributes for row in _described(tables, name)),
         ],
         "features": [row for name in features[:MOST_FEATURES] for row in _numbers(tables, name)],
@@ -40,9 +41,9 @@ def baseline(study: Study) -> dict[str, Any]:
 
 
 def _tables(study: Study) -> dict[str, pd.DataFrame]:
-    table, parts = study.cohort.table, study.design.split.parts
+    table, parts = study.cohort.table, study.design.parts
     found = {"All": table}
-    for name in PARTS:
+    for name in PARTS if not study.design.several else ():
         if parts[name]:
             found[name.capitalize()] = table.loc[list(parts[name])]
     return found
@@ -51,7 +52,7 @@ def _tables(study: Study) -> dict[str, pd.DataFrame]:
 def _patients(study: Study) -> list[Row]:
     if not study.cohort.knows_patients:
         return []
-    parts = [study.design.split.parts[name] for name in PARTS]
+    parts = [study.design.parts[name] for name in PARTS] if not study.design.several else []
     cohorts = [study.cohort, *(study.cohort.select(ids) for ids in parts if ids)]
     return [{"name": "Patients", "note": "", "cells": [patients(c).partition(" ")[0] for c in cohorts]}]
 
@@ -70,6 +71,18 @@ def _described(tables: dict[str, pd.DataFrame], name: str, levels: Sequence[str]
         found = sorted(found)
     head = {"name": name, "note": "n (%)", "cells": [""] * len(tables)}
     return [head, *(_level(level, texts) for level in found), *_missing(tables, name)]
+
+
+def _labels(tables: dict[str, pd.DataFrame], target: Target) -> list[Row]:
+    """Cases with each label; a case may have several."""
+    head = {"name": target.column, "note": "n (%), several a case", "cells": [""] * len(tables)}
+    counts = [target.counts(table[target.column]) for table in tables.values()]
+    sizes = [len(table) for table in tables.values()]
+    rows = []
+    for name in target.classes:
+        cells = [f"{count(own[name])} ({percent(own[name], n)})" for own, n in zip(counts, sizes, strict=True)]
+        rows.append({"name": name, "note": "", "cells": cells, "level": True})
+    return [head, *rows]
 
 
 def _level(level: str, texts: dict[str, pd.Series]) -> Row:

@@ -20,7 +20,7 @@ def flow(study: Study) -> dict[str, Any]:
     excluded, unlabelled = audit.get("excluded", ()), audit.get("unlabelled", ())
     used = int(audit.get("used", len(cohort)))
     found = int(audit.get("found", used + len(excluded) + len(unlabelled)))
-    parts = [_part(study, name) for name in PARTS if study.design.split.parts[name]]
+    parts = [_part(study, name) for name in PARTS if study.design.parts[name]]
     left = _left(study)
     return {
         "found": count(found),
@@ -46,20 +46,19 @@ def patients(cohort: Cohort) -> str:
 
 
 def events(cohort: Cohort, study: Study) -> list[dict[str, str]]:
-    """[{"name", "n", "share"}...] of each class; nothing for a measurement."""
-    if not study.target.is_classes:
-        return []
-    counts = Counter(str(name) for name in cohort.table[study.target.column])
+    """[{"name", "n", "share"}...] of each class or label; nothing for a measurement."""
+    counts = cohort.counts
     order = sorted(study.target.classes, key=lambda c: c != study.target.positive)  # the positive class first
     return [{"name": c, "n": count(counts[c]), "share": percent(counts[c], len(cohort))} for c in order]
 
 
 def _part(study: Study, name: str) -> dict[str, Any]:
-    ids = study.design.split.parts[name]
+    ids = study.design.parts[name]
     some = study.cohort.select(ids)
     classes = events(some, study)
     return {
         "name": name,
+        "label": "Learned from and tested in turn" if study.design.several else name.capitalize(),
         "size": len(ids),
         "cases": counted(len(ids), "case"),
         "share": 100 * len(ids) / max(len(study.cohort), 1),
@@ -71,11 +70,11 @@ def _part(study: Study, name: str) -> dict[str, Any]:
 
 def _left(study: Study) -> list[tuple[str, int]]:
     """Used cases that are in no part, and why."""
-    split = study.design.split
+    split = study.design.final
     assigned = {*split.training, *split.tuning, *split.test, *split.unassigned}
     dropped = sum(case_id not in assigned for case_id in study.cohort.case_ids)
     pairs = [
-        (f"no part named in {study.cohort.split_column or 'the split'}", len(split.unassigned)),
+        (f"nothing named in {study.design.group_column or study.cohort.split_column}", len(split.unassigned)),
         ("left out of training: shared with the test part", dropped),
     ]
     return [(why, n) for why, n in pairs if n]

@@ -78,7 +78,7 @@ def _facts(study: Study) -> list[dict[str, str]]:
     return [
         {"value": count(len(study.cohort)), "label": "cases used", "note": f"of {count(found)} found"},
         {"value": patients, "label": "patients", "note": "" if known else "no ids in the data"},
-        {"value": count(len(study.design.split.test)), "label": "test cases", "note": ", ".join(extra)},
+        {"value": count(len(study.design.tested)), "label": "test cases", "note": ", ".join(extra)},
         {
             "value": str(looks) if looks else NOTHING,
             "label": "look at the test part" if looks == 1 else "looks at the test part",
@@ -91,7 +91,7 @@ def _design(study: Study) -> dict[str, Any]:
     design, split = study.design, study.design.split
     return {
         "how": design.how,
-        "kind": {"holdout": "Hold-out", "given": "Given split"}.get(design.kind, design.kind),
+        "kind": _KINDS.get(design.kind, design.kind) + (f", {design.repeats} repeats" if design.repeats > 1 else ""),
         "seed": str(design.seed),
         "stratified": "" if design.kind == "given" else "yes" if design.stratified else "no",
         "grouped": "by patient" if study.cohort.knows_patients else "by case: no patient ids are known",
@@ -99,6 +99,15 @@ def _design(study: Study) -> dict[str, Any]:
         "overlap": counted(len(split.overlap), "test case") if split.overlap else "",
         "fingerprint": design.fingerprint[:16],
     }
+
+
+_KINDS = {
+    "holdout": "Hold-out",
+    "given": "Given split",
+    "kfold": "Cross-validation",
+    "nested": "Nested cross-validation",
+    "leave-one-out": "Leave one out",
+}
 
 
 def _folds(sizes: Sequence[int]) -> str:
@@ -177,7 +186,7 @@ def _left_out(study: Study) -> dict[str, Any]:
 
 def _groups(study: Study, groups: Sequence[Sequence[str]] | None) -> list[str]:
     """Groups of identical cases as "a = b", each with its label."""
-    known = dict(study.cohort.table[study.target.column]) if study.target.is_classes else {}
+    known = dict(study.cohort.table[study.target.column]) if not study.target.is_value else {}
 
     def said(group: Sequence[str]) -> str:
         more = f" and {len(group) - FEW_ROWS} more" if len(group) > FEW_ROWS else ""

@@ -1,0 +1,233 @@
+"""Value and interval of every metric from folds that share their training cases.
+
+The folds of a cross-validation are neither one model nor independent, so nothing here treats their
+pooled predictions as one sample. How a number and its interval are made:
+
+- it is defined in every fold: the mean over the folds, with the corrected resampled t
+  ("corrected-resampled") or, in nested designs, the interval of Bates, Hastie and Tibshirani ("nested-cv");
+- some fold does not define it (nothing was called positive, a class is absent), or it is about
+  calibration: pooled within each repeat, the folds' shares in it by jackknife ("corrected-resampled-pooled").
+  What ranks cases is never pooled, for scores of different models are not on one scale: then it is
+  the mean over the folds that define it;
+- sites left out in turn: a random-effects mean over sites ("hartung-knapp"), and what a site that
+  was not seen may find ("prediction").
+
+Stratified folds hold the prevalence fixed, so that accuracy and the like vary too little from fold to
+fold. The sampling variance of each fold, by a bootstrap of its patients, is therefore the least.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from isocenter.evaluation.weighing import calibration_measures, measures
+from isocenter.metrics import Floats, Ints
+from isocenter.metrics.bootstrap import bootstrap, strata_of
+from isocenter.metrics.estimation import Estimated, Panel
+from isocenter.metrics.intervals import NONE, Interval, delong
+from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
+from isocenter.metrics.pooling import Pooled, pool, steady_auc
+from isocenter.metrics.resampling import Scale, corrected, nested
+
+RANKS = frozenset({"auc", "average_precision", "spearman", "ordinal_c_index", "cumulative_auc"})
+# Of the whole: means over the classes, labels or pairs of grades that occur.
+OVER_CLASSES = frozenset({"auc", "average_precision", "balanced_accuracy", "f1", "ordinal_c_index"})
+DRAWS = 200  # bootstrap draws for a fold's sampling variance, which is then averaged over the folds
+_NO_LIMIT = (-np.inf, np.inf)
+_LIMITS = {
+    "mae": (0.0, np.inf), "rmse": (0.0, np.inf), "brier": (0.0, 2.0), "r2": (-np.inf, 1.0), "spearman": (-1.0, 1.0),
+    "scaled_brier": (-np.inf, 1.0), "calibration_slope": _NO_LIMIT, "calibration_intercept": _NO_LIMIT,
+    "calibration_in_the_large": _NO_LIMIT, "median_absolute_error": (0.0, np.inf), "ccc": (-1.0, 1.0),
+    "bias": _NO_LIMIT, "agreement_low": _NO_LIMIT, "agreement_high": _NO_LIMIT, "grade_error": (0.0, np.inf),
+    "kappa_quadratic": (-1.0, 1.0), "kappa_linear": (-1.0, 1.0),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What one split tested: panel of its cases, and their patients, (n,) codes."""
+
+    panel: Panel
+    patients: Ints
+
+    @cached_property
+    def values(self) -> dict[Key, float]:
+        """Every metric of this fold; NaN where it is not defined."""
+        found = self.panel.measures(np.ones(len(self.patients)))
+        return {key: float(value) for key, value in found.items()}
+
+    def variances(self, seed: int) -> dict[Key, float]:
+        """Sampling variance of each metric, the model as it is: bootstrap of this fold's patients."""
+        panel = self.panel
+        strata = strata_of(self.patients, panel.reference) if isinstance(panel, ClassPanel) else None
+        within = panel.within_class if strata is not None else frozenset()
+        found: dict[Key, float] = {}
+        for keys, classes in ((within, strata), (set(panel.keys) - within, None)):
+            if keys:
+                drawn = bootstrap(
+                    lambda weights, keys=keys: panel.measures(weights, keys),  # type: ignore[misc]
+                    self.patients,
+                    draws=DRAWS,
+                    seed=seed,
+                    strata=classes,
+                )
+                found |= {key: _variance(values) for key, values in drawn.items()}
+        return found
+
+
+def _variance(drawn: Floats) -> float:
+    known = drawn[np.isfinite(drawn)]
+    return float(known.var(ddof=1)) if len(known) > 1 else math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """All cases of one repeat: their panel, patients (n,) codes, and fold (n,) codes 0..k-1."""
+
+    panel: Panel
+    patients: Ints
+    fold: Ints
+
+    @cached_property
+    def whole(self) -> dict[Key, float]:
+        """Every number of the pooled cases."""
+        return {key: float(v) for key, v in measures(self.panel, np.ones(len(self.fold))).items()}
+
+    @cached_property
+    def shares(self) -> dict[Key, Floats]:
+        """(k,) what each fold brings to a pooled number: jackknife pseudo-values K x - (K - 1) x without the fold."""
+        k = int(self.fold.max()) + 1
+        without = (self.fold[None, :] != np.arange(k)[:, None]).astype(np.float64)
+        found = measures(self.panel, without)
+        return {key: k * self.whole[key] - (k - 1) * values for key, values in found.items()}
+
+    def variances(self, seed: int) -> dict[Key, float]:
+        """Sampling variance of the pooled numbers, the models as they are."""
+        drawn = bootstrap(lambda w: measures(self.panel, w), self.patients, draws=DRAWS, seed=seed)
+        return {key: _variance(values) for key, values in drawn.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """All folds and repeats of a design; ratio: cases tested to cases learned from."""
+
+    folds: Sequence[Fold]
+    repeats: Sequence[Repeat]
+    ratio: float = 0.0
+    seed: int = 0
+
+    @property
+    def whole(self) -> Panel:
+        """The first repeat's cases, each once."""
+        return self.repeats[0].panel
+
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """Metrics of the panel, then those of calibration."""
+        ones = np.ones(len(self.repeats[0].fold))
+        return (*self.whole.keys, *calibration_measures(self.whole, ones))
+
+    @cached_property
+    def values(self) -> dict[Key, Floats]:
+        """(J,) value of each metric in each fold; NaN where the fold does not define it."""
+        found = {key: np.array([fold.values.get(key, math.nan) for fold in self.folds]) for key in self.keys}
+        if not isinstance(self.whole, ValuePanel):
+            present = len(self.whole.present)
+            lacking = [len(f.panel.present) < present for f in self.folds if not isinstance(f.panel, ValuePanel)]
+            for key in self.whole.keys:
+                if key[1] is None and key[0] in OVER_CLASSES:
+                    found[key] = np.where(lacking, math.nan, found[key])
+        return found
+
+    @cached_property
+    def variances(self) -> dict[Key, Floats]:
+        """(J,) sampling variance of each metric in each fold."""
+        each = [fold.variances(self.seed) for fold in self.folds]
+        return {key: np.array([one.get(key, math.nan) for one in each]) for key in self.whole.keys}
+
+    @cached_property
+    def of_repeat(self) -> dict[Key, float]:
+        """Sampling variance of what is pooled within a repeat."""
+        return self.repeats[0].variances(self.seed)
+
+
+def kfold(data: Folded, key: Key) -> Estimated:
+    """Mean over folds, or pooled within repeats; corrected resampled t."""
+    values = data.values[key]
+    known = np.isfinite(values)
+    if not known.all() and key[0] not in RANKS:
+        return pooled(data, key)
+    found = corrected(values, data.variances[key][known], 1.0, data.ratio, scale=_scale(key))
+    return Estimated(found.value, _inside(found.interval, key), int((~known).sum()))
+
+
+def pooled(data: Folded, key: Key) -> Estimated:
+    """Pooled within repeats: the value is their mean, the interval from the folds' shares in it."""
+    value = float(np.mean([repeat.whole[key] for repeat in data.repeats]))
+    shares = np.concatenate([repeat.shares[key] for repeat in data.repeats])
+    if not np.isfinite(shares).all():
+        return Estimated(value)
+    of_fold = np.full(len(shares), data.of_repeat[key] * len(shares) / len(data.repeats))
+    found = corrected(shares, of_fold, 1.0, data.ratio)
+    if found.interval is NONE:
+        return Estimated(value)
+    low, high, how = found.interval
+    moved = value - found.value  # pseudo-values centre on the value but for their bias
+    return Estimated(value, _inside(Interval(low + moved, high + moved, f"{how}-pooled"), key))
+
+
+def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
+    """inner: (J,) the same number from each fold's own inner folds. As `kfold` where some fold does not define it."""
+    outer, variances = data.values[key], data.variances.get(key, np.full(len(data.folds), math.nan))
+    if not all(np.isfinite(a).all() for a in (outer, inner, variances)):
+        return kfold(data, key)
+    arrays = [a.reshape(len(data.repeats), -1) for a in (inner, outer, variances)]
+    n = int(data.repeats[0].patients.max()) + 1
+    found = nested(arrays[0], arrays[1], arrays[2], n, scale=_scale(key))
+    return Estimated(found.value, _inside(found.interval, key))
+
+
+def _scale(key: Key) -> Scale:
+    return "logit" if key[0] == "auc" else "identity"
+
+
+def sites(data: Folded, key: Key) -> Pooled:
+    """Random-effects mean over sites; `prediction` is the range for a site that was not seen.
+
+    AUC and shares are pooled on the logit scale, moved off 0 and 1 where a site is there.
+    """
+    each = [_site(fold, key, data.seed) for fold in data.folds]
+    scale: Scale = "logit" if any(steady for *_, steady in each) else "identity"
+    found = pool([value for value, *_ in each], [variance for _, variance, _ in each], scale=scale)
+    return replace(found, interval=_inside(found.interval, key), prediction=_inside(found.prediction, key))
+
+
+def _site(fold: Fold, key: Key, seed: int) -> tuple[float, float, bool]:
+    """A site's value, its sampling variance, and whether they are made for the logit scale."""
+    panel, value = fold.panel, fold.values.get(key, math.nan)
+    if not math.isfinite(value):
+        return math.nan, math.nan, False
+    if isinstance(panel, ClassPanel) and key[0] == "auc" and key[1] in panel.codes:
+        event = panel.is_event(key[1])
+        alone = int(fold.patients.max()) + 1 == len(fold.patients)
+        variance = delong(event, panel.scores(key[1]))[1] if alone else fold.variances(seed)[key]
+        n_events, n_others = (len(np.unique(fold.patients[e])) for e in (event, ~event))
+        return *steady_auc(value, variance, n_events, n_others), True
+    if isinstance(panel, ClassPanel) and key[0] != "f1" and (counted := panel.share(key)) is not None:
+        trials = len(np.unique(fold.patients[counted[0]]))
+        moved = (value * trials + 0.5) / (trials + 1)
+        return moved, moved * (1 - moved) / trials, True
+    return value, fold.variances(seed)[key], False
+
+
+def _inside(interval: Interval, key: Key) -> Interval:
+    """No further than the metric can go."""
+    if interval is NONE:
+        return NONE
+    low, high = _LIMITS.get(key[0], (0.0, 1.0))
+    return interval._replace(low=max(interval.low, low), high=min(interval.high, high))
