@@ -1,6 +1,6 @@
 """Do the intervals that the product prints hold the truth in 95 % of samples? Goal: 93 to 97 %.
 
-    python benchmarks/coverage.py [binary] [clustered] [classes] [regression] [--repetitions 1000] [--draws 1000]
+    python benchmarks/coverage.py [binary] [clustered] [classes] [regression] [--repetitions 1000] [--draws 500]
     python benchmarks/coverage.py --table          only rewrites the table from what was found before
 
 Each family draws samples from a population whose truth is known (by integration, or from four million cases), asks
@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,16 @@ RESULTS = Path(__file__).parent / "results"
 LOW, HIGH = 0.93, 0.97
 Sample = Callable[[np.random.Generator], tuple[Panel, Ints]]
 PARTIAL = ("partial_auc", None)
+
+
+ABOUT = {
+    "binary": "Two classes, one case a patient",
+    "clustered": "Two classes, 1 to 7 images a patient",
+    "classes": "Three classes, one case a patient",
+    "regression": "Measurements",
+}
+HEAD = ["TODO"]
+REASONS = {"auc": ""}
 
 
 class Setting(NamedTuple):
@@ -72,7 +83,12 @@ def binormal(auc: float, prevalence: float) -> tuple[float, dict[Key, float]]:
     brier = np.trapezoid(prevalence * of_event * (1 - p) ** 2 + (1 - prevalence) * of_other * p**2, x)
     strip = np.trapezoid(np.where(alarms <= 0.1, hits * of_other, 0.0), x)
     right = float(ndtr(apart / 2))  # sensitivity and specificity are the same there
-    tp, fn, fp, tn = prevalence * right, prevalence * (1 - right), (1 - prevalence) * (1 - right), (1 - prevalence) * right
+    tp, fn, fp, tn = (
+        prevalence * right,
+        prevalence * (1 - right),
+        (1 - prevalence) * (1 - right),
+        (1 - prevalence) * right,
+    )
     truth = {
         "auc": auc, "average_precision": float(np.trapezoid(precision * of_event, x)), "accuracy": right,
         "balanced_accuracy": right, "sensitivity": right, "specificity": right, "ppv": tp / (tp + fp),
@@ -167,7 +183,9 @@ def regression() -> Iterator[Setting]:
             yield Setting(f"n {n}, {kind}", (lambda rng, n=n: images(rng, n)) if several else alone, truth)
 
 
-def large_sample(draw: Callable[[np.random.Generator, int], Panel], times: int = 8, n: int = 500_000) -> dict[Key, float]:
+def large_sample(
+    draw: Callable[[np.random.Generator, int], Panel], times: int = 8, n: int = 500_000
+) -> dict[Key, float]:
     """Mean over large samples: the truth, within a hundredth of an interval's width."""
     rng = np.random.default_rng(99)
     found: dict[Key, list[float]] = defaultdict(list)
@@ -212,7 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", choices=[*FAMILIES, []], default=list(FAMILIES))
     parser.add_argument("--repetitions", type=int, default=1000)
-    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--table", action="store_true", help="only rewrite the table")
     asked = parser.parse_args()
     for family in () if asked.table else asked.families:
@@ -220,17 +238,93 @@ def main() -> None:
         for setting in FAMILIES[family]():
             rows += simulate(family, setting, asked.repetitions, asked.draws)
             print(f"{time.perf_counter() - start:6.0f} s  {family}: {setting.name}", flush=True)
-        write(family, rows)
+        versions = ", ".join(f"{name} {version(name)}" for name in ("isocenter", "numpy", "scipy"))
+        write(family, rows, f"{asked.repetitions} samples a setting, {asked.draws} draws; {date.today()}; {versions}; "
+              f"{(time.perf_counter() - start) / 60:.0f} min.")  # fmt: skip
+    write_table()
 
 
-def write(family: str, rows: list[Row]) -> None:
+def write(family: str, rows: list[Row], counted: str) -> None:
     folder = RESULTS / "coverage"
     folder.mkdir(exist_ok=True)
     with (folder / f"{family}.csv").open("w", newline="") as file:
+        file.write(f"# {counted}\n")
         table = csv.writer(file)
         table.writerow(Row._fields)
         table.writerows([*row[:3], *(f"{number:.4f}" for number in row[3:])] for row in rows)
-    _ = date
+
+
+def read(family: str) -> tuple[str, list[Row]]:
+    """What was counted, and its rows; nothing where the family has not been run."""
+    file = RESULTS / "coverage" / f"{family}.csv"
+    if not file.exists():
+        return "", []
+    first, _, *lines = file.read_text().splitlines()
+    return first.removeprefix("# "), [Row(*r[:3], *map(float, r[3:])) for r in csv.reader(lines)]  # type: ignore[arg-type]
+
+
+def write_table() -> None:
+    """results/coverage.md from the rows of all families."""
+    lines = [*HEAD]
+    for family, text in ABOUT.items():
+        counted, rows = read(family)
+        if rows:
+            lines += ["", f"## {text}", "", counted, "", *summary(rows), "", *misses(rows)]
+    (RESULTS / "coverage.md").write_text("\n".join(lines) + "\n")
+
+
+def told(row: Row) -> bool:
+    """Enough intervals to say how many cover: with fewer than a fifth, what lets them exist chooses the samples."""
+    return row.without <= 0.8 and row.undefined <= 0.8 and math.isfinite(row.coverage)
+
+
+def within(row: Row) -> bool:
+    return LOW <= round(row.coverage, 4) <= HIGH
+
+
+def summary(rows: list[Row]) -> list[str]:
+    """A line a metric, over all settings."""
+    lines = [
+        "| metric | settings | 93 to 97 % | below | above | lowest | median | highest | most without interval |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for metric in dict.fromkeys(row.metric for row in rows):
+        own = [row for row in rows if row.metric == metric and told(row)]
+        c = [row.coverage for row in own]
+        counts = (
+            len(own),
+            sum(map(within, own)),
+            sum(x < LOW for x in c),
+            sum(x > HIGH and not within(r) for x, r in zip(c, own, strict=True)),
+        )
+        shown = [f"{100 * x:.1f}" for x in (min(c), float(np.median(c)), max(c))] if c else ["", "", ""]
+        most = max((row.without for row in rows if row.metric == metric), default=0.0)
+        lines.append("| " + " | ".join([metric, *map(str, counts), *shown, f"{100 * most:.0f} %"]) + " |")
+    return lines
+
+
+def misses(rows: list[Row]) -> list[str]:
+    """Every setting out of the goal, with the reason."""
+    out = [row for row in rows if told(row) and not within(row)]
+    few = sum(not told(row) for row in rows)
+    lines = [f"Out of the goal: {len(out)} of {sum(map(told, rows))}."]
+    if few:
+        lines[0] += (
+            f" {few} more have an interval, or are defined, in fewer than a fifth of the samples and are not counted."
+        )
+    for metric in dict.fromkeys(row.metric for row in out):
+        own = [row for row in out if row.metric == metric]
+        lines += ["", f"**{metric}**: {reason(metric)}", ""]
+        lines += [
+            f"- {row.setting}: {100 * row.coverage:.1f} % (truth below {100 * row.too_high:.1f}, above {100 * row.too_low:.1f}; "
+            f"median width {row.width:.3f})"
+            for row in own
+        ]
+    return lines
+
+
+def reason(metric: str) -> str:
+    return next((text for start, text in REASONS.items() if metric.startswith(start)), "")
 
 
 if __name__ == "__main__":

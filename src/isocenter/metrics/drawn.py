@@ -80,13 +80,14 @@ def interval_of_loss(
 
     Large losses are rare, so a sample that has none of them shows both a small mean and a small spread, and the
     truth lies above more often than below. Hall's transformation of Student's t (J R Stat Soc B 1992) takes that
-    skewness out; it and the standard error are those of the draws.
+    skewness out; it and the standard error are those of the draws, corrected for small samples.
     """
     defined, undefined = usable(draws)
-    if defined is None or patients < 2:
+    if defined is None or patients < 3:
         return Percentiles(NONE, undefined, len(draws))
     error, t = _error(defined, patients), t_of(level, patients - 1)
     skewness = float(np.mean((defined - defined.mean()) ** 3)) / float(defined.std()) ** 3
+    skewness *= math.sqrt(patients * (patients - 1)) / (patients - 2)
     limits = (loss - error * _hall(t, skewness), loss - error * _hall(-t, skewness))
     low, high = (min(max(limit, 0.0), most) for limit in limits)
     return Percentiles(Interval(low, high, f"{NAME}-hall"), undefined, len(draws))
