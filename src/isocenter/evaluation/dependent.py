@@ -111,12 +111,13 @@ class Repeat:
 
 @dataclass(frozen=True, eq=False)
 class Folded:
-    """All folds and repeats of a design; ratio: cases tested to cases learned from."""
+    """All folds and repeats of a design; ratio: cases tested to cases learned from; draws 0: no variances."""
 
     folds: Sequence[Fold]
     repeats: Sequence[Repeat]
     ratio: float = 0.0
     seed: int = 0
+    draws: int = DRAWS
 
     @property
     def whole(self) -> Panel:
@@ -144,13 +145,13 @@ class Folded:
     @cached_property
     def variances(self) -> dict[Key, Floats]:
         """(J,) sampling variance of each metric in each fold."""
-        each = [fold.variances(self.seed) for fold in self.folds]
+        each = [fold.variances(self.seed) if self.draws else {} for fold in self.folds]
         return {key: np.array([one.get(key, math.nan) for one in each]) for key in self.whole.keys}
 
     @cached_property
     def of_repeat(self) -> dict[Key, float]:
         """Sampling variance of what is pooled within a repeat."""
-        return self.repeats[0].variances(self.seed)
+        return self.repeats[0].variances(self.seed) if self.draws else dict.fromkeys(self.keys, math.nan)
 
 
 def kfold(data: Folded, key: Key) -> Estimated:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from isocenter.cohort import Cohort
 from isocenter.metrics.intervals import expected_auc_width
+from isocenter.splitting.allocation import patients_of_class
 from isocenter.splitting.nouns import HOLDOUT, KFOLD, LEAVE_ONE_OUT, NESTED, Design, Split
 
 FEW_EVENTS = 100  # expected test events, below which a hold-out says little (evidence: 51 patients leave 4 events)
@@ -42,31 +44,27 @@ def _unassigned(cohort: Cohort, design: Design) -> list[str]:
 
 def _rare(cohort: Cohort, design: Design) -> list[str]:
     """Classes with fewer patients in a fitting part than there are inner folds."""
-    if cohort.target is None or not cohort.target.is_classes:
-        return []
+    patients = pd.Series(pd.factorize(cohort.patients)[0], index=cohort.case_ids)
     fewest: dict[str, int] = {}
-    values = pd.Series(cohort.table[cohort.target.column].to_numpy(), index=cohort.case_ids)
-    patients = pd.Series(cohort.patients, index=cohort.case_ids)
     for split in design.splits:
-        ids = list(split.fitting)
-        counts = patients[ids].groupby(values[ids].to_numpy()).nunique()
-        for name, count in counts.items():
+        part = cohort.select(split.fitting)
+        for name, count in patients_of_class(part, patients[list(split.fitting)].to_numpy(dtype=np.int64)).items():
             if count < len(split.folds):
-                fewest[str(name)] = min(int(count), fewest.get(str(name), int(count)))
-    part = "a fitting part" if design.several else "the training part"
+                fewest[name] = min(count, fewest.get(name, count))
+    part_name = "a fitting part" if design.several else "the training part"
     return [
-        f"Class '{name}' has {count} patient{'s' if count != 1 else ''} in {part}: some inner folds lack it."
+        f"Class '{name}' has {count} patient{'s' if count != 1 else ''} in {part_name}: some inner folds lack it."
         for name, count in fewest.items()
     ]
 
 
 def patients_tested(cohort: Cohort, ids: tuple[str, ...]) -> dict[str, int]:
-    """Patients with a case of each class among these cases; {} for a measurement."""
-    if cohort.target is None or not cohort.target.is_classes:
+    """Patients with a case of each class (or label) among these cases; {} for a measurement."""
+    if cohort.target is None:
         return {}
     some = cohort.select(ids)
-    counts = pd.Series(some.patients).groupby(some.table[cohort.target.column].to_numpy()).nunique()
-    return {name: int(counts.get(name, 0)) for name in cohort.target.classes}
+    found = patients_of_class(some, pd.factorize(some.patients)[0].astype(np.int64))
+    return {name: found.get(name, 0) for name in cohort.target.classes}
 
 
 def _served(cohort: Cohort, design: Design) -> list[str]:

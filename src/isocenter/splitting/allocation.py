@@ -78,13 +78,25 @@ def _rounded(wanted: NDArray[np.float64], total: int) -> Ints:
 
 
 def strata_of(cohort: Cohort, bins: int = 5) -> Ints:
-    """Class codes; fifths of a measurement; one stratum without a target."""
+    """Class codes; sets of labels; fifths of a measurement; one stratum without a target."""
     if cohort.target is None:
         return np.zeros(len(cohort), dtype=np.int64)
+    if cohort.target.is_labels:
+        return _label_sets(np.asarray(cohort.codes, dtype=np.bool_))
     if cohort.target.is_classes:
         return pd.factorize(cohort.codes)[0].astype(np.int64)  # by first appearance: names do not move a split
     ranks = pd.Series(cohort.codes).rank(method="first").to_numpy()
     return np.asarray((ranks - 1) * min(bins, max(len(cohort) // 10, 1)) // len(cohort), dtype=np.int64)
+
+
+def _label_sets(members: NDArray[np.bool_], few: int = 10) -> Ints:
+    """(n,) one stratum a set of labels; sets of fewer cases go by the rarest of their labels. members: (n, k)."""
+    _, found, counts = np.unique(members, axis=0, return_inverse=True, return_counts=True)
+    found = found.reshape(-1)
+    frequency = np.where(members, members.sum(axis=0), len(members) + 1)
+    rarest = frequency.argmin(axis=1)
+    merged = np.where(counts[found] < few, len(counts) + rarest, found)
+    return pd.factorize(merged)[0].astype(np.int64)
 
 
 def inner_folds(
@@ -102,11 +114,12 @@ def inner_folds(
 
 
 def patients_of_class(cohort: Cohort, groups: Ints) -> dict[str, int]:
-    """How many groups hold a case of each class; {} for a measurement."""
-    if cohort.target is None or not cohort.target.is_classes:
+    """How many groups hold a case of each class that occurs, or with each label; {} for a measurement."""
+    if cohort.target is None:
         return {}
-    counts = pd.Series(groups).groupby(np.asarray(cohort.codes)).nunique()
-    return {cohort.target.classes[int(str(code))]: int(count) for code, count in counts.items()}
+    members = cohort.target.members(cohort.table[cohort.target.column])
+    counts = {name: len(np.unique(groups[own])) for name, own in zip(cohort.target.classes, members.T, strict=True)}
+    return {name: count for name, count in counts.items() if count}
 
 
 def need(have: int, want: int, what: str, remedy: str = "Add patients.") -> None:

@@ -72,6 +72,8 @@ def kfold(
 
 
 def _need_one_a_fold(cohort: Cohort, groups: Ints, folds: int) -> None:
+    if cohort.target is not None and cohort.target.is_labels:
+        return  # a rare label leaves folds without it, and the other labels learn all the same
     for name, count in patients_of_class(cohort, groups).items():
         if count < folds:
             fewer = f"Give --folds {count}, or merge" if count > 1 else "Merge"
@@ -195,7 +197,7 @@ def _refuse_shared(cohort: Cohort, groups: Ints, names: pd.Series[Any], column: 
 def _refuse_one_class(part: Cohort, name: str, column: str | None) -> None:
     if part.target is None or not part.target.is_classes:
         return
-    if len(set(part.codes)) < 2:
+    if len(np.unique(part.codes)) < 2:
         where = f"{column} = {name}" if column is not None else f"patient {name}"
         raise TooFewPatients(
             f"Without {where} only one class is left to learn from.",
