@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,7 +64,8 @@ def _measured(
 ) -> dict[float, list[tuple[int, float]]]:
     """(patients, score) of each held-out fold by share; shares that leave too few patients stay empty."""
     groups, strata = part.groups(duplicates), strata_of(part)
-    tasks = [(share, k) for share in SHARES for k in range(len(split.folds))]
+    tasks = [(share, k) for share in reversed(SHARES) for k in range(len(split.folds))]
+    began = time.perf_counter()
     found: dict[float, list[tuple[int, float]]] = {share: [] for share in SHARES}
     index = pd.Index(part.case_ids)
     for share, k in progress.track(tasks, f"learning curve of {recipe.name}", len(tasks)):
@@ -83,6 +85,9 @@ def _measured(
             continue
         assert part.target is not None
         found[share].append((n, fitting.score(part.target, output, tested.codes)))
+        if (share, k) == tasks[0]:
+            lasts = duration((time.perf_counter() - began) * len(tasks))
+            progress.note(f"Learning curve: {len(tasks)} fits of {recipe.name}, at most about {lasts}.")
     return found
 
 

@@ -43,8 +43,7 @@ def seeds(
         raise UsageError(f"--seeds {n} shows nothing.", "Give 3 or more.")
     numbers = [setting.seed + k for k in range(n)]
     rows = [row for name, one in evaluations.items() for row in _rows(numbers[0], name, one)]
-    for row in _others(setting, recipes, numbers[1:], redesign):
-        rows.append(row)
+    rows += _others(setting, recipes, numbers[1:], redesign)
     moved = "fits (the split is given)" if setting.design.kind == "given" else "splits and fits"
     target = setting.cohort.target
     assert target is not None
@@ -73,11 +72,11 @@ def _others(
             _measure(setting, left, seed, redesign(seed), wanted)
         if left and not told and done < len(numbers):
             told, lasts = True, (time.perf_counter() - began) * (len(numbers) - done)
-            progress.note(
-                f"Seeds: {len(numbers) - done} more of {', '.join(r.name for r in recipes)}, about {duration(lasts)}."
-            )
+            names = ", ".join(recipe.name for recipe in recipes)
+            progress.note(f"--seeds: {len(numbers) - done} more times {names}, about {duration(lasts)}.")
         for name in wanted:
-            found += setting.project.get(artefacts.seed_values(seed, name))
+            values: Rows = setting.project.get(artefacts.seed_values(seed, name))
+            found += values
     return found
 
 

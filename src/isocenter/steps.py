@@ -207,7 +207,7 @@ class Study:
         inputs = fingerprint("sample", self.project.inputs(artefacts.DESIGN), crossing.plain(first))
 
         def make() -> dict[str, Any]:
-            n = workbench.predictors(first, self.usable, self.design, self.project.store)
+            n = workbench.predictors(first, self.usable, self.design)
             return sample_size(self.usable, self.design, n)
 
         return self.project.get_or_make(artefacts.SAMPLE, inputs, make)

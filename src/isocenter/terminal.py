@@ -249,7 +249,7 @@ def _sample(sample: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     yield f"Sample    {sample['summary']}"
 
 
-def _seeds(seeds: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+def _seeds(seeds: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield seeds["how"]
     for band in seeds["bands"]:
@@ -258,8 +258,10 @@ def _seeds(seeds: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
                 f"  {band['metric']} of {band['method']}: {band['smallest']:.3f} to {band['largest']:.3f}, "
                 f"mean {band['mean']:.3f}, SD {band['sd'] or 0:.3f}"
             )
+    floors = {name for name, model in result["models"].items() if model["role"] == "floor"}
     for difference in seeds["differences"]:
-        yield f"  {difference['sentence']}"
+        if not {difference["first"], difference["second"]} <= floors:
+            yield f"  {difference['sentence']}"
 
 
 def _learning(learning: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:

@@ -188,7 +188,7 @@ def plan(
     return found
 
 
-def predictors(recipe: Recipe, cohort: Cohort, design: Design, store: str | None = None) -> int:
+def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
     """Candidate predictors: columns the features make of training cases; of a text covariate each further level.
 
     Regions are measured on a few cases only: how many numbers there are does not depend on which.

@@ -46,8 +46,9 @@ def evaluate_folds(
 
     table: case_id, patient_id, part, reference, prediction, probability_<class>..., repeat, fold;
     group: what these rows are, where they are not the whole; draws 0: values only. Numbers on
-    tuning data are means over the splits, without interval. With a group column each of its values is a group, "<column>=<value>",
-    and the group "the next <column>" holds the range to expect for one that was not seen.
+    tuning data are means over the splits, without interval. With a group column each of its values
+    is a group, "<column>=<value>", and the group "the next <column>" holds the range to expect for
+    one that was not seen.
     """
     rows, lost = _finite(table, target)
     tested = rows[rows["part"] == TEST]
