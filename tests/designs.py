@@ -14,7 +14,11 @@ from isocenter.splitting import Design
 
 
 def cohort_of(
-    y: Sequence[object], patients: Sequence[str | None] | None = None, *, task: Task = Task.CLASSIFICATION, **columns: Any
+    y: Sequence[object],
+    patients: Sequence[str | None] | None = None,
+    *,
+    task: Task = Task.CLASSIFICATION,
+    **columns: Any,
 ) -> Cohort:
     """One row a case, c0, c1...; y: class names or numbers."""
     values = [str(v) for v in y] if task is Task.CLASSIFICATION else list(y)
@@ -26,7 +30,9 @@ def cohort_of(
     return Cohort(table, Target(task, "y", names, names[-1] if len(names) == 2 else None))
 
 
-def predicted(cohort: Cohort, design: Design, *, signal: float = 1.0, noise: float = 1.0, seed: int = 0) -> pd.DataFrame:
+def predicted(
+    cohort: Cohort, design: Design, *, signal: float = 1.0, noise: float = 1.0, seed: int = 0
+) -> pd.DataFrame:
     """Drawn predictions of every split, tuning and test; each split's scores lie on a scale of its own."""
     rng = np.random.default_rng(seed)
     assert cohort.target is not None

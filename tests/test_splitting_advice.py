@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 
 from designs import cohort_of
-
 from isocenter.options import SPLIT, Options
 from isocenter.splitting import make_design
 

@@ -6,10 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from designs import cohort_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from designs import cohort_of
 from isocenter.cohort import Cohort, Task
 from isocenter.errors import CohortError, PatientInTwoParts, TooFewPatients, UnknownColumn, UsageError
 from isocenter.splitting import Design, make_design
@@ -48,9 +48,7 @@ def made(drawn: list[tuple[int, int, int]]) -> tuple[Cohort, list[list[str]]]:
 def test_folds_keep_every_promise(drawn: list[tuple[int, int, int]], kind: str, seed: int, stratify: bool) -> None:
     cohort, duplicates = made(drawn)
     try:
-        design = make_design(
-            cohort, duplicates, design=kind, folds=3, repeats=3, seed=seed, stratify=stratify
-        )
+        design = make_design(cohort, duplicates, design=kind, folds=3, repeats=3, seed=seed, stratify=stratify)
     except TooFewPatients:
         assume(False)
         raise

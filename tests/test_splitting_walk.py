@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from designs import cohort_of
 
+from designs import cohort_of
 from isocenter import progress
 from isocenter.progress import Event
 from isocenter.splitting import duration, make_design, shape, walk

@@ -17,7 +17,7 @@ from isocenter.errors import TooFewPatients
 from isocenter.evaluation import headline
 from isocenter.metrics.learning_curve import fit_curve, would_more_help
 from isocenter.recipes import Recipe
-from isocenter.splitting import Split, allocate, strata_of
+from isocenter.splitting import Split, allocate, duration, strata_of
 
 SHARES = (0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 FEWEST = 10  # patients that are learned from

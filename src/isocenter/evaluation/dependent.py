@@ -10,7 +10,7 @@ pooled predictions as one sample. How a number and its interval are made:
   What ranks cases is never pooled, for scores of different models are not on one scale: then it is
   the mean over the folds that define it;
 - sites left out in turn: a random-effects mean over sites ("hartung-knapp"), and what a site that
-  was not seen may find ("prediction").
+  was not seen may find ("confidence-distribution").
 
 Stratified folds hold the prevalence fixed, so that accuracy and the like vary too little from fold to
 fold. The sampling variance of each fold, by a bootstrap of its patients, is therefore the least.
