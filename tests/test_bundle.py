@@ -635,7 +635,9 @@ def test_the_card_must_fit_the_estimator(tmp_path: Path) -> None:
         bundle.load(tmp_path / "b.iso")
 
 
-@pytest.mark.parametrize("estimator", [NuSVC(), make_pipeline(FunctionTransformer(np.nan_to_num), LogisticRegression())])
+@pytest.mark.parametrize(
+    "estimator", [NuSVC(), make_pipeline(FunctionTransformer(np.nan_to_num), LogisticRegression())]
+)
 def test_what_could_not_be_loaded_is_not_saved(estimator: Any, tmp_path: Path) -> None:
     X, y = _clean()
     with pytest.raises(UnsafeFile, match=r"SVC|FunctionTransformer"):
@@ -765,7 +767,8 @@ def test_a_bent_estimator_is_refused(what: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [HistGradientBoostingClassifier, HistGradientBoostingRegressor, SVC, lambda: methods.build("svm", Task.ORDINAL)]
+    "kind",
+    [HistGradientBoostingClassifier, HistGradientBoostingRegressor, SVC, lambda: methods.build("svm", Task.ORDINAL)],
 )
 def test_what_the_attacks_bend_loads_when_it_is_straight(kind: Any, tmp_path: Path) -> None:
     found = _changed(kind)()

@@ -64,7 +64,7 @@ def test_the_task_can_be_overridden() -> None:
         ([0, 1, 2], None, "1", "two classes"),
         ([0.5, 1.5], None, "1", "measurement"),
         ([1.5, np.inf], None, None, "infinite"),
-        ([0, 1], "survival", None, "classification or regression"),
+        ([0, 1], "survival", None, "multilabel or regression"),
     ],
 )
 def test_refusals(values: list[object], task: str | None, positive: str | None, says: str) -> None:

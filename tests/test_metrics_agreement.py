@@ -134,7 +134,7 @@ def test_errors_are_gwets_where_nothing_is_missing_and_the_jackknifes_where_it_i
 
 
 def test_a_rare_class_pulls_kappa_down_but_not_ac1() -> None:
-    # Gwet 2008: 118 + 0 agree, 7 do not, of 125
+    # Gwet, Kappa statistic is not satisfactory, 2002: of 125 cases 118 and 0 agree
     first, second = from_table(np.array([[118, 5], [2, 0]]))
     ratings = np.column_stack([first, second])
     assert float(a.percent_agreement(ratings, 2)) == pytest.approx(0.944)

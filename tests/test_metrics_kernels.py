@@ -19,10 +19,7 @@ from isocenter.metrics.ranking import AREAS, SMALL, Ranking
 
 
 def by_kernel(plan: b.Draws, patients: Ints, draws: range) -> Floats:
-    weights = np.full((len(draws), len(patients)), np.nan)
-    alone = bool((patients == np.arange(len(patients))).all())
-    kernels.fill(weights, patients, alone, plan.members, plan.ends, plan.key, draws.start)
-    return weights
+    return b._compiled_weights(plan, patients, len(draws))(draws)
 
 
 @pytest.mark.parametrize("n", [1, 511, 512, 1300])
@@ -64,12 +61,15 @@ def test_areas_without_one_kind_of_case_are_nan() -> None:
             assert np.isnan(area).all()
 
 
-def test_sums_are_products_of_matrices() -> None:
+@pytest.mark.parametrize("n", [3, 2501])
+def test_tallies_are_sums_by_cell(n: int) -> None:
     rng = np.random.default_rng(0)
-    weights, columns = rng.random((3, 2500)), rng.normal(size=(6, 2500))
-    out = np.full((3, 6), np.nan)
-    kernels.sums(weights, columns, out)
-    np.testing.assert_allclose(out, weights @ columns.T)
+    weights, cells, losses = rng.random((3, n)), rng.integers(0, 9, n).astype(np.int32), rng.random(n)
+    out = np.full((3, 10), np.nan)
+    kernels.tally(weights, cells, losses, out)
+    for row, w in enumerate(weights):
+        np.testing.assert_allclose(out[row, :9], np.bincount(cells, w, minlength=9))
+        assert out[row, 9] == pytest.approx(w @ losses)
 
 
 def panels(n: int) -> list[ClassPanel | ValuePanel]:

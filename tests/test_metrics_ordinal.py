@@ -101,9 +101,9 @@ def test_grades_and_scores_worked_by_hand() -> None:
 
 
 def test_the_median_survives_rounding_and_rows_that_do_not_sum_to_one() -> None:
-    tenths = np.array([[0.1, 0.2, 0.2, 0.5]])  # adds up to 0.5 but for rounding
-    assert o.median_grade(tenths).tolist() == [2]
-    assert o.median_grade(tenths / 3).tolist() == [2]
+    rounded = np.array([[0.15, 0.3, 0.05, 0.5]])  # the first three add up to 0.49999999999999994
+    assert o.median_grade(rounded).tolist() == [2]
+    assert o.median_grade(rounded / 3).tolist() == [2]
     assert o.median_grade(np.array([[0.5, np.nan], [1.0, 0.0]])).tolist() == [-1, 0]
 
 

@@ -122,6 +122,8 @@ def test_moments_of_few_or_constant_cases_are_nan() -> None:
     assert np.isnan(r.explained_variance(r.moments(flat, y)))
     assert np.isnan(r.ccc(r.moments(flat, flat)))
     assert float(r.ccc(r.moments(flat, flat + 1))) == pytest.approx(0.0)
+    one_case = r.moments(y, y**2, 20 * np.eye(20) / 3)  # draws of one and the same patient
+    assert np.isnan([r.pearson(one_case), r.explained_variance(one_case), r.calibration_slope(one_case)]).all()
     for n in (0, 1):
         m = r.moments(np.ones(n), np.ones(n))
         assert np.isnan([r.pearson(m), r.ccc(m), r.error_sd(m), r.calibration_slope(m)]).all()

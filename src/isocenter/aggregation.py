@@ -57,7 +57,7 @@ def _means(output: Floats, groups: Ints, weights: Floats) -> Floats:
 def _sureness(output: Floats) -> Floats:
     """(n,) 1 - entropy / its largest value."""
     entropy = -(output * np.log(np.clip(output, 1e-12, None))).sum(axis=1) / np.log(output.shape[1])
-    return np.clip(1 - entropy, 0.0, 1.0)
+    return np.asarray(np.clip(1 - entropy, 0.0, 1.0))
 
 
 def _largest(output: Floats, groups: Ints) -> Floats:

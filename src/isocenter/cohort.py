@@ -67,7 +67,7 @@ class Target:
         return None if self.positive is None else self.classes.index(self.positive)
 
     def encode(self, values: Iterable[object]) -> NDArray[np.float64] | NDArray[np.int64]:
-        """Class names to codes 0..k-1 (n,), labels to 0 and 1 (n, k), in the order of `classes`; measurements to float64.
+        """Classes to codes 0..k-1 (n,), labels to 0 and 1 (n, k), in the order of `classes`; measurements to float64.
 
         BadTarget for a class that the target does not have.
         """
@@ -208,6 +208,14 @@ class Cohort:
         if self.target is None:
             raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
         return self.target.encode(self.table[self.target.column])
+
+    def patients_with(self) -> dict[str, int]:
+        """Patients with a case of each class, or with each label; {} for a measurement or without a target."""
+        if self.target is None:
+            return {}
+        has = self.target.members(self.table[self.target.column])
+        patients = pd.factorize(self.patients)[0]
+        return {name: len(np.unique(patients[column])) for name, column in zip(self.target.classes, has.T, strict=True)}
 
     def groups(self, duplicates: Iterable[Sequence[str]] = ()) -> NDArray[np.int64]:
         """Connected components of same patient and exact duplicates: (n,) group numbers, by first appearance."""

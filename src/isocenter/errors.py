@@ -7,7 +7,7 @@
     │   ├── UnknownFormat          a kind of file that is not read (yet)
     │   ├── UnreadableFile         truncated, damaged or zero bytes
     │   ├── UnsafeFile             holds code or objects, never loaded
-    │   ├── OpaqueMatlab           MATLAB variables that only MATLAB can read, and v7.3
+    │   ├── OpaqueMatlab           MATLAB variables that are not read: struct, datetime, objects
     │   ├── BadShape               arrays of the wrong number of dimensions or lengths
     │   ├── BadValues              infinite or empty features, scores that are no probabilities
     │   └── BadGeometry            slices or masks that do not fit together
@@ -83,7 +83,7 @@ class UnsafeFile(InputError):
 
 
 class OpaqueMatlab(InputError):
-    """MATLAB variables that only MATLAB can read, and v7.3 files."""
+    """MATLAB variables that are not read: struct, datetime, objects of classes; Octave's own formats."""
 
 
 class BadShape(InputError):

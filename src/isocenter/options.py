@@ -28,9 +28,12 @@ class Options:
 
     input: str = field(default="", metadata={"steps": ()})
     labels: str | None = _option(None, "Table or array of labels (.csv .tsv .xlsx .parquet .npy .mat).", INDEX)
-    target: str | None = _option(None, "Column to predict.", INDEX)
-    task: str | None = _option(None, "classification or regression; inferred from the target if not given.", INDEX)
+    target: str | None = _option(None, "Column to predict; several of 0 and 1 with commas: labels.", INDEX)
+    task: str | None = _option(
+        None, "classification, ordinal, multilabel or regression; inferred from the target if not given.", INDEX
+    )
     positive: str | None = _option(None, "The positive class, of two.", INDEX)
+    order: tuple[str, ...] = _option((), "Grades from low to high (Low,Intermediate,High): an ordinal target.", INDEX)
     id_column: str | None = _option(None, "Column that names the file, series, study or patient of a row.", INDEX)
     patient_column: str | None = _option(None, "Column with the patient of a row.", INDEX)
     mask_column: str | None = _option(None, "Column with the path of a row's mask.", INDEX)
@@ -168,6 +171,8 @@ def _fitting(option: Field[Any], value: Any) -> Any:
             return tuple(str(part) for part in value)
     if isinstance(value, Path):
         return str(value)
+    if option.name == "target" and isinstance(value, list | tuple):
+        return ",".join(map(str, value))
     kind = type(option.default)
     wrong = value is not None and option.default is not None and not isinstance(value, kind)
     if wrong and not (kind is float and type(value) is int):

@@ -19,10 +19,8 @@ import pandas as pd
 from isocenter import (
     __version__,
     artefacts,
-    bundle,
     crossing,
     disk,
-    external,
     ingest,
     learning,
     ledger,
@@ -37,7 +35,7 @@ from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import MissingStep
-from isocenter.evaluation import Estimate, Evaluation
+from isocenter.evaluation import HEADLINES, Evaluation
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
 from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
@@ -46,7 +44,6 @@ from isocenter.recipes import Recipe
 from isocenter.splitting import Design
 
 RUN = "run.toml"
-_KNOWN_TO_THE_MODEL = ("task", "positive", "covariates", "split_column")
 
 
 class Study:
@@ -352,17 +349,22 @@ class Study:
         return {"project": None if self.project.folder is None else str(self.project.folder)}
 
     def export(self, path: Path) -> None:
-        """The primary model's predictions as a table; as .mat with classes and confusion matrix."""
+        """The primary model's predictions as a table; as .mat with classes and confusion matrix.
+
+        Of labels the matrix is 2 x 2 x k, `classes` their names.
+        """
         evaluation = self.evaluate()[self.primary]
         table = self.project.get(artefacts.predictions(self.primary))
-        if path.suffix != ".mat":
+        if path.suffix.lower() != ".mat":
             tables.write_table(table, path)
             return
-        variables: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
-        for matrix in evaluation.confusion:
-            if matrix["part"] == "test" and matrix["group"] is None:
-                variables["confusion_matrix"] = np.asarray(matrix["matrix"], dtype=np.float64)
-                variables["classes"] = np.asarray(matrix["classes"], dtype=object)
+        variables: dict[str, Any] = {**tables.mat_variables(table)}
+        found = [one for one in evaluation.confusion if one["part"] == "test" and one["group"] is None]
+        if found:
+            matrices = np.stack([np.asarray(one["matrix"], dtype=np.float64) for one in found], axis=-1)
+            labels = [one["class"] for one in found if "class" in one]
+            variables["confusion_matrix"] = matrices if labels else matrices[..., 0]
+            variables["classes"] = np.asarray(labels or found[0]["classes"], dtype=object)
         arrays.write_mat(path, variables)
 
 
@@ -370,13 +372,10 @@ def _target(cohort: Cohort) -> dict[str, Any] | None:
     target = cohort.target
     if target is None:
         return None
-    counts: dict[str, int] = {}
-    if target.is_classes:
-        counts = {str(k): int(v) for k, v in cohort.table[target.column].value_counts().items()}
     return {
         "task": target.task.value,
         "column": target.column,
-        "classes": {name: counts.get(name, 0) for name in target.classes},
+        "classes": cohort.counts,
         "positive": target.positive,
         "how": target.how,
     }
@@ -386,7 +385,7 @@ def best_on_tuning(evaluations: dict[str, Evaluation], names: Sequence[str]) -> 
     """The method with the best headline number on tuning data; the first named wins a tie."""
 
     def headline(name: str) -> float:
-        for metric in ("auc", "r2"):
+        for metric in HEADLINES:
             try:
                 value = evaluations[name].get(metric, "tuning").value
             except KeyError:
@@ -438,39 +437,6 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
         "flagged": sum(bool(flag) for flag in flags) - refused,
         "flags": sorted({flag for flag in flags if flag}),
     }
-
-
-def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -> dict[str, Any]:
-    """Test a saved model on other patients; everything found lies in PROJECT/external/NAME/.
-
-    options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`,
-    `recalibrate`, `seed`.
-    """
-    loaded = bundle.load(model)
-    asked = Options().changed(**options)
-    reading = {k: v for k, v in asked.of(INDEX).items() if k not in _KNOWN_TO_THE_MODEL}
-    cohort = external.index(loaded, input, class_names=asked.class_names, **reading)
-    found = external.assess(
-        loaded,
-        cohort,
-        internal=_own_test(model),
-        recalibrate=asked.recalibrate,
-        ids_are_local=asked.ids_are_local,
-        seed=asked.seed,
-    )
-    folder = project / "external" / (Path(input).stem or "input")
-    disk.make_folder(folder)
-    artefacts.EXTERNAL.save(found.to_dict(), folder / artefacts.EXTERNAL.path)
-    artefacts.EXTERNAL_TABLE.save(found.predictions, folder / artefacts.EXTERNAL_TABLE.path)
-    return {"project": str(folder), "external": found.to_dict(), "warnings": list(found.warnings)}
-
-
-def _own_test(model: Path) -> list[Estimate]:
-    """The rows of the model's own test part, where it lies in its project."""
-    path = model.parent.parent / artefacts.evaluation(model.stem).path
-    if not path.is_file():
-        return []
-    return [row for row in artefacts.evaluation(model.stem).load(path).estimates if row.part == "test"]
 
 
 def demo(folder: Path, *, seed: int = 0, patients: int = 120) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def index(
     input: str | Path,
     *,
     labels: str | Path | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     task: str | None = None,
     positive: str | None = None,
     id_column: str | None = None,
@@ -47,17 +47,19 @@ def index(
     mask: Sequence[str] = (),
     covariates: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    order: Sequence[str] = (),
     group_column: str | None = None,
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
-    input: folder or file; labels: table or array of labels; the other arguments are those of the
-    command line. Reads headers and tables, no pixels. Raises InputError or LabelError.
+    input: folder or file; labels: table or array of labels; target: a column, or several of 0 and 1;
+    the other arguments are those of the command line. Reads headers and tables, no pixels. Raises
+    InputError or LabelError.
     """
     return ingest.index(
         Path(input),
         labels=None if labels is None else Path(labels),
-        target=target,
+        target=target if target is None or isinstance(target, str) else ",".join(target),
         task=task,
         positive=positive,
         id_column=id_column,
@@ -68,6 +70,7 @@ def index(
         mask=mask,
         covariates=covariates,
         exclude=exclude,
+        order=order,
         group_column=group_column,
     )
 
@@ -350,7 +353,7 @@ def report(
             cohort=cohort,
             design=design,
             audit=audit.to_dict(),
-            models=[model.card for model in models],
+            models=[{**model.card, "decision": model.decision.told()} for model in models],
             evaluations=evaluations,
             predictions=predictions,
             thumbnails=pictures,

@@ -10,7 +10,7 @@ import numpy as np
 
 from isocenter.cohort import Cohort
 from isocenter.metrics.adequacy import Verdict, verdict_for_classes, verdict_for_numbers
-from isocenter.splitting import Design, patients_tested
+from isocenter.splitting import Design
 
 
 def sample_size(cohort: Cohort, design: Design, predictors: int) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def sample_size(cohort: Cohort, design: Design, predictors: int) -> dict[str, An
         values = cohort.select(ids).codes
         found = verdict_for_numbers(n, float(values.mean()), float(values.std()), predictors, **how)
     else:
-        counts = patients_tested(cohort, ids)
+        counts = cohort.select(ids).patients_with()
         if cohort.target.is_labels:
             rarest = min(counts, key=lambda name: counts[name])
             counts, about = {"without": n - counts[rarest], rarest: counts[rarest]}, f"Label {rarest}, the rarest: "

@@ -53,7 +53,7 @@ def _hashes(cohort: Cohort, facts: pd.DataFrame | None, columns: Sequence[str]) 
     found: dict[str, Hashes] = {}
     if cohort.knows_patients:
         found["patients"] = _digests(cohort.table[PATIENT])
-    if len(columns) > 1:  # single numbers coincide by chance
+    if len(columns) > 1 and set(columns) <= set(cohort.table):  # single numbers coincide by chance
         found["rows"] = row_hashes(cohort.table[list(columns)])
     elif facts is not None:
         found["pixels"] = _digests(facts["pixel_digest"].reindex(cohort.case_ids))

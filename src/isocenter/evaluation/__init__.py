@@ -6,6 +6,6 @@ of several splits (`dependent`: what their folds are worth together).
 
 from isocenter.evaluation.folded import evaluate_folds
 from isocenter.evaluation.nouns import BY_IMAGE, Estimate, Evaluation
-from isocenter.evaluation.single import evaluate, headline
+from isocenter.evaluation.single import HEADLINES, evaluate, headline
 
-__all__ = ["BY_IMAGE", "Estimate", "Evaluation", "evaluate", "evaluate_folds", "headline"]
+__all__ = ["BY_IMAGE", "HEADLINES", "Estimate", "Evaluation", "evaluate", "evaluate_folds", "headline"]

@@ -27,13 +27,16 @@ _SEVERAL = "Name one as a Source's member."
 def read_arrays(path: Path) -> dict[str, Array]:
     """The arrays of a file: .npy under the name "", the members of .npz, the variables of .mat.
 
-    .npy is mapped (read when touched), so it is read-only. Text of .mat (char, cellstr) comes as
-    1-D object arrays of str, logical as bool. EmptyInput, UnreadableFile (torn, damaged),
-    UnsafeFile (object arrays), OpaqueMatlab, BadValues (complex numbers), BadShape (records).
+    .npy is mapped (read when touched), so it is read-only. .mat: as `matlab.MatFile` says.
+    EmptyInput, UnreadableFile (torn, damaged), UnsafeFile (object arrays), OpaqueMatlab, BadValues
+    (complex numbers), BadShape (records; a table among the variables, see `tables.read_table`).
     """
     check_present(path)
     if path.suffix.lower() == ".mat":
-        return read_mat(path)
+        held = read_mat(path).readable()
+        for name in held.tables:
+            raise BadShape(f"{path}: the variable '{name}' is a table, not an array.", "Save it as a matrix.")
+        return held.arrays
     if path.suffix.lower() == ".npz":
         return {name: _member(path, info) for name, info in _members(path).items()}
     return {"": _read_npy(path)}
@@ -52,6 +55,8 @@ def read_item(path: Path, member: str | None, index: int | None) -> Image:
         raise BadShape(f"{path} has no image {index}: its shape is {stack.shape}.", "An image stack is N x H x W.")
     if item.dtype.kind not in "biuf":
         raise UnknownFormat(f"{where} holds {item.dtype}, not numbers.", "Images are arrays of numbers.")
+    if index is None and item.ndim == 3 and len(item) in (3, 4) and path.suffix.lower() == ".mat":
+        item = np.moveaxis(item, 0, -1)  # one H x W x 3 picture; as a stack its channels would be cases
     array = arranged(np.asarray(item), where)
     _, depth, rows, columns = array.shape
     return Image(np.ascontiguousarray(array), Geometry.pixels((depth, rows, columns)))
@@ -61,6 +66,11 @@ def read_item(path: Path, member: str | None, index: int | None) -> Image:
 def _cached(path: str, member: str | None, size: int, changed: int) -> Array:  # noqa: ARG001  the key
     """One array of a file, kept as long as the file does not change: cases read their rows one by one."""
     file = Path(path)
+    if file.suffix.lower() == ".mat" and member is not None:
+        held = read_mat(file, only=member).readable()
+        if member not in held.arrays:
+            raise BadShape(f"{path}: the variable '{member}' is a table, not an array.", _SEVERAL)
+        return held.arrays[member]
     if file.suffix.lower() != ".npz":
         arrays = read_arrays(file)
         name = member or next(iter(arrays))

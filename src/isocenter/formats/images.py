@@ -73,12 +73,12 @@ def _read(source: Source) -> Image:
         from isocenter.formats.raster import read_raster
 
         return read_raster(path)
-    if kind == "array":
+    if kind in ("array", "matlab"):
         from isocenter.formats.arrays import read_item
 
         return read_item(path, source.member, source.index)
     raise UnknownFormat(
-        f"{path} is not an image that can be read.", "Read are DICOM, NIfTI, PNG, JPEG, BMP, TIFF, .npy and .npz."
+        f"{path} is not an image that can be read.", "Read are DICOM, NIfTI, PNG, JPEG, BMP, TIFF, .npy, .npz and .mat."
     )
 
 

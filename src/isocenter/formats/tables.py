@@ -1,4 +1,4 @@
-"""Tables of labels, features and results: .csv, .tsv, .xlsx, .parquet in; the same and .mat out."""
+"""Tables of labels, features and results: .csv, .tsv, .xlsx, .parquet and .mat, in and out."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isocenter import disk
 from isocenter.errors import BadShape, EmptyInput, UnknownFormat, UnreadableFile
 from isocenter.formats.limits import check_present, check_size, empty, reading
 from isocenter.formats.text import read_text
 
-_READ = "Tables are read from .csv, .tsv, .xlsx and .parquet."
+if TYPE_CHECKING:
+    from isocenter.formats.matlab import MatFile
+
+_READ = "Tables are read from .csv, .tsv, .xlsx, .parquet and .mat."
 _EXCEL_ROWS = 1_048_576
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
 _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_NAMES = "names"  # of the columns, in a .mat
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what XML, and so .xlsx, cannot hold
 
 
@@ -30,7 +35,8 @@ def read_table(path: Path) -> pd.DataFrame:
     In CSV and TSV a column is numeric (int64, or float64 exactly as written) if every value is a
     number and none has a leading zero (007); other columns are text, blanks around it removed;
     "", NA, N/A, NaN, nan, null and None are missing. XLSX and Parquet keep their own types.
-    EmptyInput, UnreadableFile (ragged rows, NUL bytes, torn), BadShape (a column twice).
+    .mat: see `mat_table`. EmptyInput, UnreadableFile (ragged rows, NUL bytes, torn), BadShape (a
+    column twice), OpaqueMatlab.
     """
     check_present(path)
     suffix = path.suffix.lower()
@@ -40,6 +46,10 @@ def read_table(path: Path) -> pd.DataFrame:
         table = _read_xlsx(path)
     elif suffix == ".parquet":
         table = _read_parquet(path)
+    elif suffix == ".mat":
+        from isocenter.formats.matlab import read_mat
+
+        table = mat_table(path, read_mat(path).readable())
     else:
         raise UnknownFormat(f"{path} is not a table.", _READ)
     twice = [name for name, n in Counter(table.columns).items() if n > 1]
@@ -122,6 +132,46 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return _frame(names, columns)
 
 
+def mat_table(path: Path, held: MatFile) -> pd.DataFrame:
+    """The one table of a .mat file, else its columns: the numeric and text vectors of the greatest length.
+
+    logical is 0 and 1, as MATLAB shows it; "" is missing. Columns get back the names that
+    `write_table` kept. BadShape where there are several tables, or no column.
+    """
+    if len(held.tables) > 1:
+        raise BadShape(f"{path} holds several tables: {', '.join(held.tables)}.", "Save the one that is meant.")
+    vectors = {n: a.ravel() for n, a in held.arrays.items() if a.ndim == 1 or (a.ndim == 2 and 1 in a.shape)}
+    columns = {name: _mat_column(values) for name, values in _named(vectors).items()}
+    if held.tables:
+        table = next(iter(held.tables.values()))
+        beside = {n: c for n, c in columns.items() if len(c) == len(table) and n not in table}
+        table = table.assign(**beside)
+    else:
+        longest = max((len(c) for c in columns.values()), default=0)
+        table = pd.DataFrame({n: c for n, c in columns.items() if len(c) == longest})
+    if not table.shape[1]:
+        raise BadShape(f"{path} holds no table and no columns.", "Save a table, or one vector a column.")
+    logical = table.select_dtypes(bool).columns
+    return table.astype(dict.fromkeys(logical, "int64"))
+
+
+def _mat_column(values: NDArray[Any]) -> pd.Series:
+    if values.dtype != object:
+        return pd.Series(values.copy())
+    return pd.Series([text or None for text in values], dtype="str")
+
+
+def _named(vectors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The columns under their own names, where `names` are what `write_table` made MATLAB's names of."""
+    from isocenter.formats.matlab import matlab_names
+
+    others = {name: values for name, values in vectors.items() if name != _NAMES}
+    given = vectors.get(_NAMES, np.empty(0)).tolist()
+    if matlab_names([_NAMES, *map(str, given)])[1:] != list(others):
+        return vectors
+    return dict(zip(map(str, given), others.values(), strict=True))
+
+
 def _frame(names: Iterable[str], columns: list[Any]) -> pd.DataFrame:
     table = pd.DataFrame(dict(enumerate(columns)))
     table.columns = pd.Index(list(names), dtype="str")
@@ -146,7 +196,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     elif suffix == ".xlsx":
         disk.write_bytes(path, _xlsx_bytes(_guarded(whole), path))
     elif suffix == ".mat":
-        _write_mat(whole, path)
+        from isocenter.formats.matlab import write_mat
+
+        write_mat(path, mat_variables(whole))
     else:
         raise UnknownFormat(f"Tables cannot be written to {path}.", "Use .csv, .tsv, .parquet, .xlsx or .mat.")
 
@@ -202,15 +254,22 @@ def _cell(value: Any) -> Any:
     return _CONTROL.sub("", value) if isinstance(value, str) else value
 
 
-def _write_mat(table: pd.DataFrame, path: Path) -> None:
-    from isocenter.formats.matlab import matlab_names, write_mat
+def mat_variables(table: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """A table as variables for `write_mat`: `names` (the columns' own), then one a column.
 
-    names = matlab_names(["names", *table.columns])
-    variables: dict[str, Any] = {"names": np.array(table.columns, dtype=object)}
-    for i, name in enumerate(names[1:]):
-        column = table.iloc[:, i]
-        numeric = pd.api.types.is_numeric_dtype(column.dtype)
-        variables[name] = (
-            column.to_numpy(dtype=None if column.dtype == bool else float) if numeric else column.to_numpy(object)
-        )
-    write_mat(path, variables)
+    Missing numbers are NaN, missing text is "", booleans are logical; where one is missing they
+    are 1, 0 and NaN.
+    """
+    from isocenter.formats.matlab import matlab_names
+
+    names = matlab_names([_NAMES, *map(str, table.columns)])
+    columns = [_variable(table.iloc[:, i]) for i in range(table.shape[1])]
+    return {_NAMES: np.array([*map(str, table.columns)], dtype=object), **dict(zip(names[1:], columns, strict=True))}
+
+
+def _variable(column: pd.Series) -> NDArray[Any]:
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(object)
+    if column.isna().any():
+        return column.to_numpy(np.float64, na_value=np.nan)
+    return column.to_numpy(bool if pd.api.types.is_bool_dtype(column.dtype) else column.to_numpy().dtype)

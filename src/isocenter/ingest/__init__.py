@@ -5,7 +5,8 @@
 
 Reads names, headers and tables; pixels are read later, by the audit. Inside: `files` (what a
 folder holds), `roles` (image and mask globs), `folders` (classes and parts), `labels` and `rows`
-(the join), `given`, `arrays` and `stacks` (features and image stacks), `target`, `assemble`.
+(the join), `given`, `arrays`, `stacks` and `counting` (features and image stacks), `target`, `multilabel`, `known`,
+`assemble`.
 """
 
 from __future__ import annotations
@@ -40,14 +41,16 @@ def index(
     with_labels: bool = True,
     known: Target | None = None,
     class_names: Sequence[str] = (),
+    order: Sequence[str] = (),
     group_column: str | None = None,
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
-    labels: table or array of labels; target: the column to predict, task and positive: how, each
-    inferred where not given; the *_column arguments name columns of the table; image, mask:
-    `[NAME=]GLOB`, which files are what; covariates: attributes that may enter a model; exclude:
-    case or patient ids. with_labels=False is for new data to predict: no target is looked for.
+    labels: table or array of labels; target: the column to predict (several with commas: labels of
+    0 and 1), task and positive: how, each inferred where not given; order: grades from low to high;
+    the *_column arguments name columns of the table; image, mask: `[NAME=]GLOB`, which files are
+    what; covariates: attributes that may enter a model; exclude: case or patient ids.
+    with_labels=False is for new data to predict: no target is looked for.
     known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
     the table calls its classes.
     Raises InputError, LabelError; faults of single cases are collected in `Cohort.excluded`.
@@ -55,7 +58,7 @@ def index(
     request = Request(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
-        known, tuple(class_names), group_column,
+        known, tuple(class_names), tuple(order), group_column,
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 

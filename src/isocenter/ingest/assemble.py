@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from isocenter import formats
-from isocenter.cohort import PATIENT, Cohort, Target
+from isocenter.cohort import PATIENT, Cohort, Target, Task
 from isocenter.errors import (
     REQUESTED,
     BadTarget,
@@ -24,8 +24,8 @@ from isocenter.errors import (
     NoTarget,
     UnknownFormat,
 )
-from isocenter.formats import arrays
-from isocenter.ingest import given, scans, stacks
+from isocenter.ingest import given, multilabel, scans, stacks
+from isocenter.ingest.arrays import Opened, opened
 from isocenter.ingest.columns import TARGET_NAMES, commonest, count, id_like, listed, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.known import recognise
@@ -43,12 +43,15 @@ def assemble(path: Path, request: Request) -> Cohort:
     draft = _draft(path, request)
     found = len(draft.table)
     _exclude(draft, request.exclude)
-    column = _target_column(draft, request) if request.with_labels else None
+    labels = multilabel.gather(draft, request) if request.with_labels else ()
+    column = None
+    if request.with_labels:
+        column = draft.target if labels else _target_column(draft, request)
     excluded = (*draft.faults, *_broken(draft, column))
     _keep(draft, ~draft.table.index.isin(list(draft.broken)))
     if draft.table.empty:
         raise _nothing_left(excluded, found, path)
-    target, unlabelled = _label(draft, column, request)
+    target, unlabelled = _label(draft, column, request, labels)
     features = _features(draft, column, request) if draft.origin == "table" else []
     split = _split(draft, request)
     covariates = _covariates(draft, column, request)
@@ -82,12 +85,22 @@ def _draft(path: Path, request: Request) -> Draft:
             f"{path} is of a kind that is not read ('{path.suffix}').",
             "Give a folder of scans, or features as .npy .npz .csv .tsv .xlsx .parquet .mat.",
         )
-    found = arrays.read_arrays(path)
-    if stacks.part_members(found):
-        return stacks.draft_parts(path, found)
-    if stacks.is_stack(path, found):
-        return stacks.draft_stack(path, found, request)
-    return given.draft_array(path, found, request)
+    if request.labels is not None and request.labels.exists() and request.labels.samefile(path):
+        request = replace(request, labels=None)  # they lie in INPUT itself
+    held = opened(path)
+    draft = _draft_held(path, held, request)
+    draft.notes += held.notes
+    return draft
+
+
+def _draft_held(path: Path, held: Opened, request: Request) -> Draft:
+    if held.table is not None:
+        return given.draft_table(path, request, held.table)
+    if stacks.part_members(held.arrays):
+        return stacks.draft_parts(path, held.arrays)
+    if stacks.is_stack(path, held.arrays):
+        return stacks.draft_stack(path, held.arrays, request)
+    return given.draft_array(path, held.arrays, request)
 
 
 # -- what is left out --------------------------------------------------------------------------
@@ -145,20 +158,28 @@ def _target_column(draft: Draft, request: Request) -> str:
     return column
 
 
-def _label(draft: Draft, column: str | None, request: Request) -> tuple[Target | None, tuple[str, ...]]:
+def _label(
+    draft: Draft, column: str | None, request: Request, labels: tuple[str, ...]
+) -> tuple[Target | None, tuple[str, ...]]:
     """The target, and the cases without a value of it; both leave their mark in the table."""
     if column is None:
         return None, ()
+    given = draft.table[column]
     if request.known is not None:
-        target, values, warnings = recognise(draft.table[column], column, request.known, request.class_names)
+        target, values, warnings = recognise(given, column, request.known, request.class_names)
+    elif labels or request.task == Task.MULTILABEL.value:
+        if request.order:
+            raise BadTarget("--order was given, but the target holds labels.", "Leave it out.")
+        target, values, warnings = multilabel.infer(given, column, labels, request.positive)
     else:
-        target, values, warnings = infer(draft.table[column], column, request.task, request.positive)
+        target, values, warnings = infer(given, column, request.task, request.positive, request.order)
     draft.table = draft.table.assign(**{column: values}) if values is not draft.table[column] else draft.table
     known = values.notna().to_numpy()
     unlabelled = tuple(draft.table.index[~known])
     _keep(draft, known)
     if unlabelled:
-        draft.notes.append(f"{count(len(unlabelled), 'case')} have no value of '{column}' and are set aside.")
+        none = " (a case without any label is one of 'No Finding')" if target.is_labels and not labels else ""
+        draft.notes.append(f"{count(len(unlabelled), 'case')} have no value of '{column}' and are set aside{none}.")
     draft.warnings += warnings
     return target, unlabelled
 

@@ -31,7 +31,18 @@ class Request:
     with_labels: bool = True
     known: Target | None = None  # what a model predicts, to be found again
     class_names: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
     group_column: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that `target` names where commas part them."""
+        return tuple(dict.fromkeys(name.strip() for name in (self.target or "").split(",") if name.strip()))
+
+    @property
+    def never_ids(self) -> tuple[str | None, ...]:
+        """Columns that hold no ids: they have another task."""
+        return self.target, *self.targets, *self.reserved, *self.covariates
 
     @property
     def reads_labels(self) -> bool:
@@ -55,7 +66,8 @@ class Draft:
 
     table: index case ids (unique str), column `patient_id` and all others; sources: a tuple a
     row, or [] for given features; features: columns that may be features; candidates: columns
-    among which a target may be looked for; target: the column where labels surely are;
+    among which a target may be looked for; target: the column where labels surely are; labels:
+    columns of 0 and 1 that surely are labels, one each;
     split: column of an official split; broken: rows that cannot be used, and why; faults: what
     never became a row.
     """
@@ -66,6 +78,7 @@ class Draft:
     features: list[str] = field(default_factory=list)
     candidates: list[str] = field(default_factory=list)
     target: str | None = None
+    labels: tuple[str, ...] = ()
     split: str | None = None
     broken: dict[str, Fault] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)

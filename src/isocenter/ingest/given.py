@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
+from isocenter import formats
 from isocenter.cohort import PATIENT
 from isocenter.errors import EmptyInput, Fault
 from isocenter.formats import tables
@@ -29,11 +30,12 @@ def draft_array(path: Path, found: Mapping[str, NDArray[Any]], request: Request)
             f"{path} holds a matrix of {data.shape[0]} x {data.shape[1]}: nothing.", "Give rows and columns."
         )
     features = pd.DataFrame(np.array(data, dtype=np.float64), columns=_names(found, data.shape[1]), copy=False)
-    extra = beside(path, found, name, n)
+    extra, sure = beside(path, found, name, n)
     draft = _draft(path, features, extra, None, request)
     if not request.reads_labels:
         draft.candidates = [c for c in extra.columns if c in draft.table and c != PATIENT]
         draft.target = LABEL if LABEL in draft.candidates else None
+        draft.labels = tuple(sure) if len(sure) > 1 else ()
     return draft
 
 
@@ -45,9 +47,12 @@ def _names(found: Mapping[str, NDArray[Any]], m: int) -> list[str]:
     return [f"f{i}" for i in range(m)]
 
 
-def draft_table(path: Path, request: Request) -> Draft:
-    """A table of features: every numeric column that is nothing else; the others describe."""
-    table, notes = cleaned(tables.read_table(path))
+def draft_table(path: Path, request: Request, read: pd.DataFrame | None = None) -> Draft:
+    """A table of features: every numeric column that is nothing else; the others describe.
+
+    read: the table of `path`, where it has been read.
+    """
+    table, notes = cleaned(tables.read_table(path) if read is None else read)
     if table.empty:
         raise EmptyInput(f"{path} holds no rows.", "Give a table with a header and one row a case.")
     column = _id_column(table, request)
@@ -77,7 +82,7 @@ def _id_column(table: pd.DataFrame, request: Request) -> str | None:
     """The column of case ids: named, or the first of the usual names that differs from row to row."""
     if request.id_column is not None and (request.labels is None or request.id_column in table):
         return wanted(table.columns, request.id_column, "id")
-    never = {request.target, request.patient_column, *request.reserved, *request.covariates}
+    never = {request.patient_column, *request.never_ids}
     usual = [c for c in id_like(table.columns) if c not in never]
     patient = request.patient_column or next(iter(patient_like(table.columns)), None)
     for column in [*usual, *([patient] if patient in table else [])]:
@@ -104,6 +109,8 @@ def _draft(path: Path, features: pd.DataFrame, others: pd.DataFrame, ids: pd.Ser
     draft.features = [c for c in features.columns if c in draft.table and c != PATIENT]
     draft.candidates = [c for c in labels.columns if c in draft.table and c != PATIENT]
     draft.target = LABEL if list(labels.columns) == [LABEL] else None
+    if request.labels is not None and formats.kind_of(request.labels) in ("array", "matlab") and draft.target is None:
+        draft.labels = tuple(draft.candidates)
     draft.notes = [f"Given features: {path.name}, {count(len(features), 'row')}.", *said]
     return draft
 
@@ -112,7 +119,7 @@ def _apart(
     features: pd.DataFrame, others: pd.DataFrame, labels: pd.DataFrame, request: Request
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The three without a column in two of them: labels come from their own file, all else from the features'."""
-    ours = {*features.columns, *others.columns}
-    theirs = [c for c in labels.columns if c not in ours or c == request.target or plain(c) in TARGET_NAMES]
+    ours, named = {*features.columns, *others.columns}, (request.target, *request.targets)
+    theirs = [c for c in labels.columns if c not in ours or c in named or plain(c) in TARGET_NAMES]
     features, others = (p.drop(columns=c) if (c := [c for c in theirs if c in p]) else p for p in (features, others))
     return features, others, labels[theirs]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from isocenter.cohort import Target
 from isocenter.errors import BadTarget, UsageError
+from isocenter.ingest import multilabel
 from isocenter.ingest.columns import listed
 from isocenter.ingest.target import class_names
 
@@ -23,7 +24,9 @@ def recognise(
     forgiven without being told. Raises BadTarget for classes that the model does not know.
     """
     told = replace(target, column=column, how=f"Column '{column}' holds what the model predicts ('{target.column}').")
-    if not target.is_classes:
+    if target.is_labels:
+        return told, multilabel.recognise(values, column, target, _renamed(names, target)), []
+    if target.is_value:
         numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
         if (wrong := values[numbers.isna() & values.notna()]).size:
             raise BadTarget(

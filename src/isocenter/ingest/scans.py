@@ -119,7 +119,7 @@ def _no_labels(found: Found) -> NoTarget:
 def _labelled(units: Sequence[Unit], labels: pd.DataFrame, path: Path, found: Found, request: Request) -> Draft:
     base = _base(units)
     keys = pd.DataFrame([u.lead.keys for u in units], index=base.index).astype("str")
-    never = (request.target, *request.reserved, request.mask_column, *request.covariates)
+    never = (*request.never_ids, request.mask_column)
     several = bool(request.image)
     explained = _named_in(found.faults)
     joined = join(

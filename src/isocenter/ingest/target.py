@@ -5,14 +5,14 @@ Nothing here depends on the order of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from isocenter.cohort import Target, Task
-from isocenter.errors import BadTarget, NoTarget
+from isocenter.errors import BadTarget, NoTarget, UsageError
 from isocenter.ingest.columns import TARGET_NAMES, count, listed, plain, wanted
 
 INTEGER_CLASSES = 10  # so many different whole numbers are classes; more are a measurement
@@ -41,20 +41,73 @@ def choose_column(
 
 
 def infer(
-    values: pd.Series, column: str, task: str | None, positive: str | None
+    values: pd.Series, column: str, task: str | None, positive: str | None, order: Sequence[str] = ()
 ) -> tuple[Target, pd.Series, list[str]]:
-    """Task, classes and positive class of a column.
+    """Task, classes and positive class of a column that holds one answer a case.
 
-    values: one a case, missing allowed. Returns the target, the values as class names (str) or
-    float64 (missing stays missing), and warnings. Raises BadTarget.
+    values: one a case, missing allowed; order: grades from low to high. Returns the target, the
+    values as class names (str) or float64 (missing stays missing), and warnings. Raises BadTarget,
+    UsageError.
     """
     values = _stripped(values)
     if not values.notna().any():
         raise BadTarget(f"Column '{column}' has no value.", "Name a filled column with --target.")
+    if order or task == Task.ORDINAL.value:
+        return _grades(values, column, task, positive, order)
     kind, why = _task(values, column, task)
     if kind is Task.REGRESSION:
         return _measurement(values, column, why, positive)
     return _classes(values, column, why, positive)
+
+
+def _grades(
+    values: pd.Series, column: str, task: str | None, positive: str | None, order: Sequence[str]
+) -> tuple[Target, pd.Series, list[str]]:
+    """Classes in the order given, or in that of their numbers; of two the upper one is positive."""
+    if task not in (None, Task.ORDINAL.value):
+        raise BadTarget(f"--order and --task {task} were given.", "Leave one of them out.")
+    if positive is not None:
+        raise BadTarget(f"--positive was given, but column '{column}' holds grades in order.", "Leave it out.")
+    names = class_names(values)
+    counts = {str(k): int(n) for k, n in names.value_counts().items()}
+    classes = _in_order(order, set(counts), column) if order else _by_number(list(counts), column)
+    if len(classes) < 2:
+        raise BadTarget(f"Column '{column}' has one grade only: {classes[0]}.", "At least two are needed.")
+    why = "in the order given" if order else "in the order of their numbers"
+    if len(classes) == 2:
+        how = f"Column '{column}': two grades {why} are a classification. Positive class: {classes[1]}, the upper one."
+        return Target(Task.CLASSIFICATION, column, classes, classes[1], how), names, _lonely(classes, counts)
+    how = f"Column '{column}': ordinal, {len(classes)} grades {why}: {' < '.join(classes)}."
+    return Target(Task.ORDINAL, column, classes, how=how), names, _lonely(classes, counts)
+
+
+def _in_order(order: Sequence[str], found: set[str], column: str) -> tuple[str, ...]:
+    """The order as classes; BadTarget names what it lacks and what the column does not have."""
+    named = tuple(name.strip() for name in order)
+    if twice := sorted({name for name in named if named.count(name) > 1}):
+        raise UsageError(f"--order names {listed(twice)} more than once.", "Name each grade once.")
+    if lacking := sorted(found - set(named)):
+        raise BadTarget(
+            f"--order does not name {listed(lacking)}, which column '{column}' holds.",
+            f"Name every grade, from low to high; the column holds {listed(sorted(found), 20)}.",
+        )
+    if extra := [name for name in named if name not in found]:
+        raise BadTarget(
+            f"--order names {listed(extra)}, which column '{column}' does not hold.",
+            f"The column holds {listed(sorted(found), 20)}.",
+        )
+    return named
+
+
+def _by_number(names: list[str], column: str) -> tuple[str, ...]:
+    if not np.isfinite(pd.to_numeric(pd.Series(names), errors="coerce").to_numpy(dtype=np.float64)).all():
+        raise BadTarget(
+            f"Column '{column}' holds text, whose order is not known: {listed(sorted(names))}.",
+            f"Give it from low to high, e.g. --order {','.join(sorted(names)[:TEXT_CLASSES])}.",
+        )
+    if len(names) > TEXT_CLASSES:
+        raise BadTarget(f"Column '{column}' holds {len(names)} different numbers: no grades.", "Use --task regression.")
+    return ordered(names)
 
 
 def _stripped(values: pd.Series) -> pd.Series:
@@ -76,19 +129,26 @@ def _task(values: pd.Series, column: str, task: str | None) -> tuple[Task, str]:
         try:
             return Task(task), "as asked for"
         except ValueError:
-            raise BadTarget(f"--task {task} is not known.", f"Choose {' or '.join(t.value for t in Task)}.") from None
+            *some, last = (t.value for t in Task)
+            raise BadTarget(f"--task {task} is not known.", f"Choose {', '.join(some)} or {last}.") from None
     if types.is_bool_dtype(values):
         return Task.CLASSIFICATION, "two truth values"
     if _is_text(values):
         if distinct > TEXT_CLASSES or (distinct > 2 and distinct > len(known) / 2):
             raise BadTarget(
                 f"Column '{column}' holds text with {distinct} different values in {len(known)} rows: no classes.",
-                "Name another column with --target, or insist with --task classification.",
+                _insist(known),
             )
         return Task.CLASSIFICATION, "text"
     if _whole(known) and distinct <= INTEGER_CLASSES:
         return Task.CLASSIFICATION, f"whole numbers with at most {INTEGER_CLASSES} different values"
     return Task.REGRESSION, "numbers" if _whole(known) else "numbers with decimals"
+
+
+def _insist(known: pd.Series) -> str:
+    several = known.astype("str").str.contains("|", regex=False).any()
+    labels = ", or add --task multilabel if | parts the labels of a case" if several else ""
+    return f"Name another column with --target, or insist with --task classification{labels}."
 
 
 def _whole(known: pd.Series) -> bool:
@@ -117,7 +177,7 @@ def _measurement(values: pd.Series, column: str, why: str, positive: str | None)
 def _classes(values: pd.Series, column: str, why: str, positive: str | None) -> tuple[Target, pd.Series, list[str]]:
     names = class_names(values)
     counts = {str(k): int(n) for k, n in names.value_counts().items()}
-    classes = _ordered(list(counts))
+    classes = ordered(list(counts))
     if len(classes) < 2:
         raise BadTarget(
             f"Column '{column}' has one class only: {classes[0]}.",
@@ -126,10 +186,15 @@ def _classes(values: pd.Series, column: str, why: str, positive: str | None) -> 
     chosen, how = _positive(classes, counts, column, positive)
     many = f"{len(classes)} classes" + (f" ({', '.join(classes)})" if len(classes) <= INTEGER_CLASSES else "")
     how = f"Column '{column}': classification, {many}; {why}.{how}"
-    target = Target(Task.CLASSIFICATION, column, classes, chosen, how)
+    warnings = _lonely(classes, counts)
+    if any("|" in name for name in classes):
+        warnings.append(f"Classes of '{column}' hold a |: if it parts the labels of a case, add --task multilabel.")
+    return Target(Task.CLASSIFICATION, column, classes, chosen, how), names, warnings
+
+
+def _lonely(classes: Sequence[str], counts: Mapping[str, int]) -> list[str]:
     lonely = [c for c in classes if counts[c] == 1]
-    warning = f"Only one case has class {listed(lonely)}: it cannot be in training and test." if lonely else ""
-    return target, names, [warning] if warning else []
+    return [f"Only one case has class {listed(lonely)}: it cannot be in training and test."] if lonely else []
 
 
 def class_names(values: pd.Series) -> pd.Series:
@@ -139,7 +204,7 @@ def class_names(values: pd.Series) -> pd.Series:
     return values.astype("str")
 
 
-def _ordered(names: list[str]) -> tuple[str, ...]:
+def ordered(names: list[str]) -> tuple[str, ...]:
     """Numeric order where all are numbers, else alphabetical."""
     numbers = pd.to_numeric(pd.Series(names), errors="coerce").to_numpy(dtype=np.float64)
     if not np.isfinite(numbers).all():

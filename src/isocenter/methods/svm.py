@@ -31,7 +31,7 @@ FOLDS = 5
 CHOICES: Mapping[str, tuple[object, ...]] = {"C": (0.1, 1.0, 10.0, 100.0)}
 
 
-def build(task: Task, *, seed: int = 0, C: float = 1.0, gamma: float | str = "scale", epsilon: float = 0.1) -> Any:  # noqa: N803
+def build(task: Task, *, seed: int = 0, C: float = 1.0, gamma: float | str = "scale", epsilon: float = 0.1) -> Any:
     """C: cost of cases inside the margin; chosen by inner folds unless it is set.
 
     gamma: 1 / width of the kernel, "scale" for 1 / number of features; epsilon: error that costs nothing,
@@ -55,7 +55,7 @@ class SupportVectors(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     C, gamma: those of SVC; seed: draws the folds.
     """
 
-    def __init__(self, C: float = 1.0, gamma: float | str = "scale", seed: int = 0) -> None:  # noqa: N803
+    def __init__(self, C: float = 1.0, gamma: float | str = "scale", seed: int = 0) -> None:
         self.C = C
         self.gamma = gamma
         self.seed = seed

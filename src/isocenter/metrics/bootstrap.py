@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from isocenter.compute import processes
 from isocenter.metrics import Floats, Ints
@@ -26,6 +25,7 @@ from isocenter.metrics.intervals import LEVEL, NONE, Interval
 from isocenter.metrics.ranking import SMALL
 
 K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 Words = NDArray[np.uint64]
 NAME = "bootstrap-patients"
 # Numbers (draws x cases) from which compiled loops and threads pay for the start of numba.
@@ -58,10 +58,13 @@ def strata_of(patients: Ints, classes: Ints) -> Ints | None:
 
 
 def mixed(z: Words) -> Words:
-    """SplitMix64's output function (Steele, Lea and Flood, OOPSLA 2014), over whole arrays."""
-    z = (z ^ (z >> _30)) * _FIRST
-    z = (z ^ (z >> _27)) * _SECOND
-    return z ^ (z >> _31)
+    """SplitMix64's output function (Steele, Lea and Flood, OOPSLA 2014), in place."""
+    z ^= z >> _30
+    z *= _FIRST
+    z ^= z >> _27
+    z *= _SECOND
+    z ^= z >> _31
+    return z
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,16 +90,19 @@ class Draws:
 
     def counts(self, draws: range) -> Floats:
         """(b, p) how often each patient is in each of these draws."""
-        n = len(self.members)
-        sizes = np.diff(self.ends, prepend=0)
+        n, sizes = len(self.members), np.diff(self.ends, prepend=0)
         numbers = np.arange(draws.start, draws.stop, dtype=np.uint64)[:, None]
-        bits = mixed(mixed(self.key + numbers * _GOLDEN) + np.arange(n, dtype=np.uint64) * _GOLDEN) >> _32
+        picks = mixed(mixed(self.key + numbers * _GOLDEN) + np.arange(n, dtype=np.uint64) * _GOLDEN)
         # 32 random bits times the size, over 2^32 (Lemire, ACM TOMACS 2019): with a million patients
         # some are likelier than others by 1 in 4,000, which no interval can show.
-        within = (bits * np.repeat(sizes, sizes).astype(np.uint64) >> _32).astype(np.int64)
-        picks = self.members[within + np.repeat(self.ends - sizes, sizes)]
-        cells = picks + n * np.arange(len(draws))[:, None]
-        return np.bincount(cells.ravel(), minlength=len(draws) * n).reshape(-1, n).astype(np.float64)
+        picks >>= _32
+        picks *= np.repeat(sizes, sizes).astype(np.uint64)
+        picks >>= _32
+        cells = picks.astype(np.int64)
+        cells += np.repeat(self.ends - sizes, sizes)
+        cells += n * np.arange(len(draws))[:, None]
+        counts = np.bincount(cells.ravel(), minlength=len(draws) * n).reshape(-1, n)
+        return counts[:, np.argsort(self.members)].astype(np.float64)
 
 
 def bootstrap(
@@ -122,37 +128,43 @@ def bootstrap(
     def measured(block: range) -> dict[K, Floats]:
         return {key: np.array(values) for key, values in measures(weights_of(block)).items()}
 
-    if large:
-        # One thread a block: libraries that start threads of their own inside would fight for the cores.
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(processes()) as pool:
-            found = list(pool.map(measured, blocks))
-    else:
-        found = [measured(block) for block in blocks]
+    found = _in_threads(measured, blocks) if large else [measured(block) for block in blocks]
     return {key: np.concatenate([values[key] for values in found]) for key in found[0]}
 
 
-def _alone(patients: Ints) -> bool:
-    """Every case is a patient of its own, in order."""
-    return bool((patients == np.arange(len(patients))).all())
+def _in_threads(function: Callable[[range], T], blocks: list[range]) -> list[T]:
+    """One thread a block; BLAS, which would start its own in each of them, keeps to one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(processes()) as pool:
+        return list(pool.map(function, blocks))
+
+
+@cache
+def _libraries() -> Any:
+    """Those that are loaded now: looking for them takes 3 ms."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _weights(plan: Draws, patients: Ints) -> Callable[[range], Floats]:
-    alone = _alone(patients)
-    return lambda block: plan.counts(block) if alone else np.take(plan.counts(block), patients, axis=1)
+    return lambda block: np.take(plan.counts(block), patients, axis=1)
 
 
 def _compiled_weights(plan: Draws, patients: Ints, size: int) -> Callable[[range], Floats]:
     """The same; every thread writes all its blocks (size, n) into one place: fresh memory costs more than the draws."""
     from isocenter.metrics.kernels import fill  # imports numba
 
-    alone, patients = _alone(patients), np.ascontiguousarray(patients, dtype=np.int64)
+    places = np.argsort(plan.members)[patients].astype(np.int32)
+    alone = bool((places == np.arange(len(places))).all())
     own = threading.local()
 
     def weights_of(block: range) -> Floats:
         if not hasattr(own, "weights"):
-            own.weights = np.empty((size, len(patients)))
+            own.weights = np.empty((size, len(places)))
         weights: Floats = own.weights[: len(block)]
-        fill(weights, patients, alone, plan.members, plan.ends, plan.key, block.start)
+        fill(weights, places, alone, plan.ends, plan.key, block.start)
         return weights
 
     return weights_of

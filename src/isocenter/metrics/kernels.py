@@ -54,13 +54,14 @@ def _mixed(z: np.uint64) -> np.uint64:
     return z ^ (z >> _31)
 
 
-@compiled("void(float64[:, ::1], int64[::1], boolean, int64[::1], int64[::1], uint64, int64)")
-def fill(weights: Floats, patients: Ints, alone: bool, members: Ints, ends: Ints, key: np.uint64, first: int) -> None:
+@compiled("void(float64[:, ::1], int32[::1], boolean, int64[::1], uint64, int64)")
+def fill(weights: Floats, places: Rows, alone: bool, ends: Ints, key: np.uint64, first: int) -> None:
     """How often each case is in the draws first, first + 1...: weights (b, n), in place.
 
-    patients: (n,) codes; alone: they are 0..n-1 in this order; members, ends, key: `bootstrap.Draws`.
+    places: (n,) where each case's patient stands among `bootstrap.Draws.members`; alone: they are 0..n-1
+    in this order; ends, key: of the same Draws.
     """
-    counts = np.empty(len(members))
+    counts = np.empty(ends[-1])
     picks = np.empty(_CHUNK, dtype=np.uint32)
     for draw in range(len(weights)):
         stream = _mixed(key + np.uint64(first + draw) * _GOLDEN)
@@ -72,17 +73,13 @@ def fill(weights: Floats, patients: Ints, alone: bool, members: Ints, ends: Ints
             for low in range(start, end, _CHUNK):
                 here = min(_CHUNK, end - low)
                 for i in range(here):
-                    picks[i] = ((_mixed(stream + np.uint64(low + i) * _GOLDEN) >> _32) * size) >> _32
-                if len(ends) == 1:
-                    for i in range(here):
-                        row[picks[i]] += 1
-                else:
-                    for i in range(here):
-                        row[members[start + picks[i]]] += 1
+                    picks[i] = start + (((_mixed(stream + np.uint64(low + i) * _GOLDEN) >> _32) * size) >> _32)
+                for i in range(here):
+                    row[picks[i]] += 1
             start = end
         if not alone:
-            for case in range(len(patients)):
-                weights[draw, case] = counts[patients[case]]
+            for case in range(len(places)):
+                weights[draw, case] = counts[places[case]]
 
 
 @_part
@@ -177,13 +174,23 @@ def _dot(a: Floats, b: Floats) -> float:
 _dot = cast(Any, njit(_dot, fastmath={"reassoc", "contract"}))  # in any order: several products at once
 
 
-@compiled("void(float64[:, ::1], float64[:, ::1], float64[:, ::1])")
-def sums(weights: Floats, columns: Floats, out: Floats) -> None:
-    """In place: out (b, c) = weights (b, n) @ columns.T (c, n). Unlike BLAS in one thread, and fast for one draw."""
-    draws, n = weights.shape
-    out[:] = 0
-    for low in range(0, n, 2 * _CHUNK):
-        high = min(low + 2 * _CHUNK, n)
-        for draw in range(draws):
-            for column in range(len(columns)):
-                out[draw, column] += _dot(weights[draw, low:high], columns[column, low:high])
+@compiled("void(float64[:, ::1], int32[::1], float64[::1], float64[:, ::1])")
+def tally(weights: Floats, cells: Rows, losses: Floats, out: Floats) -> None:
+    """Weight in each cell of a confusion matrix and, last, of the losses: out (b, c + 1), in place.
+
+    cells: (n,) numbers 0..c-1; losses: (n,).
+    """
+    n, last = len(cells), out.shape[1] - 1
+    whole = n - n % 4
+    parts = np.empty((4, last))  # four at a stretch, so that two cases in one cell do not wait for each other
+    for draw in range(len(weights)):
+        row = weights[draw]
+        parts[:] = 0
+        for i in range(0, whole, 4):
+            for part in range(4):
+                parts[part, cells[i + part]] += row[i + part]
+        for i in range(whole, n):
+            parts[0, cells[i]] += row[i]
+        for cell in range(last):
+            out[draw, cell] = parts[0, cell] + parts[1, cell] + parts[2, cell] + parts[3, cell]
+        out[draw, last] = _dot(row, losses)

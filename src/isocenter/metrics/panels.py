@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from isocenter.metrics import Floats, Ints, ratio
 from isocenter.metrics import classification as c
 from isocenter.metrics import regression as r
+from isocenter.metrics.differences import limits_of
 from isocenter.metrics.ranking import AREAS, SMALL, Ranking
 
 # A metric and the class (code) it is about; None: the whole, or the positive class of two.
@@ -26,16 +27,9 @@ _OF_A_CLASS = {"sensitivity": c.sensitivity, "specificity": c.specificity, "ppv"
 _RANKED = ("auc", "average_precision")
 
 
-def _sums(weights: Floats, columns: Floats) -> Floats:
-    """Of weights (..., n) and columns (n, c) in Fortran's order, the products summed over n: (..., c)."""
-    if weights.ndim < 2 or weights.size <= SMALL:
-        return np.asarray(weights @ columns)
-    from isocenter.metrics.kernels import sums  # imports numba
-
-    rows = np.ascontiguousarray(weights, dtype=np.float64).reshape(-1, weights.shape[-1])
-    found = np.empty((len(rows), columns.shape[1]))
-    sums(rows, columns.T, found)
-    return found.reshape(*weights.shape[:-1], -1)
+_OF_VALUES = (
+    "r2", "mae", "rmse", "spearman", "median_absolute_error", "ccc", "bias", "agreement_low", "agreement_high",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +93,14 @@ class ClassPanel:
     def scores(self, k: int | None) -> Floats:
         return self.proba[:, self.codes[k]]
 
+    def events_of(self, key: Key) -> int | None:
+        """Cases that a number is about; None where it is about several classes."""
+        return int(self.is_event(key[1]).sum()) if key[1] in self.codes else None
+
+    def name_of(self, key: Key, classes: tuple[str, ...]) -> str | None:
+        """What the class of a key is called; None for the whole."""
+        return None if key[1] is None else classes[key[1]]
+
     def share(self, key: Key) -> tuple[Mask, Mask] | None:
         """(cases counted, those of them that succeed) of a metric that is a share, else None.
 
@@ -116,8 +118,7 @@ class ClassPanel:
     @cached_property
     def _columns(self) -> Floats:
         losses = c.brier_losses(self.reference, self.proba, self.positive)
-        columns = np.column_stack([c.indicators(self.reference, self.decided, self.n_classes), losses])
-        return np.asfortranarray(columns)  # each column in one piece, as `_sums` reads them
+        return np.column_stack([c.indicators(self.reference, self.decided, self.n_classes), losses])
 
     @cached_property
     def _rankings(self) -> dict[int | None, Ranking]:
@@ -128,12 +129,32 @@ class ClassPanel:
         chosen = set(self.keys if wanted is None else wanted)
         found = self._ranked(weights, chosen)
         if not chosen <= set(found):
-            found |= self._summed(_sums(weights, self._columns))
+            found |= self._decisions(*self._tally(weights))
         return {key: found[key] for key in self.keys + self.optional if key in chosen}
 
-    def _summed(self, sums: Floats) -> dict[Key, Floats]:
-        tally = c.tally_of(sums[..., :-1])
-        found: dict[Key, Floats] = {("brier", None): ratio(sums[..., -1], tally.total[..., 0])}
+    def _tally(self, weights: Floats) -> tuple[c.Tally, Floats]:
+        """The classes' tally and the summed losses (...)."""
+        if weights.ndim < 2 or weights.size <= SMALL:
+            sums = weights @ self._columns
+            return c.tally_of(sums[..., :-1]), sums[..., -1]
+        from isocenter.metrics.kernels import tally  # imports numba
+
+        k = self.n_classes
+        rows = np.ascontiguousarray(weights, dtype=np.float64).reshape(-1, weights.shape[-1])
+        found = np.empty((len(rows), k * k + 1))
+        tally(rows, *self._cells, found)
+        cells = found[:, :-1].reshape(*weights.shape[:-1], k, k)
+        sides = np.diagonal(cells, axis1=-2, axis2=-1), cells.sum(axis=-1), cells.sum(axis=-2)
+        return c.tally_of(np.concatenate(sides, axis=-1)), found[:, -1].reshape(weights.shape[:-1])
+
+    @cached_property
+    def _cells(self) -> tuple[NDArray[np.int32], Floats]:
+        """Each case's cell of the confusion matrix, and its loss."""
+        cells = (self.reference * self.n_classes + self.decided).astype(np.int32)
+        return cells, np.ascontiguousarray(self._columns[:, -1])
+
+    def _decisions(self, tally: c.Tally, losses: Floats) -> dict[Key, Floats]:
+        found: dict[Key, Floats] = {("brier", None): ratio(losses, tally.total[..., 0])}
         for name, metric in _OF_A_CLASS.items():
             values = metric(tally)
             found |= {(name, k): values[..., code] for k, code in self.codes.items()}
@@ -163,12 +184,12 @@ class ValuePanel:
 
     reference: Floats
     predicted: Floats
-    keys: tuple[Key, ...] = field(default=(("r2", None), ("mae", None), ("rmse", None), ("spearman", None)))
+    keys: tuple[Key, ...] = field(default=tuple((name, None) for name in _OF_VALUES))
     within_class: frozenset[Key] = frozenset()
 
     @cached_property
     def _columns(self) -> Floats:
-        return np.asfortranarray(r.error_columns(self.reference, self.predicted))
+        return r.error_columns(self.reference, self.predicted)
 
     @cached_property
     def _rankings(self) -> tuple[Ranking, Ranking]:
@@ -176,12 +197,26 @@ class ValuePanel:
 
     def measures(self, weights: Floats, wanted: Collection[Key] | None = None) -> dict[Key, Floats]:
         """Values (...) of the wanted keys (None: all) under case weights (..., n)."""
-        sums = _sums(weights, self._columns)
+        sums = weights @ self._columns
         found: dict[Key, Floats] = {
             ("r2", None): r.r2_of(sums),
             ("mae", None): r.mae_of(sums),
             ("rmse", None): r.rmse_of(sums),
         }
+        found |= self._agreement(r.moments_of(sums))
         if wanted is None or ("spearman", None) in wanted:
             found["spearman", None] = r.spearman_of(*self._rankings, weights)
+        if wanted is None or ("median_absolute_error", None) in wanted:
+            found["median_absolute_error", None] = r.median_error_of(self._errors, weights)
         return {key: found[key] for key in self.keys if wanted is None or key in wanted}
+
+    @cached_property
+    def _errors(self) -> Ranking:
+        return Ranking.of(-np.abs(self.predicted - self.reference))
+
+    @staticmethod
+    def _agreement(m: r.Moments) -> dict[Key, Floats]:
+        """Lin's concordance; Bland and Altman's bias and limits, each case counting the same."""
+        low, high = limits_of(m)
+        return {("ccc", None): r.ccc(m), ("bias", None): m.bias, ("agreement_low", None): low,
+                ("agreement_high", None): high}  # fmt: skip

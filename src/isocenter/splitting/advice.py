@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-
 from isocenter.cohort import Cohort
 from isocenter.metrics.intervals import expected_auc_width
-from isocenter.splitting.allocation import patients_of_class
 from isocenter.splitting.nouns import HOLDOUT, KFOLD, LEAVE_ONE_OUT, NESTED, Design, Split
 
 FEW_EVENTS = 100  # expected test events, below which a hold-out says little (evidence: 51 patients leave 4 events)
@@ -43,28 +39,18 @@ def _unassigned(cohort: Cohort, design: Design) -> list[str]:
 
 
 def _rare(cohort: Cohort, design: Design) -> list[str]:
-    """Classes with fewer patients in a fitting part than there are inner folds."""
-    patients = pd.Series(pd.factorize(cohort.patients)[0], index=cohort.case_ids)
+    """Classes or labels with fewer patients in a fitting part than there are inner folds."""
     fewest: dict[str, int] = {}
     for split in design.splits:
-        part = cohort.select(split.fitting)
-        for name, count in patients_of_class(part, patients[list(split.fitting)].to_numpy(dtype=np.int64)).items():
+        for name, count in cohort.select(split.fitting).patients_with().items():
             if count < len(split.folds):
                 fewest[name] = min(count, fewest.get(name, count))
-    part_name = "a fitting part" if design.several else "the training part"
+    what = "Label" if cohort.target is not None and cohort.target.is_labels else "Class"
+    part = "a fitting part" if design.several else "the training part"
     return [
-        f"Class '{name}' has {count} patient{'s' if count != 1 else ''} in {part_name}: some inner folds lack it."
+        f"{what} '{name}' has {count} patient{'s' if count != 1 else ''} in {part}: some inner folds lack it."
         for name, count in fewest.items()
     ]
-
-
-def patients_tested(cohort: Cohort, ids: tuple[str, ...]) -> dict[str, int]:
-    """Patients with a case of each class (or label) among these cases; {} for a measurement."""
-    if cohort.target is None:
-        return {}
-    some = cohort.select(ids)
-    found = patients_of_class(some, pd.factorize(some.patients)[0].astype(np.int64))
-    return {name: found.get(name, 0) for name in cohort.target.classes}
 
 
 def _served(cohort: Cohort, design: Design) -> list[str]:
@@ -86,18 +72,21 @@ def _served(cohort: Cohort, design: Design) -> list[str]:
 
 def _small_test_part(cohort: Cohort, design: Design) -> list[str]:
     """How wide the AUC's interval will be, and what would serve better, where the test part holds few events."""
-    counts = patients_tested(cohort, design.split.test)
-    n = min(counts.values()) if counts else len(set(cohort.select(design.split.test).patients))
+    test = cohort.select(design.split.test)
+    counts, n_patients = test.patients_with(), len(set(test.patients))
+    labels = cohort.target is not None and cohort.target.is_labels
+    n = min(counts.values()) if counts else n_patients
     if n >= FEW_EVENTS:
         return []
     who = {0: "patients", 2: "patients of the rarer class"}.get(len(counts), "patients of the rarest class")
+    who = "patients with the rarest label" if labels else who
     said = [f"The test part holds {n} {who}; fewer than about {FEW_EVENTS} say little."]
     if counts and n == 0:
-        said = ["The test part lacks a class: no AUC can be computed on it."]
+        said = [f"The test part lacks a {'label: no AUC of it' if labels else 'class: no AUC'} can be computed on it."]
     elif counts:
-        width = expected_auc_width(n, sum(counts.values()) - n)
+        width = expected_auc_width(n, (n_patients if labels else sum(counts.values())) - n)
         said.append(f"The 95 % interval of an AUC near 0.80 will be about {width:.2f} wide.")
-    folds = min(5, *patients_tested(cohort, tuple(cohort.case_ids)).values(), 5)
+    folds = min(5, *cohort.patients_with().values(), 5)
     if design.kind == HOLDOUT and folds > 2:
         said.append(f"To test every patient: --design nested --folds {folds} --repeats {SETTLED}.")
     return [" ".join(said)]

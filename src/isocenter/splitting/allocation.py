@@ -78,25 +78,27 @@ def _rounded(wanted: NDArray[np.float64], total: int) -> Ints:
 
 
 def strata_of(cohort: Cohort, bins: int = 5) -> Ints:
-    """Class codes; sets of labels; fifths of a measurement; one stratum without a target."""
+    """Class codes; each case's rarest label; fifths of a measurement; one stratum without a target."""
     if cohort.target is None:
         return np.zeros(len(cohort), dtype=np.int64)
     if cohort.target.is_labels:
-        return _label_sets(np.asarray(cohort.codes, dtype=np.bool_))
+        return _rarest(cohort.codes.astype(np.int64))
     if cohort.target.is_classes:
         return pd.factorize(cohort.codes)[0].astype(np.int64)  # by first appearance: names do not move a split
     ranks = pd.Series(cohort.codes).rank(method="first").to_numpy()
     return np.asarray((ranks - 1) * min(bins, max(len(cohort) // 10, 1)) // len(cohort), dtype=np.int64)
 
 
-def _label_sets(members: NDArray[np.bool_], few: int = 10) -> Ints:
-    """(n,) one stratum a set of labels; sets of fewer cases go by the rarest of their labels. members: (n, k)."""
-    _, found, counts = np.unique(members, axis=0, return_inverse=True, return_counts=True)
-    found = found.reshape(-1)
-    frequency = np.where(members, members.sum(axis=0), len(members) + 1)
-    rarest = frequency.argmin(axis=1)
-    merged = np.where(counts[found] < few, len(counts) + rarest, found)
-    return pd.factorize(merged)[0].astype(np.int64)
+def _rarest(has: Ints) -> Ints:
+    """(n,) stratum of each row of labels (n, k): its rarest label, for that is the one a part may lack.
+
+    Common labels come out near their shares by themselves (Sechidis, Tsoumakas and Vlahavas, ECML 2011, give
+    rare labels out first for the same reason). Rows without a label are a stratum.
+    """
+    order = np.lexsort((has.argmax(axis=0), has.sum(axis=0)))  # of equally rare ones the first to appear
+    ordered = has[:, order] == 1
+    rarest = np.where(ordered.any(axis=1), ordered.argmax(axis=1), has.shape[1])
+    return np.asarray(pd.factorize(rarest)[0], dtype=np.int64)
 
 
 def inner_folds(
@@ -114,12 +116,11 @@ def inner_folds(
 
 
 def patients_of_class(cohort: Cohort, groups: Ints) -> dict[str, int]:
-    """How many groups hold a case of each class that occurs, or with each label; {} for a measurement."""
-    if cohort.target is None:
+    """How many groups hold a case of each class; {} for labels, which no part needs to hold, and a measurement."""
+    if cohort.target is None or not cohort.target.is_classes:
         return {}
-    members = cohort.target.members(cohort.table[cohort.target.column])
-    counts = {name: len(np.unique(groups[own])) for name, own in zip(cohort.target.classes, members.T, strict=True)}
-    return {name: count for name, count in counts.items() if count}
+    counts = pd.Series(groups).groupby(np.asarray(cohort.codes)).nunique()
+    return {cohort.target.classes[int(str(code))]: int(count) for code, count in counts.items()}
 
 
 def need(have: int, want: int, what: str, remedy: str = "Add patients.") -> None:
@@ -137,4 +138,6 @@ def stratified_by(cohort: Cohort, stratify: bool) -> str:
     """How the strata are told in a sentence."""
     if not stratify:
         return "not stratified"
-    return "stratified by class" if cohort.target and cohort.target.is_classes else "stratified by the target's size"
+    if cohort.target is None or cohort.target.is_value:
+        return "stratified by the target's size"
+    return "stratified by each case's rarest label" if cohort.target.is_labels else "stratified by class"

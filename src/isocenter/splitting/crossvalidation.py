@@ -72,8 +72,6 @@ def kfold(
 
 
 def _need_one_a_fold(cohort: Cohort, groups: Ints, folds: int) -> None:
-    if cohort.target is not None and cohort.target.is_labels:
-        return  # a rare label leaves folds without it, and the other labels learn all the same
     for name, count in patients_of_class(cohort, groups).items():
         if count < folds:
             fewer = f"Give --folds {count}, or merge" if count > 1 else "Merge"

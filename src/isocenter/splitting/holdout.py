@@ -59,8 +59,6 @@ def _expand(ids: NDArray[np.object_], groups: Ints, chosen: NDArray[np.intp]) ->
 
 
 def _need_two_of_each(cohort: Cohort, groups: Ints) -> None:
-    if cohort.target is not None and cohort.target.is_labels:
-        return  # the other labels learn all the same
     for name, count in patients_of_class(cohort, groups).items():
         if count < 2:
             raise TooFewPatients(

@@ -1,0 +1,169 @@
+"""External tests: nothing is refitted, known patients are left out, case mix and numbers stand side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+import isocenter
+from isocenter import external
+from isocenter.elsewhere import evaluate_elsewhere
+from isocenter.errors import BadTarget, InputDoesNotFit, SeenInTraining, UsageError
+from isocenter.metrics.calibration import in_the_large
+from isocenter.model import Model
+
+
+def hospital(n: int, seed: int, *, shift: float = 0.0, prefix: str = "a", per_patient: int = 1) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    y = np.repeat(rng.integers(0, 2, n // per_patient), per_patient)
+    table = pd.DataFrame(rng.normal(size=(n, 4)) + y[:, None] * 0.8 + shift, columns=list("abcd"))
+    table["age"] = rng.normal(60 + 10 * shift, 8, n).round()
+    table["patient_id"] = [f"{prefix}{i // per_patient}" for i in range(n)]
+    return table.assign(outcome=np.where(y == 1, "malignant", "benign"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    hospital(200, 0).to_csv(folder / "home.csv", index=False)
+    isocenter.run(
+        folder / "home.csv", project=folder / "project", target="outcome", patient_column="patient_id",
+        covariates="age", method="linear", positive="malignant",
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(home: Path) -> Model:
+    return isocenter.load(home / "project/models/linear.iso")
+
+
+def elsewhere(folder: Path, table: pd.DataFrame, model: Model, **how: object) -> external.External:
+    table.to_csv(folder / "there.csv", index=False)
+    cohort = external.index(model, folder / "there.csv", patient_column="patient_id")
+    return external.assess(model, cohort, **how)  # type: ignore[arg-type]
+
+
+def test_the_numbers_are_those_of_the_saved_model(tmp_path: Path, model: Model) -> None:
+    there = hospital(150, 1, shift=0.4, prefix="b")
+    found = elsewhere(tmp_path, there, model)
+    proba = model.predict(there[["a", "b", "c", "d", "age"]]).proba
+    assert proba is not None
+    auc = found.evaluation.get("auc", "external")
+    assert auc.value == pytest.approx(roc_auc_score(there["outcome"] == "malignant", proba[:, 1]))
+    assert auc.low < auc.value < auc.high and auc.n_cases == 150
+    assert not found.refused
+
+
+def test_nothing_of_the_bundle_changes(tmp_path: Path, home: Path) -> None:
+    path = home / "project/models/linear.iso"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    hospital(80, 3, prefix="c").to_csv(tmp_path / "there.csv", index=False)
+    said = evaluate_elsewhere(path, str(tmp_path / "there.csv"), tmp_path / "p", recalibrate="platt")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+    written = json.loads((tmp_path / "p/external/there/external.json").read_text())
+    assert written["counts"] == said["external"]["counts"]
+    sides = {row["metric"]: row for row in written["side_by_side"]}
+    assert {"tuning", "test", "external"} <= sides["auc"].keys()
+    own = json.loads((home / "project/evaluations/linear.json").read_text())["estimates"]
+    test = next(r for r in own if r["metric"] == "auc" and r["part"] == "test" and r["group"] is None)
+    assert sides["auc"]["test"] == test
+    assert len(pd.read_parquet(tmp_path / "p/external/there/predictions.parquet")) == 80
+
+
+def test_training_patients_are_left_out_by_id_and_rows_even_under_other_ids(
+    tmp_path: Path, home: Path, model: Model
+) -> None:
+    ours = pd.read_csv(home / "home.csv")
+    split = json.loads((home / "project/split.json").read_text())["parts"]
+    trained = set(split["training"])
+    renamed = ours.assign(patient_id=[f"z{i}" for i in range(len(ours))])
+    both = pd.concat([hospital(50, 4, prefix="d"), renamed], ignore_index=True)
+    found = elsewhere(tmp_path, both, model)
+    assert len(found.refused) == len(trained)  # the test part of home was never learned from
+    assert {f.code for f in found.refused} == {"SeenInTraining"}
+    assert found.to_dict()["counts"] == {
+        "found": 250,
+        "used": 250 - len(trained),
+        "refused": len(trained),
+        "unlabelled": 0,
+    }
+    same_ids = hospital(60, 5).assign(patient_id=lambda t: [f"a{i}" for i in range(len(t))])
+    refused = {f.where for f in elsewhere(tmp_path, same_ids, model).refused}
+    assert refused and refused == {f"a{i}" for i in range(60)} & trained
+    assert not elsewhere(tmp_path, same_ids, model, ids_are_local=True).refused
+
+
+def test_only_training_patients_is_an_error_of_its_own(tmp_path: Path, home: Path, model: Model) -> None:
+    split = json.loads((home / "project/split.json").read_text())["parts"]
+    ours = pd.read_csv(home / "home.csv").set_index("patient_id").loc[split["training"]].reset_index()
+    with pytest.raises(SeenInTraining, match="No case is left"):
+        elsewhere(tmp_path, ours, model)
+
+
+def test_other_class_names_are_refused_until_told(tmp_path: Path, home: Path) -> None:
+    path = home / "project/models/linear.iso"
+    there = hospital(60, 6, prefix="e")
+    there.assign(outcome=there["outcome"].map({"malignant": "M", "benign": "B"})).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    with pytest.raises(BadTarget, match="B, M"):
+        evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p")
+    told = evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p", class_names="M=malignant,B=benign")
+    there.to_csv(tmp_path / "u.csv", index=False)
+    plain = evaluate_elsewhere(path, str(tmp_path / "u.csv"), tmp_path / "p")
+    assert told["external"]["side_by_side"] == plain["external"]["side_by_side"]
+    with pytest.raises(UsageError, match="names no class"):
+        evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p", class_names="M=evil")
+
+
+def test_recalibration_is_shown_apart_and_mends_the_level(tmp_path: Path, model: Model) -> None:
+    there = hospital(600, 7, shift=1.0, prefix="f")
+    found = elsewhere(tmp_path, there, model, recalibrate="platt")
+    before = found.evaluation.get("calibration_in_the_large", "external")
+    after = found.evaluation.get("calibration_in_the_large", "external", group="recalibrated")
+    assert before.high < 0  # risks are far too high there
+    assert after.low < 0 < after.high
+    proba = model.predict(there[["a", "b", "c", "d", "age"]]).proba
+    assert proba is not None
+    truth = (there["outcome"] == "malignant").to_numpy()
+    assert before.value == pytest.approx(float(in_the_large(truth, proba[:, 1])))
+    assert {r.metric for r in found.evaluation.estimates if r.group == "recalibrated"}.isdisjoint({"auc", "accuracy"})
+
+
+def test_case_mix_stands_beside(tmp_path: Path, model: Model) -> None:
+    found = elsewhere(tmp_path, hospital(120, 8, shift=1.0, prefix="g"), model)
+    rows = {row["name"]: row for row in found.case_mix}
+    assert rows["age"]["difference"] > 0.8
+    assert rows["outcome"]["internal"]["counts"].keys() == {"benign", "malignant"}
+
+
+def test_one_class_there_is_a_warning_not_a_crash(tmp_path: Path, model: Model) -> None:
+    there = hospital(60, 9, prefix="h")
+    found = elsewhere(tmp_path, there[there["outcome"] == "benign"], model)
+    assert np.isnan(found.evaluation.get("auc", "external").value)
+    assert np.isfinite(found.evaluation.get("specificity", "external").value)
+
+
+def test_bad_input_is_named(tmp_path: Path, model: Model) -> None:
+    with pytest.raises(InputDoesNotFit, match="features are missing"):
+        elsewhere(tmp_path, hospital(40, 10, prefix="i").drop(columns=["b"]), model)
+    hospital(40, 11, prefix="j").assign(outcome=["x", "y"] * 20).to_csv(tmp_path / "x.csv", index=False)
+    other = isocenter.index(tmp_path / "x.csv", target="outcome")
+    with pytest.raises(BadTarget, match="does not know"):
+        isocenter.evaluate(model, other)
+
+
+def test_python_evaluates_elsewhere_without_a_design(tmp_path: Path, model: Model) -> None:
+    there = hospital(100, 12, prefix="k", per_patient=2)
+    there.to_csv(tmp_path / "k.csv", index=False)
+    cohort = isocenter.index(tmp_path / "k.csv", target="outcome", patient_column="patient_id")
+    found = isocenter.evaluate(model, cohort)
+    assert found.get("auc", "external").n_cases == 100
+    assert found.get("auc", "external").n_patients == 50
