@@ -30,6 +30,7 @@ from isocenter.metrics import Floats, Ints
 from isocenter.metrics.bootstrap import bootstrap, strata_of
 from isocenter.metrics.estimation import Estimated, Panel
 from isocenter.metrics.intervals import NONE, Interval, delong
+from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.metrics.pooling import Pooled, pool, steady_auc
 from isocenter.metrics.resampling import Scale, corrected, nested
@@ -213,6 +214,8 @@ def _site(fold: Fold, key: Key, seed: int) -> tuple[float, float, bool]:
     panel, value = fold.panel, fold.values.get(key, math.nan)
     if not math.isfinite(value):
         return math.nan, math.nan, False
+    if isinstance(panel, LabelPanel) and key[1] is not None:
+        return _site(Fold(panel.labels[key[1]], fold.patients), (key[0], None), seed)
     if isinstance(panel, ClassPanel) and key[0] == "auc" and key[1] in panel.codes:
         event = panel.is_event(key[1])
         alone = int(fold.patients.max()) + 1 == len(fold.patients)
