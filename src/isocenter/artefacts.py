@@ -128,6 +128,16 @@ EXTERNAL: Artefact[dict[str, Any]] = Artefact("external.json", _write_json, _rea
 EXTERNAL_TABLE: Artefact[pd.DataFrame] = Artefact("predictions.parquet", _save_table, pd.read_parquet, "evaluate")
 
 
+SAMPLE: Artefact[dict[str, Any]] = Artefact("sample_size.json", _write_json, _read_json, "split")
+SEEDS: Artefact[dict[str, Any]] = Artefact("seeds.json", _write_json, _read_json, "evaluate --seeds N")
+LEARNING: Artefact[dict[str, Any]] = Artefact("learning.json", _write_json, _read_json, "evaluate --learning-curve")
+
+
+def seed_values(seed: int, name: str) -> Artefact[list[dict[str, Any]]]:
+    """A method's numbers with another seed."""
+    return Artefact(f"seeds/{seed}/{name}.json", _write_json, _read_json, "evaluate --seeds N")
+
+
 def model(name: str) -> Artefact[Model]:
     """A fitted model's bundle."""
     return Artefact(f"models/{name}.iso", bundle.save, bundle.load, "fit")

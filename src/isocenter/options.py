@@ -77,6 +77,10 @@ class Options:
         "inferior.", EVALUATE,
     )  # fmt: skip
     recalibrate: str = _option("none", "platt, isotonic, beta or temperature: fitted on tuning data; or none.", FIT)
+    seeds: int = _option(
+        1, "Split and fit again with so many seeds, --seed and the next ones: how far chance alone moves numbers.", FIT
+    )
+    learning_curve: bool = _option(False, "Would more patients help? Fits on growing shares of the training part.", FIT)
     aggregate: str = _option(
         "auto", "How images of a patient become one prediction: mean, weighted, max, noisy-or, median; "
         "auto: the best on tuning data; none: images only.", FIT,

@@ -23,13 +23,15 @@ from isocenter import (
     crossing,
     disk,
     ingest,
+    learning,
     ledger,
     preparation,
     progress,
     scoring,
+    seeding,
     workbench,
 )
-from isocenter.auditing import Audit, check_exclusions
+from isocenter.auditing import Audit, check_exclusions, sample_size
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
@@ -126,28 +128,25 @@ class Study:
         return {recipe.name: self._fit(recipe) for recipe in self.recipes}
 
     @cached_property
+    def setting(self) -> crossing.Setting:
+        """What every fit shares."""
+        options = self.options
+        roles = {"image": options.image, "mask": options.mask}
+        wish = Wish(options.decide, options.recalibrate, options.aggregate)
+        return crossing.Setting(self.project, self.usable, self.design, options.seed, wish, roles)
+
+    @cached_property
     def folds(self) -> crossing.Folds:
         """Models and predictions of the splits, where the design has several."""
-        roles = {"image": self.options.image, "mask": self.options.mask}
-        return crossing.Folds(
-            self.project, self.usable, self.design, seed=self.options.seed, wish=self._wish, roles=roles
-        )
-
-    @property
-    def _wish(self) -> Wish:
-        return Wish(self.options.decide, self.options.recalibrate, self.options.aggregate)
+        return crossing.Folds(self.setting)
 
     def _fit(self, recipe: Recipe) -> Model:
         if self.design.several:
             self.folds.fit(recipe)
         model, tuning, inputs = artefacts.model(recipe.name), artefacts.tuning(recipe.name), self._fit_inputs(recipe)
         if not (self.project.has(model, inputs) and self.project.has(tuning, inputs)):
-            cohort, seed = self.usable, self.options.seed
-            roles = {"image": self.options.image, "mask": self.options.mask}
-            fitted = workbench.fit_recipe(
-                recipe, cohort, self.design, seed=seed, store=self.project.store, roles=roles, wish=self._wish
-            )
-            table = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
+            fitted = crossing.fit(self.setting, recipe)
+            table = scoring.beside_reference(fitted.tuning, self.usable, "tuning", fitted.model.decision)
             self.project.put(tuning, inputs, table)
             self.project.put(model, inputs, fitted.model)
         return self.project.get(model)
@@ -185,8 +184,7 @@ class Study:
             r.name: self.folds.digest(r) if self.design.several else self.project.digest(artefacts.model(r.name))
             for r in self.recipes
         }
-        test = hashlib.sha256("\n".join(self.design.tested).encode()).hexdigest()
-        return ledger.look(self.project.folder, test, models)
+        return ledger.look(self.project.folder, self.design.test_fingerprint, models)
 
     def _evaluate(self, model: Model, inputs: str, looks: int) -> None:
         if self.design.several:
@@ -214,6 +212,47 @@ class Study:
 
         inputs = fingerprint("compare", [self._evaluate_inputs(r) for r in self.recipes])
         return self.project.get_or_make(artefacts.COMPARISONS, inputs, made)
+
+    # -- what surrounds the numbers ---------------------------------------------------------------
+    @cached_property
+    def sample_size(self) -> dict[str, Any]:
+        """Whether the cohort is large enough for this design and the primary method's features; before any fit."""
+        first = self.recipes[0]
+        inputs = fingerprint("sample", self.project.inputs(artefacts.DESIGN), crossing.plain(first))
+
+        def make() -> dict[str, Any]:
+            n = workbench.predictors(first, self.usable, self.design)
+            return sample_size(self.usable, self.design, n)
+
+        return self.project.get_or_make(artefacts.SAMPLE, inputs, make)
+
+    @cached_property
+    def seed_band(self) -> dict[str, Any]:
+        """How far the numbers move with the seed; {} unless --seeds asks for it."""
+        n = self.options.seeds
+        if n == 1:
+            return {}
+        chosen, audit, cohort = self.options.of(SPLIT), self.audit, self.cohort
+        evaluations = self.evaluate()
+        inputs = fingerprint("seeds", n, [self._evaluate_inputs(r) for r in self.recipes])
+
+        def redesign(seed: int) -> Design:
+            return workbench.split(cohort, audit, **{**chosen, "seed": seed})
+
+        return self.project.get_or_make(
+            artefacts.SEEDS, inputs, lambda: seeding.seeds(self.setting, self.recipes, evaluations, n, redesign)
+        )
+
+    @cached_property
+    def learning(self) -> dict[str, Any]:
+        """Would more patients help? {} unless --learning-curve asks for it."""
+        if not self.options.learning_curve:
+            return {}
+        first, same = self.recipes[0], self.audit.duplicates
+        inputs = fingerprint("learning", self._fit_inputs(first))
+        return self.project.get_or_make(
+            artefacts.LEARNING, inputs, lambda: learning.learning_curve(self.setting, first, same)
+        )
 
     # -- report --------------------------------------------------------------------------------
     def report(self) -> str:
@@ -292,7 +331,8 @@ class Study:
         parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
         warnings = list(workbench.warnings(self.usable, self.audit, self.design))
         told = {"kind": design.kind, "splits": len(design.splits), "repeats": design.repeats}
-        return {**described, "how": design.how, "design": told, "parts": parts, "warnings": warnings}
+        told = {"how": design.how, "design": told, "sample_size": self.sample_size, "parts": parts}
+        return {**described, **told, "warnings": warnings}
 
     def describe_models(self) -> dict[str, Any]:
         described = self.describe_design()
@@ -320,6 +360,8 @@ class Study:
             "results": results,
             "comparisons": [row.to_dict() for row in comparisons],
             "claim": summing_up(comparisons),
+            "seeds": self.seed_band,
+            "learning": self.learning,
             "report": report,
         }
 

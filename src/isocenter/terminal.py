@@ -291,6 +291,32 @@ def _comparisons(rows: list[dict[str, Any]], result: dict[str, Any]) -> Iterator
         yield f"{'':<10}{len(rows)} comparisons in all: comparisons.json"
 
 
+def _sample(sample: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    yield f"Sample    {sample['summary']}"
+
+
+def _seeds(seeds: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield seeds["how"]
+    for band in seeds["bands"]:
+        if band["metric"] == seeds["metric"] and band["mean"] is not None:
+            yield (
+                f"  {band['metric']} of {band['method']}: {band['smallest']:.3f} to {band['largest']:.3f}, "
+                f"mean {band['mean']:.3f}, SD {band['sd'] or 0:.3f}"
+            )
+    floors = {name for name, model in result["models"].items() if model["role"] == "floor"}
+    for difference in seeds["differences"]:
+        if not {difference["first"], difference["second"]} <= floors:
+            yield f"  {difference['sentence']}"
+
+
+def _learning(learning: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    told = ", ".join(f"{p['patients']:.0f}: {p['value']:.3f}" for p in learning["points"] if p["value"] is not None)
+    yield f"Learning curve of {learning['method']} ({learning['metric']} by training patients): {told}"
+    yield f"  {learning['sentence']}"
+
+
 _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "lines": _listed(""),
     "breast_cancer": _nested("Breast cancer: real features"),
@@ -301,10 +327,13 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "duplicates": _groups("Bit-identical pixels"),
     "conflicts": _groups("Identical pixels with different labels"),
     "parts": _parts,
+    "sample_size": _sample,
     "models": _models,
     "warnings": _listed("WARNING"),
     "results": _results,
     "comparisons": _comparisons,
+    "seeds": _seeds,
+    "learning": _learning,
     "external": _external,
     "output": _predicted,
     "report": _report,

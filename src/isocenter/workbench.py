@@ -23,11 +23,13 @@ from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import BadTarget, Fault, UsageError
 from isocenter.evaluation import Comparison, Evaluation
-from isocenter.features import default_features
+from isocenter.features import Covariates, default_features
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design, Split, make_design, walk
+
+FEW_CASES = 8
 
 
 def index(
@@ -189,6 +191,22 @@ def plan(
     return found
 
 
+def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
+    """Candidate predictors: columns the features make of training cases; of a text covariate each further level.
+
+    Regions are measured on a few cases only: how many numbers there are does not depend on which.
+    """
+    assert cohort.target is not None
+    part = cohort.select(design.final.fitting)
+    some = part.select(part.case_ids[:FEW_CASES]) if "intensity" in recipe.features else part
+    alone = replace(recipe, covariates=()) if recipe.features else recipe
+    n = len(alone.build(cohort.target.task, 0)[0].fit(some.X).get_feature_names_out())
+    if recipe.features and recipe.covariates:
+        covariates = Covariates(recipe.covariates).fit(part.X)
+        n += len(covariates.names_) - len(covariates.levels_)
+    return n
+
+
 def fit_recipe(
     recipe: Recipe,
     cohort: Cohort,
@@ -199,11 +217,13 @@ def fit_recipe(
     store: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
     wish: Wish = Wish(),  # noqa: B008  frozen
+    kept: bool = True,
 ) -> _fitting.Fitted:
     """Fit one recipe and describe in its card what a new input must look like.
 
     split: one of the design's, None for the model that is kept; roles: the globs of images and
-    masks, which `predict` then uses again; wish: how it decides.
+    masks, which `predict` then uses again; wish: how it decides; kept: False leaves out of the
+    card what only a kept model tells (importance, out-of-fold numbers).
     """
     if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
         wish = Wish(aggregate="none" if wish.aggregate == "none" else "mean")
@@ -218,8 +238,8 @@ def fit_recipe(
     }
     if facts is not None:
         card["profile"] = preparation.Profile.of(facts).to_dict()
-    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card)
-    return replace(fitted, model=_with_tuning(fitted, cohort))
+    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card, explained=kept)
+    return replace(fitted, model=_with_tuning(fitted, cohort)) if kept else fitted
 
 
 def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
@@ -324,7 +344,7 @@ def cross_scores(
     """Predictions of all splits beside the reference, out-of-fold and tested, with their repeat and fold."""
     found = []
     for split in walk(design, recipe.name, told=told):
-        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish)
+        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish, kept=False)
         tuning = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
         found.append(scoring.fold_scores(fitted.model, tuning, cohort, split))
     return pd.concat(found, ignore_index=True)

@@ -114,7 +114,7 @@ _INTERVALS = {
     "corrected-resampled-pooled": "corrected resampled t, pooled in each repeat",
     "nested-cv": "nested cross-validation",
     "hartung-knapp": "random effects, Hartung-Knapp",
-    "prediction": "prediction interval",
+    "confidence-distribution": "prediction interval, by a confidence distribution",
     "wald": "Wald",
     "none": "",
 }
