@@ -209,6 +209,14 @@ class Cohort:
             raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
         return self.target.encode(self.table[self.target.column])
 
+    def patients_with(self) -> dict[str, int]:
+        """Patients with a case of each class, or with each label; {} for a measurement or without a target."""
+        if self.target is None:
+            return {}
+        has = self.target.members(self.table[self.target.column])
+        patients = pd.factorize(self.patients)[0]
+        return {name: len(np.unique(patients[column])) for name, column in zip(self.target.classes, has.T, strict=True)}
+
     def groups(self, duplicates: Iterable[Sequence[str]] = ()) -> NDArray[np.int64]:
         """Connected components of same patient and exact duplicates: (n,) group numbers, by first appearance."""
         parent = pd.factorize(self.patients)[0].astype(np.int64)

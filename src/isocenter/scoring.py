@@ -56,7 +56,8 @@ def beside_reference(prediction: Prediction, cohort: Cohort, part: str, decision
     table = prediction.table()
     table.insert(1, PATIENT, some.table[PATIENT].to_numpy())
     table.insert(2, "part", part)
-    table.insert(3, "reference", some.y)
+    assert cohort.target is not None
+    table.insert(3, "reference", some.table[cohort.target.column].to_numpy())
     if decision.aggregation is None:
         return table
     return pd.concat([table, _of_patients(decision.by_patient(prediction, some.patients), some)], axis=1)
@@ -142,15 +143,16 @@ def operating_points(
     """Thresholds of the tuning rows read on the test rows, of each class that is told from the rest."""
     parts = {str(part): _unit(rows) for part, rows in table.groupby("part", sort=False)}
     target = cohort.target
-    if target is None or not target.is_classes or not {"tuning", "test"} <= parts.keys():
+    if target is None or target.is_value or not {"tuning", "test"} <= parts.keys():
         return []
     names = [target.positive] if target.positive is not None else list(target.classes)
     patients = {part: pd.factorize(cohort.select(rows["case_id"]).patients)[0] for part, rows in parts.items()}
+    members = {part: target.members(rows["reference"]) for part, rows in parts.items()}
     found = []
     for name in names:
         tuning, test = (
-            (rows["reference"].to_numpy() == name, rows[f"probability_{name}"].to_numpy(dtype=np.float64))
-            for rows in (parts["tuning"], parts["test"])
+            (members[part][:, target.classes.index(name)], rows[f"probability_{name}"].to_numpy(dtype=np.float64))
+            for part, rows in ((part, parts[part]) for part in ("tuning", "test"))
         )
         n = len(np.unique(patients["tuning"]))
         told = points(tuning, test, patients["test"].astype(np.int64), n_tuning=n, prevalences=prevalences, seed=seed)

@@ -36,7 +36,7 @@ from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import MissingStep
-from isocenter.evaluation import Comparison, Estimate, Evaluation
+from isocenter.evaluation import HEADLINES, Comparison, Estimate, Evaluation
 from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
@@ -330,17 +330,22 @@ class Study:
         return {"project": None if self.project.folder is None else str(self.project.folder)}
 
     def export(self, path: Path) -> None:
-        """The primary model's predictions as a table; as .mat with classes and confusion matrix."""
+        """The primary model's predictions as a table; as .mat with classes and confusion matrix.
+
+        Of labels the matrix is 2 x 2 x k, `classes` their names.
+        """
         evaluation = self.evaluate()[self.primary]
         table = self.project.get(artefacts.predictions(self.primary))
         if path.suffix.lower() != ".mat":
             tables.write_table(table, path)
             return
         variables: dict[str, Any] = {**tables.mat_variables(table)}
-        for matrix in evaluation.confusion:
-            if matrix["part"] == "test" and matrix["group"] is None:
-                variables["confusion_matrix"] = np.asarray(matrix["matrix"], dtype=np.float64)
-                variables["classes"] = np.asarray(matrix["classes"], dtype=object)
+        found = [one for one in evaluation.confusion if one["part"] == "test" and one["group"] is None]
+        if found:
+            matrices = np.stack([np.asarray(one["matrix"], dtype=np.float64) for one in found], axis=-1)
+            labels = [one["class"] for one in found if "class" in one]
+            variables["confusion_matrix"] = matrices if labels else matrices[..., 0]
+            variables["classes"] = np.asarray(labels or found[0]["classes"], dtype=object)
         arrays.write_mat(path, variables)
 
 
@@ -348,13 +353,10 @@ def _target(cohort: Cohort) -> dict[str, Any] | None:
     target = cohort.target
     if target is None:
         return None
-    counts: dict[str, int] = {}
-    if target.is_classes:
-        counts = {str(k): int(v) for k, v in cohort.table[target.column].value_counts().items()}
     return {
         "task": target.task.value,
         "column": target.column,
-        "classes": {name: counts.get(name, 0) for name in target.classes},
+        "classes": cohort.counts,
         "positive": target.positive,
         "how": target.how,
     }
@@ -364,7 +366,7 @@ def best_on_tuning(evaluations: dict[str, Evaluation], names: Sequence[str]) -> 
     """The method with the best headline number on tuning data; the first named wins a tie."""
 
     def headline(name: str) -> float:
-        for metric in ("auc", "r2"):
+        for metric in HEADLINES:
             try:
                 value = evaluations[name].get(metric, "tuning").value
             except KeyError:

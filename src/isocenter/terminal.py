@@ -16,7 +16,12 @@ _SHOWN_FAULTS = 10
 _CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "sensitivity", "specificity",
                   "ppv", "npv", "f1", "brier")  # fmt: skip
 _CALIBRATION = ("calibration_slope", "calibration_in_the_large")
-_METRICS = (*_CLASS_METRICS, "mae", "rmse", "r2", "spearman")
+_OF_GRADES = ("ordinal_c_index", "kappa_quadratic", "kappa_linear", "grade_error", "rps")
+_OF_LABELS = ("micro_f1", "exact_match", "hamming_loss")
+_OF_VALUES = ("mae", "rmse", "r2", "spearman", "ccc", "median_absolute_error", "bias", "agreement_low",
+              "agreement_high")  # fmt: skip
+_METRICS = (*_OF_GRADES, *_CLASS_METRICS, *_OF_LABELS, *_OF_VALUES)
+_OF_A_LABEL = ("auc", "sensitivity", "specificity", "ppv")
 
 
 class Terminal:
@@ -185,9 +190,28 @@ def _number(row: dict[str, Any] | None) -> str:
     return f"{row['value']:.4f} ({row['low']:.3f}-{row['high']:.3f})"
 
 
+def _labels(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """A line a label in the place of a confusion matrix each."""
+    found = {(row["metric"], row["class"]): row for row in evaluation["estimates"] if _of_the_test(row)}
+    names = [one["class"] for one in evaluation["confusion"] if _of_the_test(one) and "class" in one]
+    if names:
+        width = max(5, *(len(name) for name in names)) + 2
+        yield ""
+        yield f"Labels of {result['primary']} on the test part"
+        yield f"{'':<{width}}{'cases':<8}" + "".join(f"{metric:<24}" for metric in _OF_A_LABEL).rstrip()
+        for name in names:
+            cells = "".join(f"{_number(found.get((metric, name))):<24}" for metric in _OF_A_LABEL)
+            yield f"{name:<{width}}{found['auc', name]['n_events']:<8}{cells}".rstrip()
+
+
+def _of_the_test(row: dict[str, Any]) -> bool:
+    return row["part"] == "test" and row["group"] is None
+
+
 def _confusion(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    yield from _labels(evaluation, result)
     for matrix in evaluation["confusion"]:
-        if matrix["part"] == "test" and matrix["group"] is None:
+        if _of_the_test(matrix) and "class" not in matrix:
             classes = [str(c) for c in matrix["classes"]]
             width = max(6, *(len(c) for c in classes)) + 2
             yield ""

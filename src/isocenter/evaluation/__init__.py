@@ -9,8 +9,9 @@ from isocenter.evaluation.claims import Comparison
 from isocenter.evaluation.compared import compare_methods
 from isocenter.evaluation.folded import evaluate_folds
 from isocenter.evaluation.nouns import BY_IMAGE, Estimate, Evaluation
-from isocenter.evaluation.single import evaluate, headline
+from isocenter.evaluation.single import HEADLINES, evaluate, headline
 
 __all__ = [
-    "BY_IMAGE", "Comparison", "Estimate", "Evaluation", "compare_methods", "evaluate", "evaluate_folds", "headline",
+    "BY_IMAGE", "HEADLINES", "Comparison", "Estimate", "Evaluation", "compare_methods", "evaluate", "evaluate_folds",
+    "headline",
 ]  # fmt: skip

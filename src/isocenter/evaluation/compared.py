@@ -23,14 +23,14 @@ from isocenter.evaluation.dependent import DRAWS, RANKS
 from isocenter.evaluation.folded import _codes, _finite, _one_by_one, _panel_of, _patients, _ratio
 from isocenter.evaluation.nouns import Evaluation
 from isocenter.evaluation.single import headline
-from isocenter.metrics import Floats, Ints, comparison
-from isocenter.metrics.comparison import Panel
+from isocenter.metrics import Floats, Ints, comparison, pairs
 from isocenter.metrics.intervals import LEVEL, z_of
+from isocenter.metrics.pairs import Panel
 from isocenter.metrics.panels import ClassPanel, Key
 from isocenter.metrics.pooling import pool
 from isocenter.splitting import Design
 
-_BESIDE_THE_HEADLINE = ("accuracy", "brier", "mae")
+_BESIDE_THE_HEADLINE = ("accuracy", "exact_match", "brier", "rps", "mae")
 _PLACE = ["case_id", "repeat", "fold"]
 Found = comparison.Comparison
 NOTHING = Found(math.nan, math.nan, math.nan, math.nan, "none")
@@ -64,7 +64,7 @@ class Side:
     def drawn(self, key: Key, draws: int) -> Floats:
         """(draws,) the same draws of patients for every method of the same cases; kept, for each pair asks again."""
         if (key, draws) not in self.kept:
-            found = comparison.drawn(self.panel, self.patients, [key], draws=draws, seed=self.seed)
+            found = pairs.drawn(self.panel, self.patients, [key], draws=draws, seed=self.seed)
             self.kept[key, draws] = found[key]
         return self.kept[key, draws]
 
@@ -170,8 +170,8 @@ def _paired(first: Side, second: Side, key: Key, draws: int) -> Found:
     a, b = first.panel, second.panel
     if key == ("accuracy", None) and not first.alone and isinstance(a, ClassPanel) and isinstance(b, ClassPanel):
         return comparison.obuchowski(a.reference == a.decided, b.reference == b.decided, first.patients)
-    if first.alone and (found := comparison.closed(a, b, key)) is not None:
-        return found
+    if first.alone and pairs.has_closed_form(a, key):
+        return pairs.closed(a, b, key)
     return comparison.compare_drawn(
         first.value(key), second.value(key), (first.drawn(key, draws), second.drawn(key, draws))
     )

@@ -30,18 +30,21 @@ from isocenter.metrics import Floats, Ints
 from isocenter.metrics.bootstrap import bootstrap, strata_of
 from isocenter.metrics.estimation import Estimated, Panel
 from isocenter.metrics.intervals import NONE, Interval, delong
-from isocenter.metrics.panels import ClassPanel, Key
+from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.metrics.pooling import Pooled, pool, steady_auc
 from isocenter.metrics.resampling import Scale, corrected, nested
 
-RANKS = frozenset({"auc", "average_precision", "spearman"})
-OVER_CLASSES = frozenset({"auc", "balanced_accuracy", "f1"})  # of the whole: means over the classes that occur
+RANKS = frozenset({"auc", "average_precision", "spearman", "ordinal_c_index", "cumulative_auc"})
+# Of the whole: means over the classes, labels or pairs of grades that occur.
+OVER_CLASSES = frozenset({"auc", "average_precision", "balanced_accuracy", "f1", "ordinal_c_index"})
 DRAWS = 200  # bootstrap draws for a fold's sampling variance, which is then averaged over the folds
 _NO_LIMIT = (-np.inf, np.inf)
 _LIMITS = {
     "mae": (0.0, np.inf), "rmse": (0.0, np.inf), "brier": (0.0, 2.0), "r2": (-np.inf, 1.0), "spearman": (-1.0, 1.0),
     "scaled_brier": (-np.inf, 1.0), "calibration_slope": _NO_LIMIT, "calibration_intercept": _NO_LIMIT,
-    "calibration_in_the_large": _NO_LIMIT,
+    "calibration_in_the_large": _NO_LIMIT, "median_absolute_error": (0.0, np.inf), "ccc": (-1.0, 1.0),
+    "bias": _NO_LIMIT, "agreement_low": _NO_LIMIT, "agreement_high": _NO_LIMIT, "grade_error": (0.0, np.inf),
+    "kappa_quadratic": (-1.0, 1.0), "kappa_linear": (-1.0, 1.0),
 }  # fmt: skip
 
 
@@ -133,9 +136,9 @@ class Folded:
     def values(self) -> dict[Key, Floats]:
         """(J,) value of each metric in each fold; NaN where the fold does not define it."""
         found = {key: np.array([fold.values.get(key, math.nan) for fold in self.folds]) for key in self.keys}
-        if isinstance(self.whole, ClassPanel):
+        if not isinstance(self.whole, ValuePanel):
             present = len(self.whole.present)
-            lacking = [len(f.panel.present) < present for f in self.folds if isinstance(f.panel, ClassPanel)]
+            lacking = [len(f.panel.present) < present for f in self.folds if not isinstance(f.panel, ValuePanel)]
             for key in self.whole.keys:
                 if key[1] is None and key[0] in OVER_CLASSES:
                     found[key] = np.where(lacking, math.nan, found[key])

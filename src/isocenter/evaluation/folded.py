@@ -23,7 +23,7 @@ from isocenter.metrics import Floats, Ints
 from isocenter.metrics.curves import pr_curve, roc_curve
 from isocenter.metrics.estimation import Estimated, Panel
 from isocenter.metrics.intervals import NONE
-from isocenter.metrics.panels import ClassPanel, Key
+from isocenter.metrics.panels import Key, ValuePanel
 from isocenter.prediction import Prediction
 from isocenter.splitting import Design
 
@@ -177,7 +177,7 @@ def _drawn(
     curves and the confusion matrix from the pooled predictions of the first repeat.
     """
     curves, confusion = _pictures(data.whole, target, data.repeats[0].patients, place)
-    if _one_by_one(design) or not isinstance(data.whole, ClassPanel):
+    if _one_by_one(design) or isinstance(data.whole, ValuePanel):
         return {kind: some for kind, some in curves.items() if kind not in ("roc", "pr")}, confusion
     codes = {None if k is None else target.classes[k]: k for k in data.whole.codes}
     found: dict[str, list[dict[str, object]]] = {}
@@ -197,7 +197,7 @@ def _mean_curve(data: Folded, k: int | None, kind: str) -> tuple[Floats, Floats,
     """Vertical average (Fawcett, Pattern Recogn Lett 2006): its area is the mean of the folds' areas."""
     x, heights = np.linspace(0, 1, GRID), []
     for fold in data.folds:
-        assert isinstance(fold.panel, ClassPanel)
+        assert not isinstance(fold.panel, ValuePanel)
         curve = (roc_curve if kind == "roc" else pr_curve)(fold.panel.is_event(k), fold.panel.scores(k))
         if not curve.x.size:
             continue

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from isocenter.compute import processes
 from isocenter.metrics import Floats, Ints
@@ -26,6 +25,7 @@ from isocenter.metrics.intervals import LEVEL, NONE, Interval
 from isocenter.metrics.ranking import SMALL
 
 K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 Words = NDArray[np.uint64]
 NAME = "bootstrap-patients"
 # Numbers (draws x cases) from which compiled loops and threads pay for the start of numba.
@@ -128,13 +128,24 @@ def bootstrap(
     def measured(block: range) -> dict[K, Floats]:
         return {key: np.array(values) for key, values in measures(weights_of(block)).items()}
 
-    if large:
-        # One thread a block: libraries that start threads of their own inside would fight for the cores.
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(processes()) as pool:
-            found = list(pool.map(measured, blocks))
-    else:
-        found = [measured(block) for block in blocks]
+    found = _in_threads(measured, blocks) if large else [measured(block) for block in blocks]
     return {key: np.concatenate([values[key] for values in found]) for key in found[0]}
+
+
+def _in_threads(function: Callable[[range], T], blocks: list[range]) -> list[T]:
+    """One thread a block; BLAS, which would start its own in each of them, keeps to one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(processes()) as pool:
+        return list(pool.map(function, blocks))
+
+
+@cache
+def _libraries() -> Any:
+    """Those that are loaded now: looking for them takes 3 ms."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _weights(plan: Draws, patients: Ints) -> Callable[[range], Floats]:

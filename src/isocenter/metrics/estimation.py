@@ -4,6 +4,9 @@
   shares by Wilson, balanced accuracy from Wilson's distances; all else by bootstrap.
 - Several cases a patient: everything by a bootstrap of patients. Draws are stratified by class only for
   what does not depend on the prevalence, and only if no patient has cases of two classes.
+- Grades: kappas from their table where each patient has one case. Labels: each as two classes; what is over
+  all labels by bootstrap. Measurements: Bland and Altman's bias and limits exactly (`differences`), and
+  Lin's concordance where each patient has one case.
 - Where all draws agree (no error was made, or no hit) percentiles would claim certainty: the
   closed form takes their place, counting patients for cases ("wilson-patients"), or there is none.
 """
@@ -19,10 +22,15 @@ from numpy.typing import NDArray
 
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics.bootstrap import Percentiles, bootstrap, percentiles, strata_of
+from isocenter.metrics.differences import bland_altman
+from isocenter.metrics.grade_panel import CUMULATIVE, GradePanel
 from isocenter.metrics.intervals import NONE, Interval, auc_interval, newcombe, wilson, wilson_mean
+from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
+from isocenter.metrics.regression import ccc_interval, moments
 
-Panel = ClassPanel | ValuePanel
+EventPanel = ClassPanel | LabelPanel
+Panel = EventPanel | ValuePanel
 _CLOSED = frozenset({"accuracy", "balanced_accuracy", "auc", "sensitivity", "specificity", "ppv", "npv"})
 
 
@@ -43,7 +51,9 @@ def estimate(panel: Panel, patients: Ints, *, draws: int = 2000, seed: int = 0) 
     n_patients = int(patients.max()) + 1
     if draws == 0 or n_patients < 2:
         return found
-    defined = [key for key, value in values.items() if not math.isnan(value)]
+    exact = _exact(panel, patients, draws, seed)
+    found |= exact
+    defined = [key for key, value in values.items() if not math.isnan(value) and key not in exact]
     if isinstance(panel, ClassPanel) and n_patients == len(patients):
         closed = [key for key in defined if key[0] in _CLOSED and (key[0] != "auc" or key[1] in panel.codes)]
         found |= {key: Estimated(values[key], _closed(panel, key, patients)) for key in closed}
@@ -53,6 +63,48 @@ def estimate(panel: Panel, patients: Ints, *, draws: int = 2000, seed: int = 0) 
         if interval is NONE and drawn.undefined == 0 and isinstance(panel, ClassPanel):
             interval = _at_the_edge(panel, key, values[key], patients)
         found[key] = Estimated(values[key], interval, drawn.undefined, drawn.draws)
+    return found
+
+
+def _exact(panel: Panel, patients: Ints, draws: int, seed: int) -> dict[Key, Estimated]:
+    """What neither classes nor draws give: of labels each by itself, of grades and measurements closed forms."""
+    alone = int(patients.max()) + 1 == len(patients)
+    if isinstance(panel, LabelPanel):
+        each = {k: estimate(label, patients, draws=draws, seed=seed) for k, label in enumerate(panel.labels)}
+        found: dict[Key, Estimated] = {(name, k): one for k, own in each.items() for (name, _), one in own.items()}
+        if alone:
+            right = float((panel.reference == panel.decided).all(axis=1).sum())
+            found["exact_match", None] = Estimated(right / len(patients), wilson(right, len(patients)))
+        return found
+    if isinstance(panel, GradePanel) and alone:
+        return _of_grades(panel)
+    return _of_values(panel, patients, alone=alone) if isinstance(panel, ValuePanel) else {}
+
+
+def _of_grades(panel: GradePanel) -> dict[Key, Estimated]:
+    values = panel.measures(np.ones(len(panel.reference)))
+    found = {}
+    for key, value in values.items():
+        if key[0].startswith("kappa") and math.isfinite(value):
+            found[key] = Estimated(float(value), panel.kappa_interval(key[0]))
+        if key[0] == CUMULATIVE and key[1] is not None and math.isfinite(value):
+            event, scores = panel.step(key[1])
+            found[key] = Estimated(float(value), auc_interval(event == 1, scores))
+    return found
+
+
+def _of_values(panel: ValuePanel, patients: Ints, *, alone: bool) -> dict[Key, Estimated]:
+    """Bland and Altman's numbers, whose values too are by patient where patients have several cases."""
+    both = bland_altman(panel.reference, panel.predicted, patients)
+    found: dict[Key, Estimated] = {
+        ("bias", None): Estimated(both.bias, both.bias_interval),
+        ("agreement_low", None): Estimated(both.low, both.low_interval),
+        ("agreement_high", None): Estimated(both.high, both.high_interval),
+    }
+    if alone:
+        m = moments(panel.reference, panel.predicted)
+        value = float(panel.measures(np.ones(len(patients)), {("ccc", None)})["ccc", None])
+        found["ccc", None] = Estimated(value, ccc_interval(m))
     return found
 
 

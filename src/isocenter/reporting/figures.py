@@ -23,7 +23,7 @@ def result_figures(study: Study) -> list[Figure]:
     """ROC and precision-recall curves, or predicted against measured and residuals."""
     if not study.evaluated:
         return []
-    return _curves(study) if study.target.is_classes else _points(study)
+    return _points(study) if study.target.is_value else _curves(study)
 
 
 def _curves(study: Study) -> list[Figure]:

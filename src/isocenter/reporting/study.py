@@ -58,8 +58,8 @@ class Study:
 
     @cached_property
     def several(self) -> bool:
-        """More than two classes: numbers are about each against the rest."""
-        return len(self.target.classes) > 2
+        """More than two classes, or labels: numbers are about each against the rest."""
+        return self.target.is_labels or len(self.target.classes) > 2
 
     @cached_property
     def evaluated(self) -> list[Mapping[str, Any]]:

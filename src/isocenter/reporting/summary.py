@@ -188,7 +188,7 @@ def _left_out(study: Study) -> dict[str, Any]:
 
 def _groups(study: Study, groups: Sequence[Sequence[str]] | None) -> list[str]:
     """Groups of identical cases as "a = b", each with its label."""
-    known = dict(study.cohort.table[study.target.column]) if study.target.is_classes else {}
+    known = dict(study.cohort.table[study.target.column]) if not study.target.is_value else {}
 
     def said(group: Sequence[str]) -> str:
         more = f" and {len(group) - FEW_ROWS} more" if len(group) > FEW_ROWS else ""

@@ -33,12 +33,42 @@ METRICS: dict[str, tuple[str, str]] = {
     "npv": ("NPV", "Negative predictive value: share of the negative calls that are right. Depends on the prevalence."),
     "f1": ("F1", "Harmonic mean of sensitivity and PPV."),
     "brier": ("Brier score", "Mean squared error of the probabilities; 0 is perfect, lower is better."),
+    "ordinal_c_index": (
+        "Ordinal c-index",
+        "How often, of two cases of different grades, the higher is predicted higher (pairs of grades count the same).",
+    ),
+    "kappa_quadratic": (
+        "Quadratic kappa",
+        "Agreement of predicted and true grade beyond chance; a miss counts by the square of its distance in grades.",
+    ),
+    "kappa_linear": ("Linear kappa", "As the quadratic kappa; a miss counts by its distance in grades."),
+    "grade_error": ("Error in grades", "Mean distance between predicted and true grade; lower is better."),
+    "rps": (
+        "Ranked probability score",
+        "Squared error of the probabilities of 'this grade or higher'; 0 is perfect, lower is better.",
+    ),
+    "cumulative_auc": ("Cumulative AUC", "AUC of 'this grade or higher' against lower, by its probability."),
+    "micro_f1": ("Micro F1", "F1 of all labels of all cases thrown together, so that frequent labels count more."),
+    "exact_match": ("Exact match", "Share of cases with every label right."),
+    "hamming_loss": ("Hamming loss", "Share of labels that are wrong, over all cases; lower is better."),
     "r2": ("R²", "Share of the measurement's variance that is explained: 1 is perfect, 0 is what a constant reaches."),
     "mae": ("MAE", "Mean absolute error, in the units of the measurement; lower is better."),
     "rmse": ("RMSE", "Root of the mean squared error, in the units of the measurement; lower is better."),
+    "median_absolute_error": (
+        "Median absolute error",
+        "Half of the cases are predicted closer than this, in the units of the measurement; lower is better.",
+    ),
+    "ccc": (
+        "Concordance",
+        "Lin's concordance correlation: correlation, lowered by bias and by unequal spread; 1 is perfect agreement.",
+    ),
+    "bias": ("Bias", "Mean of predicted less measured, in the units of the measurement; 0 is best (Bland and Altman)."),
+    "agreement_low": ("Limit of agreement, lower", "With the upper one it holds 95 % of predicted less measured."),
+    "agreement_high": ("Limit of agreement, upper", "With the lower one it holds 95 % of predicted less measured."),
     "spearman": ("Spearman ρ", "Correlation of ranks: whether larger values are predicted larger, −1 to 1."),
 }
-OF_UNITS = frozenset({"mae", "rmse"})  # numbers in the units of the target, not shares
+# Numbers in the units of the target, not shares.
+OF_UNITS = frozenset({"mae", "rmse", "median_absolute_error", "bias", "agreement_low", "agreement_high"})
 
 _INTERVALS = {
     "wilson": "Wilson",
@@ -60,7 +90,7 @@ _INTERVALS = {
 def title(metric: str, several: bool = False) -> str:
     """The name of a metric; `several`: it is a mean over more than two classes."""
     name = METRICS[metric][0] if metric in METRICS else metric.replace("_", " ").capitalize()
-    return f"Macro {name}" if several and metric in ("auc", "f1") else name
+    return f"Macro {name}" if several and metric in ("auc", "f1", "average_precision") else name
 
 
 def interval_name(how: str) -> str:
