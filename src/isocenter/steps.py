@@ -28,6 +28,7 @@ from isocenter import (
     ledger,
     preparation,
     progress,
+    reading,
     scoring,
     workbench,
 )
@@ -218,6 +219,19 @@ class Study:
         inputs = fingerprint("compare", [self._evaluate_inputs(r) for r in self.recipes])
         return self.project.get_or_make(artefacts.COMPARISONS, inputs, made)
 
+    def agree(self) -> dict[str, Any]:
+        """Readers with each other and with the primary method; {} where there are none."""
+        if not self.usable.readers:
+            return {}
+        self.evaluate()
+        options, table = self.options, self.project.get(artefacts.predictions(self.primary))
+        rule = None if options.target is not None else options.consensus
+        inputs = fingerprint("readers", self._evaluate_inputs(self.recipes[0]), rule)
+        how: dict[str, Any] = {"rule": rule, "seed": options.seed}
+        return self.project.get_or_make(
+            artefacts.READERS, inputs, lambda: reading.agree(self.usable, table, self.primary, **how)
+        )
+
     # -- report --------------------------------------------------------------------------------
     def report(self) -> str:
         """The page of the whole study, as HTML; also written to the project."""
@@ -243,6 +257,7 @@ class Study:
             command=self.options.command(),
             options=asdict(self.options),
             comparisons=self.compare(),
+            readers=self.agree(),
         )
 
     def _thumbnail(self, case: Case) -> bytes:
@@ -323,6 +338,7 @@ class Study:
             "results": results,
             "comparisons": [row.to_dict() for row in comparisons],
             "claim": summing_up(comparisons),
+            "readers": self.agree(),
             "report": report,
         }
 
