@@ -19,11 +19,9 @@ import pandas as pd
 from isocenter import (
     __version__,
     artefacts,
-    bundle,
     comparing,
     crossing,
     disk,
-    external,
     ingest,
     ledger,
     preparation,
@@ -37,7 +35,7 @@ from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import MissingStep
-from isocenter.evaluation import HEADLINES, Comparison, Estimate, Evaluation
+from isocenter.evaluation import HEADLINES, Comparison, Evaluation
 from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
@@ -47,7 +45,6 @@ from isocenter.recipes import Recipe
 from isocenter.splitting import Design
 
 RUN = "run.toml"
-_KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
 
 
 class Study:
@@ -434,39 +431,6 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
         "flagged": sum(bool(flag) for flag in flags) - refused,
         "flags": sorted({flag for flag in flags if flag}),
     }
-
-
-def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -> dict[str, Any]:
-    """Test a saved model on other patients; everything found lies in PROJECT/external/NAME/.
-
-    options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`,
-    `recalibrate`, `seed`.
-    """
-    loaded = bundle.load(model)
-    asked = Options().changed(**options)
-    reading = {k: v for k, v in asked.of(INDEX).items() if k not in _KNOWN_TO_THE_MODEL}
-    cohort = external.index(loaded, input, class_names=asked.class_names, **reading)
-    found = external.assess(
-        loaded,
-        cohort,
-        internal=_own_test(model),
-        recalibrate=asked.recalibrate,
-        ids_are_local=asked.ids_are_local,
-        seed=asked.seed,
-    )
-    folder = project / "external" / (Path(input).stem or "input")
-    disk.make_folder(folder)
-    artefacts.EXTERNAL.save(found.to_dict(), folder / artefacts.EXTERNAL.path)
-    artefacts.EXTERNAL_TABLE.save(found.predictions, folder / artefacts.EXTERNAL_TABLE.path)
-    return {"project": str(folder), "external": found.to_dict(), "warnings": list(found.warnings)}
-
-
-def _own_test(model: Path) -> list[Estimate]:
-    """The rows of the model's own test part, where it lies in its project."""
-    path = model.parent.parent / artefacts.evaluation(model.stem).path
-    if not path.is_file():
-        return []
-    return [row for row in artefacts.evaluation(model.stem).load(path).estimates if row.part == "test"]
 
 
 def demo(folder: Path, *, seed: int = 0, patients: int = 120) -> dict[str, Any]:

@@ -149,6 +149,9 @@ def _decides(decision: dict[str, Any]) -> str:
         said.append(f"recalibrated by {decision['calibrator']}")
     if decision.get("threshold") is not None:
         said.append(f"threshold {decision['threshold']:.3g} for {decision['criterion']}")
+    if any(value != 0.5 for value in decision.get("thresholds", {}).values()):
+        each = ", ".join(f"{name} {value:.3g}" for name, value in decision["thresholds"].items())
+        said.append(f"thresholds {each} for {decision['criterion']}")
     return f"; {', '.join(said)}, chosen on tuning data" if said else ""
 
 

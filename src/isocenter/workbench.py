@@ -375,7 +375,7 @@ def report(
             cohort=cohort,
             design=design,
             audit=audit.to_dict(),
-            models=[model.card for model in models],
+            models=[{**model.card, "decision": model.decision.told()} for model in models],
             evaluations=evaluations,
             predictions=predictions,
             thumbnails=pictures,

@@ -183,7 +183,9 @@ def _label(
     _keep(draft, known)
     if unlabelled:
         none = " (a case without any label is one of 'No Finding')" if target.is_labels and not labels else ""
-        draft.notes.append(f"{count(len(unlabelled), 'case')} have no value of '{column}' and are set aside{none}.")
+        have, are = ("has", "is") if len(unlabelled) == 1 else ("have", "are")
+        many = count(len(unlabelled), "case")
+        draft.notes.append(f"{many} {have} no value of '{column}' and {are} set aside{none}.")
     draft.warnings += warnings
     return target, unlabelled
 
