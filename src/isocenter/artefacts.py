@@ -37,7 +37,16 @@ def _save_cohort(cohort: Cohort, path: Path) -> None:
         "attrs": {str(k): v for k, v in cohort.table.attrs.items()},
         **{
             name: getattr(cohort, name)
-            for name in ("features", "covariates", "split_column", "unlabelled", "notes", "warnings", "origin")
+            for name in (
+                "features",
+                "covariates",
+                "split_column",
+                "unlabelled",
+                "notes",
+                "warnings",
+                "origin",
+                "readers",
+            )
         },
     }
     arrow = pa.Table.from_pandas(_plain(table), preserve_index=False)
@@ -65,7 +74,7 @@ def _load_cohort(path: Path) -> Cohort:
     if target is not None:
         target = Target(**{**target, "task": Task(target["task"]), "classes": tuple(target["classes"])})
     lists: dict[str, Any] = {
-        name: tuple(meta[name]) for name in ("features", "covariates", "unlabelled", "notes", "warnings")
+        name: tuple(meta[name]) for name in ("features", "covariates", "unlabelled", "notes", "warnings", "readers")
     }
     return Cohort(
         table,
@@ -124,6 +133,7 @@ COMPARISONS: Artefact[tuple[Comparison, ...]] = Artefact(
     "evaluate",
 )
 
+READERS: Artefact[dict[str, Any]] = Artefact("readers.json", _write_json, _read_json, "evaluate")
 EXTERNAL: Artefact[dict[str, Any]] = Artefact("external.json", _write_json, _read_json, "evaluate")
 EXTERNAL_TABLE: Artefact[pd.DataFrame] = Artefact("predictions.parquet", _save_table, pd.read_parquet, "evaluate")
 

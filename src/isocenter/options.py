@@ -43,6 +43,13 @@ class Options:
     group_column: str | None = _option(
         None, "Column whose values --design leave-one-out leaves out in turn (a site); never a feature.", INDEX, SPLIT
     )
+    readers: tuple[str, ...] = _option(
+        (), "Columns with each reader's label: compared with each other and the model, never a feature.", INDEX
+    )
+    consensus: str = _option(
+        "majority", "What readers must agree on to make a target of their labels, if no --target is given: majority, "
+        "unanimous, mean, median or one reader's column.", INDEX,
+    )  # fmt: skip
     image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
     mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
     covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)

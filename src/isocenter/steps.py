@@ -27,6 +27,7 @@ from isocenter import (
     ledger,
     preparation,
     progress,
+    reading,
     scoring,
     seeding,
     workbench,
@@ -213,6 +214,19 @@ class Study:
         inputs = fingerprint("compare", [self._evaluate_inputs(r) for r in self.recipes])
         return self.project.get_or_make(artefacts.COMPARISONS, inputs, made)
 
+    def agree(self) -> dict[str, Any]:
+        """Readers with each other and with the primary method; {} where there are none."""
+        if not self.usable.readers:
+            return {}
+        self.evaluate()
+        options, table = self.options, self.project.get(artefacts.predictions(self.primary))
+        rule = None if options.target is not None else options.consensus
+        inputs = fingerprint("readers", self._evaluate_inputs(self.recipes[0]), rule)
+        how: dict[str, Any] = {"rule": rule, "seed": options.seed}
+        return self.project.get_or_make(
+            artefacts.READERS, inputs, lambda: reading.agree(self.usable, table, self.primary, **how)
+        )
+
     # -- what surrounds the numbers ---------------------------------------------------------------
     @cached_property
     def sample_size(self) -> dict[str, Any]:
@@ -279,6 +293,7 @@ class Study:
             command=self.options.command(),
             options=asdict(self.options),
             comparisons=self.compare(),
+            readers=self.agree(),
         )
 
     def _thumbnail(self, case: Case) -> bytes:
@@ -362,6 +377,7 @@ class Study:
             "claim": summing_up(comparisons),
             "seeds": self.seed_band,
             "learning": self.learning,
+            "readers": self.agree(),
             "report": report,
         }
 

@@ -273,6 +273,7 @@ def _report(path: str, _: dict[str, Any]) -> Iterator[str]:
 
 
 _SHOWN_COMPARISONS = 8
+_SHOWN_PAIRS = 12
 
 
 def _comparisons(rows: list[dict[str, Any]], result: dict[str, Any]) -> Iterator[str]:
@@ -317,6 +318,23 @@ def _learning(learning: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     yield f"  {learning['sentence']}"
 
 
+def _readers(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"Readers   {found['sentence']}"
+    for one in found["overall"]:
+        yield f"{'':<10}all readers: {one['name'].replace('_', ' ')} {_number(one)}{_why(one)}"
+    for one in found["pairs"][:_SHOWN_PAIRS]:
+        place = "all cases" if one["part"] == "all" else "test part"
+        pair = f"{one['first']} and {one['second']} ({place}, {one['n']})"
+        yield f"{'':<10}{pair}: {one['coefficient']} {_number(one)}{_why(one)}"
+    if len(found["pairs"]) > _SHOWN_PAIRS:
+        yield f"{'':<10}{len(found['pairs'])} pairs in all: readers.json"
+
+
+def _why(one: dict[str, Any]) -> str:
+    return f" ({one['why']})" if one["why"] else ""
+
+
 _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "lines": _listed(""),
     "breast_cancer": _nested("Breast cancer: real features"),
@@ -334,6 +352,7 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "comparisons": _comparisons,
     "seeds": _seeds,
     "learning": _learning,
+    "readers": _readers,
     "external": _external,
     "output": _predicted,
     "report": _report,

@@ -49,6 +49,8 @@ def index(
     exclude: Sequence[str] = (),
     order: Sequence[str] = (),
     group_column: str | None = None,
+    readers: Sequence[str] = (),
+    consensus: str = "majority",
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
@@ -72,6 +74,8 @@ def index(
         exclude=exclude,
         order=order,
         group_column=group_column,
+        readers=readers,
+        consensus=consensus,
     )
 
 
@@ -362,6 +366,7 @@ def report(
     command: str = "",
     options: dict[str, Any] | None = None,
     comparisons: Sequence[Comparison] = (),
+    readers: Mapping[str, Any] | None = None,
 ) -> str:
     """One self-contained HTML page; the first model is the primary one.
 
@@ -400,6 +405,7 @@ def report(
             notes=cohort.notes,
             warnings=warnings(cohort, audit, design),
             comparisons=comparisons,
+            readers=readers or {},
         )
     )
 

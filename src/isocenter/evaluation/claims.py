@@ -17,7 +17,7 @@ from isocenter.metrics import comparison, larger_is_better
 ALPHA = 0.05
 _NAMES = {
     "auc": "AUC", "r2": "R²", "brier": "Brier score", "mae": "mean absolute error", "rmse": "root mean squared error",
-    "rps": "ranked probability score",
+    "rps": "ranked probability score", "ordinal_c_index": "ordinal c-index", "exact_match": "share of cases all right",
 }  # fmt: skip
 _IN_UNITS = frozenset({"mae", "rmse"})
 _NUMBERS = ("difference", "low", "high", "p", "p_adjusted")

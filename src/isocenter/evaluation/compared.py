@@ -24,13 +24,13 @@ from isocenter.evaluation.folded import _codes, _finite, _one_by_one, _panel_of,
 from isocenter.evaluation.nouns import Evaluation
 from isocenter.evaluation.single import headline
 from isocenter.metrics import Floats, Ints, comparison, pairs
-from isocenter.metrics.estimation import Panel
 from isocenter.metrics.intervals import LEVEL, z_of
+from isocenter.metrics.pairs import Panel
 from isocenter.metrics.panels import ClassPanel, Key
 from isocenter.metrics.pooling import pool
 from isocenter.splitting import Design
 
-_BESIDE_THE_HEADLINE = ("accuracy", "brier", "mae")
+_BESIDE_THE_HEADLINE = ("accuracy", "exact_match", "brier", "rps", "mae")
 _PLACE = ["case_id", "repeat", "fold"]
 Found = comparison.Comparison
 NOTHING = Found(math.nan, math.nan, math.nan, math.nan, "none")
@@ -170,8 +170,8 @@ def _paired(first: Side, second: Side, key: Key, draws: int) -> Found:
     a, b = first.panel, second.panel
     if key == ("accuracy", None) and not first.alone and isinstance(a, ClassPanel) and isinstance(b, ClassPanel):
         return comparison.obuchowski(a.reference == a.decided, b.reference == b.decided, first.patients)
-    if first.alone and (found := pairs.closed(a, b, key)) is not None:
-        return found
+    if first.alone and pairs.has_closed_form(a, key):
+        return pairs.closed(a, b, key)
     return comparison.compare_drawn(
         first.value(key), second.value(key), (first.drawn(key, draws), second.drawn(key, draws))
     )

@@ -1,8 +1,9 @@
-"""Methods against each other, as a table: what may be claimed, and the numbers behind it."""
+"""Methods against each other, and readers: what may be claimed, and the numbers behind it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from isocenter.evaluation import Comparison
@@ -45,3 +46,24 @@ def _p(p: float) -> str:
     if not math.isfinite(p):
         return NOTHING
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def readers(study: Study) -> dict[str, Any]:
+    """How readers agree, all at once and pair by pair, and the model with them; {} without readers."""
+    if not study.readers:
+        return {}
+    found = study.readers
+    overall = [{"name": one["name"].replace("_", " "), **_cell(one)} for one in found["overall"]]
+    keys = ("first", "second", "coefficient")
+    pairs = [
+        {**{k: one[k] for k in keys}, "part": one["part"], "n": str(one["n"]), **_cell(one)} for one in found["pairs"]
+    ]
+    return {"sentence": found["sentence"], "overall": overall, "pairs": pairs}
+
+
+def _cell(one: Mapping[str, Any]) -> dict[str, str]:
+    """A number and its interval, or why there is none."""
+    value, low, high = one["value"], one["low"], one["high"]
+    text = NOTHING if value is None else f"{value:.2f}".replace("-", "−")
+    interval = "" if low is None else f"{low:.2f} to {high:.2f}".replace("-", "−")
+    return {"value": text, "interval": interval, "why": one.get("why", "")}

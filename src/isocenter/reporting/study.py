@@ -28,7 +28,7 @@ class Study:
     name; predictions have the columns case_id, patient_id, part, reference, prediction,
     probability_<class>... thumbnails: PNG by case id. command, options, versions: how to repeat
     it. notes: what was inferred; warnings: what must not be missed. comparisons: methods against each other
-    and the floors. created: a date to print, or
+    and the floors; readers: `evaluation.readers`. created: a date to print, or
     None; the page never asks the clock.
     """
 
@@ -47,6 +47,7 @@ class Study:
     warnings: Sequence[str] = ()
     created: str | None = None
     comparisons: Sequence[Comparison] = ()
+    readers: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def target(self) -> Target:

@@ -9,7 +9,7 @@ from typing import Any
 from isocenter.evaluation import headline
 from isocenter.reporting import results, story
 from isocenter.reporting.baseline import baseline
-from isocenter.reporting.comparisons import comparisons
+from isocenter.reporting.comparisons import comparisons, readers
 from isocenter.reporting.figures import importance, result_figures
 from isocenter.reporting.flow import flow
 from isocenter.reporting.gallery import gallery
@@ -46,6 +46,7 @@ def summarize(study: Study) -> dict[str, Any]:
             "groups": results.groups(study),
             "confusions": results.confusions(study),
             "comparisons": comparisons(study),
+            "readers": readers(study),
             "remarks": results.remarks(study),
         },
         "points": points(study),
