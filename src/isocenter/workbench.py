@@ -342,6 +342,7 @@ def report(
             versions=dict(models[0].card["versions"]),
             notes=cohort.notes,
             warnings=warnings(cohort, audit, design),
+            units=scoring.patient_rows(predictions),
         )
     )
 
