@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -200,10 +201,12 @@ def _points(study: Study) -> Iterator[Drawing]:
     n = len(reference)
     thin = f"{count(MOST_POINTS)} of {count(n)} cases are drawn. " if n > MOST_POINTS else ""
     about = f"{study.primary['name']}, test part"
-    yield Drawing("agreement", "Predicted and measured", about, "Predicted against measured values",
-                  lambda: charts.agreement(reference, predicted), note=f"{thin}Dotted line: perfect agreement.")  # fmt: skip
-    yield Drawing("residuals", "Residuals", about, "Residuals against predicted values",
-                  lambda: charts.residuals(reference, predicted), note=f"{thin}Dotted line: no error.")  # fmt: skip
+    for name, heading, label, draw, note in (
+        ("agreement", "Predicted and measured", "Predicted against measured values", charts.agreement,
+         "Dotted line: perfect agreement."),
+        ("residuals", "Residuals", "Residuals against predicted values", charts.residuals, "Dotted line: no error."),
+    ):  # fmt: skip
+        yield Drawing(name, heading, about, label, partial(draw, reference, predicted), note=f"{thin}{note}")
     patients = rows["patient_id"].where(rows["patient_id"].notna(), rows["case_id"])[known]
     found = bland_altman(reference, predicted, pd.factorize(patients)[0].astype(np.int64))
     if np.isfinite(found.bias):

@@ -94,14 +94,15 @@ def with_legend(figure: Figure, entries: Sequence[Mapping[str, str]], title: str
     from matplotlib.lines import Line2D
 
     width, height = figure.get_size_inches()
-    more = scaled(_LINE) * (len(entries) + bool(title) + 0.4) / 72
+    more = scaled(_LINE) * (len(entries) + bool(title) + 0.2) / 72
     with settings():
         for axes in figure.axes:
             box = axes.get_position()
             share = height / (height + more)
             axes.set_position((box.x0, 1 - (1 - box.y0) * share, box.width, box.height * share))
         figure.set_size_inches(width, height + more)
-        y, step = more / (height + more), scaled(_LINE) / 72 / (height + more)
+        step = scaled(_LINE) / 72 / (height + more)
+        y = more / (height + more) + 0.4 * step
         rows = [("", "", title), *((e["name"], e["style"], e.get("value", "")) for e in entries)][0 if title else 1 :]
         for name, style, value in rows:
             y -= step
