@@ -245,6 +245,10 @@ def _report(path: str, _: dict[str, Any]) -> Iterator[str]:
     yield f"Report    {path}"
 
 
+def _paper(path: str, _: dict[str, Any]) -> Iterator[str]:
+    yield f"Written   {path} (README.txt there says what each file is)"
+
+
 _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "lines": _listed(""),
     "breast_cancer": _nested("Breast cancer: real features"),
@@ -261,4 +265,5 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "external": _external,
     "output": _predicted,
     "report": _report,
+    "paper": _paper,
 }

@@ -121,8 +121,8 @@ def _fit(figure: Figure) -> None:
     canvas.draw()
     outer, inner = axes.get_tightbbox(canvas.get_renderer()), axes.get_window_extent()  # type: ignore[no-untyped-call]
     assert outer is not None
-    pad = 0.012 * width
-    left, right = inner.x0 - outer.x0 + pad, outer.x1 - inner.x1 + pad
+    pad = 0.015 * width
+    left, right = (1.05 * (inner.x0 - outer.x0) + pad, 1.05 * (outer.x1 - inner.x1) + pad)
     below, above = inner.y0 - outer.y0 + pad, outer.y1 - inner.y1 + pad
     size = (max(width - left - right, 0.2 * width) / width, max(height - below - above, 0.2 * height) / height)
     axes.set_position((left / width, below / height, *size))
