@@ -16,7 +16,7 @@ from isocenter.paper import tables
 from isocenter.paper.methods import Paragraph, author
 from isocenter.paper.nouns import Finished
 from isocenter.reporting import results
-from isocenter.reporting.plates import Drawing
+from isocenter.reporting.drawings import Drawing
 from isocenter.reporting.words import NOTHING, decimal, title, value
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def _cohort(paper: Finished) -> Iterator[str]:
     )
     if _by_patient(paper):
         yield "The unit of analysis was the patient; results of single images are reported beside it."
-    elif cohort.knows_patients:
+    elif cohort.knows_patients and cohort.table["patient_id"].duplicated().any():
         yield "The unit of analysis was the case; cases of one patient were kept together."
     yield author("image acquisition: devices, protocols, how missing or non-diagnostic examinations were handled")
     yield author("how the sample size was determined")
@@ -132,7 +132,7 @@ def _partitions(paper: Finished) -> Iterator[str]:
     else:
         yield f"{_listed_parts(paper)}."
     folds = {len(split.folds) for split in design.splits}
-    if max(folds) > 1:
+    if max(folds) > 1 and "Choices" not in design.how:
         told = f"{min(folds)} to {max(folds)}" if len(folds) > 1 else str(max(folds))
         whole = "each split's fitting part" if design.several else "the fitting part"
         yield f"Parameters and thresholds were chosen in {told} inner folds of {whole}."
@@ -161,8 +161,10 @@ def _predictors(paper: Finished) -> Iterator[str]:
         names = card.get("features") or ()
         for name in (names,) if isinstance(names, str) else names:
             if not is_floor(card):
-                sets.setdefault(str(name), len(card.get("feature_names") or ()) - len(card.get("covariates") or ()))
+                sets.setdefault(str(name), 0 if card.get("covariates") else len(card.get("feature_names") or ()))
         covariates |= dict.fromkeys(str(c) for c in card.get("covariates") or ())
+    if "given" in sets:
+        sets["given"] = len(paper.study.cohort.features)
     if sets:
         told = [f"{_FEATURES.get(n, n)}" + (f" ({count(k)})" if k > 0 else "") for n, k in sets.items()]
         yield f"Predictors were {listed(told)}."
@@ -180,7 +182,7 @@ def _models(paper: Finished) -> Iterator[str]:
         yield f"{card['name']} was {what}: {_LEARNERS.get(kind, kind)}{_parameters(card)}."
     if paper.study.design.several:
         yield "Models were fitted anew in every split."
-        yield "The model that is kept was refitted on every case and not itself tested."
+        yield "The model that is kept was refitted on every case and not itself tested; chosen parameters are its own."
 
 
 def _parameters(card: Mapping[str, Any]) -> str:
@@ -188,7 +190,10 @@ def _parameters(card: Mapping[str, Any]) -> str:
     if not known:
         return ""
     chosen = {k for row in card.get("chosen") or () for k in row if k != "score"}
-    told = [f"{k} = {plain(v)}{' (chosen in the inner folds)' if k in chosen else ''}" for k, v in known.items()]
+    told = [
+        f"{k} {'not set' if v is None else f'= {plain(v)}'}{' (chosen in the inner folds)' if k in chosen else ''}"
+        for k, v in known.items()
+    ]
     return f" with {', '.join(told)}"
 
 

@@ -14,7 +14,8 @@ from isocenter.paper.methods import methods_section
 from isocenter.paper.nouns import Finished, Table
 from isocenter.paper.tables import tables
 from isocenter.reporting.canvas import on_paper
-from isocenter.reporting.plates import Drawing, paper_drawings
+from isocenter.reporting.drawings import Drawing
+from isocenter.reporting.plates import paper_drawings
 from isocenter.reporting.printing import pdf, svg, with_legend
 
 FIGURES, TABLES, DATA = "figures", "tables", "data"

@@ -95,7 +95,7 @@ def _drawn(study: Study, kind: str, lines: list[charts.Line]) -> tuple[Callable[
     dashed = "treat everybody" + (" (of that class)" if by_class(study) else "")
     return (
         lambda: charts.decision_curve(lines, everybody),
-        f"Dashed: {dashed}. Line at 0: treat nobody. It is cut below.",
+        f"Dashed: {dashed}. Line at 0: treat nobody. Far below 0 the curves are cut.",
     )
 
 

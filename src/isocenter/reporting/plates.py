@@ -118,7 +118,7 @@ def _fit(figure: Figure) -> None:
     canvas = FigureCanvasAgg(figure)
     axes, figure.dpi = figure.axes[0], 300  # text is wider where it is not fitted to coarse pixels
     width, height = (figure.dpi * float(inches) for inches in figure.get_size_inches())
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     outer, inner = axes.get_tightbbox(canvas.get_renderer()), axes.get_window_extent()  # type: ignore[no-untyped-call]
     assert outer is not None
     pad = 0.015 * width
@@ -180,12 +180,12 @@ def _forest(study: Study) -> Iterator[Drawing]:
             continue
         known = has_interval(row)
         told = value(metric, row.value) + (f" ({interval(row)})" if known else "")
-        ends = (row.low, row.high) if known else (None, None)
-        bars.append(Bar(str(card["name"]), row.value, *ends, style[card["name"]], told))
+        low, high = (row.low, row.high) if known else (None, None)
+        bars.append(Bar(str(card["name"]), row.value, low, high, style[card["name"]], told))
     if bars:
         name = title(metric, study.several)
         draw = partial(forest, bars, name, {"auc": 0.5, "r2": 0.0}.get(metric))
         note = "Squares: value; lines: 95% intervals."
         note += " Dotted line: what a guess reaches." if metric in ("auc", "r2") else ""
         about = "over the folds" if study.design.several else "test part"
-        yield Drawing("forest", f"{name} of every method", about, "Forest plot", draw, note=note)
+        yield Drawing("forest-plot", f"{name} of every method", about, "Forest plot", draw, note=note)

@@ -79,10 +79,10 @@ class Study:
     @cached_property
     def test_rows(self) -> pd.DataFrame | None:
         """The primary method's predictions of the test part, at the unit that is reported."""
-        name = self.primary.get("name")
+        name = str(self.primary.get("name"))
         if name in self.units:
             return self.units[name]
-        table = self.predictions.get(str(name))
+        table = self.predictions.get(name)
         return None if table is None else table[table["part"] == "test"] if "part" in table else table
 
     @cached_property
