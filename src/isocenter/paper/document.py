@@ -84,7 +84,10 @@ def _results(paper: Finished) -> list[tuple[str, list[str], Rows, str]]:
     names = [str(method["name"]) for method in known["methods"]]
     where = "over the splits" if study.design.several else "on the test part"
     rows = [[row["title"], *(_cell(cell["test"]) for cell in row["cells"])] for row in known["rows"]]
-    rows.insert(0, ["Cases / patients", *(method["n"].get("test", NOTHING) for method in known["methods"])])
+    counts = [method["n"].get("test", NOTHING) for method in known["methods"]]
+    if not known["patients"]:
+        counts = [n.partition(" ")[0] for n in counts]
+    rows.insert(0, ["Cases / patients" if known["patients"] else "Cases", *counts])
     return _chunks(f"Results {where}", "Metric", names, rows, "Values with 95% intervals.")
 
 

@@ -127,8 +127,8 @@ def _partitions(paper: Finished) -> Iterator[str]:
     if design.how:
         yield design.how
     if design.several:
-        repeats = f", repeated {design.repeats} times" if design.repeats > 1 else ""
-        yield f"{counted(len(design.tested), 'case')} were tested in {counted(len(design.splits), 'split')}{repeats}."
+        often = f"each tested {design.repeats} times," if design.repeats > 1 else "tested"
+        yield f"{counted(len(design.tested), 'case')} were {often} in {counted(len(design.splits), 'split')}."
     else:
         yield f"{_listed_parts(paper)}."
     folds = {len(split.folds) for split in design.splits}

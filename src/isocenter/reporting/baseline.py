@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from isocenter.cohort import BETWEEN
 from isocenter.reporting.flow import PARTS, patients
 from isocenter.reporting.study import Study
 from isocenter.reporting.words import NOTHING, count, decimal, percent, quantity
@@ -30,7 +31,7 @@ def baseline(study: Study) -> dict[str, Any]:
         "columns": [{"name": name, "n": count(len(table))} for name, table in tables.items()],
         "rows": [
             *_patients(study),
-            *_described(tables, target, study.target.classes or None),
+            *_described(tables, target, study.target.classes or None, BETWEEN if study.target.is_labels else None),
             *(row for name in attributes for row in _described(tables, name)),
         ],
         "features": [row for name in features[:MOST_FEATURES] for row in _numbers(tables, name)],
@@ -56,8 +57,13 @@ def _patients(study: Study) -> list[Row]:
     return [{"name": "Patients", "note": "", "cells": [patients(c).partition(" ")[0] for c in cohorts]}]
 
 
-def _described(tables: dict[str, pd.DataFrame], name: str, levels: Sequence[str] | None = None) -> list[Row]:
-    """Rows of one column: numbers as median and quartiles, few values as counts, many texts as their number."""
+def _described(
+    tables: dict[str, pd.DataFrame], name: str, levels: Sequence[str] | None = None, between: str | None = None
+) -> list[Row]:
+    """Rows of one column: numbers as median and quartiles, few values as counts, many texts as their number.
+
+    between: what parts several levels in one cell, None where a cell is one level.
+    """
     column = tables["All"][name]
     if levels is None and _is_number(column):
         return _numbers(tables, name)
@@ -69,13 +75,14 @@ def _described(tables: dict[str, pd.DataFrame], name: str, levels: Sequence[str]
     if levels is None:
         found = sorted(found)
     head = {"name": name, "note": "n (%)", "cells": [""] * len(tables)}
-    return [head, *(_level(level, texts) for level in found), *_missing(tables, name)]
+    return [head, *(_level(level, texts, between) for level in found), *_missing(tables, name)]
 
 
-def _level(level: str, texts: dict[str, pd.Series]) -> Row:
+def _level(level: str, texts: dict[str, pd.Series], between: str | None = None) -> Row:
     cells = []
     for text in texts.values():
-        n, known = int((text == level).sum()), int(text.notna().sum())
+        known = int(text.notna().sum())
+        n = int((text == level).sum() if between is None else sum(level in t.split(between) for t in text.dropna()))
         cells.append(f"{count(n)} ({percent(n, known)})" if known else NOTHING)
     return {"name": level, "note": "", "cells": cells, "level": True}
 
