@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -28,6 +29,7 @@ from isocenter.formats.matlab import read_mat
 from isocenter.formats.office import steady
 from isocenter.paper import Finished, write
 from isocenter.paper.data import data
+from isocenter.paper.document import manuscript
 from isocenter.paper.methods import methods_section
 from isocenter.paper.tables import tables
 from isocenter.prediction import Prediction
@@ -128,7 +130,8 @@ def test_workbook_and_csv_hold_the_evaluations_numbers(paper: Path, project: Pat
     assert len(rows) == len(csv) == len(wanted)
     for row, line, want in zip(rows, csv.to_dict("records"), wanted, strict=True):
         for name in ("metric", "method", "part", "value", "low", "high", "interval", "n_cases", "n_patients"):
-            assert row[name] == want[name]
+            same = row[name] == want[name]  # a workbook keeps 16 digits
+            assert same or row[name] == pytest.approx(want[name], rel=1e-15, abs=0)
             assert line[name] == want[name] or (want[name] is None and np.isnan(line[name]))
 
 
@@ -146,7 +149,7 @@ def test_document_shows_the_evaluations_numbers(paper: Path, project: Path) -> N
     assert f"Test (n = {test['n_cases']})" in n
     texts = [p.text for p in document.paragraphs]
     assert "Table 1. Baseline characteristics" in texts
-    legends = [t for t in texts if t.startswith("Figure ")]
+    legends = [t for t in texts if re.match(r"Figure \d", t)]
     assert len(legends) == len(list((paper / "figures").glob("*.svg")))
 
 
@@ -242,14 +245,8 @@ def test_figures_are_whole_files(paper: Path) -> None:
     root = ET.fromstring((paper / "figures" / "roc.svg").read_bytes())
     texts = ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
     assert {"Sensitivity", "1 − specificity", "linear", "majority"} <= set(texts)
-    sizes = {float(s.partition("px")[0]) for s in _sizes((paper / "figures" / "roc.svg").read_text("utf-8"))}
-    assert min(sizes) > 6
-
-
-def _sizes(svg: str) -> list[str]:
-    import re
-
-    return re.findall(r"font:\s*([\d.]+px)", svg)
+    sizes = re.findall(r"font-size: ([\d.]+)px", (paper / "figures" / "roc.svg").read_text("utf-8"))
+    assert 6.9 < min(map(float, sizes)) < max(map(float, sizes)) < 9  # points
 
 
 def test_text_of_the_manuscript_opens_without_dates(paper: Path) -> None:
@@ -273,6 +270,7 @@ def test_a_project_without_evaluation_is_told_the_step(project: Path, tmp_path: 
     assert not (tmp_path / "empty" / "paper").exists()
 
 
+@pytest.mark.slow
 def test_the_command_line_says_so_without_a_traceback(project: Path, tmp_path: Path) -> None:
     def said(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-m", "isocenter", "export", *words], capture_output=True, text=True)
@@ -367,7 +365,10 @@ SHAPES: dict[str, tuple[Callable[[], Study], set[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+_SLOW = ("binary", "three", "ordinal", "crowded")
+
+
+@pytest.mark.parametrize("shape", [pytest.param(s, marks=pytest.mark.slow if s in _SLOW else ()) for s in SHAPES])
 def test_every_shape_has_its_figures_tables_and_document(shape: str, tmp_path: Path) -> None:
     make, wanted = SHAPES[shape]
     study = make()
@@ -416,17 +417,17 @@ def test_comparisons_and_readers_appear_where_the_project_has_them(tmp_path: Pat
     assert "Methods were compared on the same cases (AUC: DeLong)." in (tmp_path / "methods.md").read_text("utf-8")
 
 
-def test_many_methods_share_several_tables(tmp_path: Path) -> None:
+def test_many_methods_share_several_tables() -> None:
     study = studies.binary()
     cards = [dict(study.models[0]) | {"name": f"m{i}"} for i in range(6)]
     evaluations = {card["name"]: study.evaluations["forest"] for card in cards}
     study = replace(study, models=cards, evaluations=evaluations)
-    write(Finished(study, {}), tmp_path)
-    document = docx.Document(str(tmp_path / "manuscript.docx"))
+    document = docx.Document(io.BytesIO(manuscript(Finished(study, {}), [], [])))
     shown = [[c.text for c in t.rows[0].cells] for t in document.tables if t.cell(0, 0).text == "Metric"]
     assert shown == [["Metric", "m0", "m1", "m2", "m3"], ["Metric", "m4", "m5"]]
 
 
+@pytest.mark.slow
 def test_a_design_of_folds(tmp_path: Path) -> None:
     study = isocenter.run(
         table_of_patients(tmp_path / "rows.csv", 60), target="status", id_column="case", patient_column="patient",

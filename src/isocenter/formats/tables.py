@@ -180,7 +180,7 @@ def _frame(names: Iterable[str], columns: list[Any]) -> pd.DataFrame:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write by extension (.csv, .tsv, .parquet, .xlsx, .mat), all or nothing; a named index becomes the first column.
 
-    Numbers are written exactly. In CSV, TSV and XLSX text that a spreadsheet would run as a
+    Numbers are written exactly, in XLSX with 16 digits. In CSV, TSV and XLSX text that a spreadsheet would run as a
     formula (it starts with = + - @ tab or CR and is no number) gets a ' in front. .mat has one
     variable a column, and `names`, the columns' own names in the same order.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from isocenter.formats.office import clean
 from isocenter.paper.nouns import Finished, Table
 from isocenter.reporting.baseline import baseline
 
@@ -62,7 +63,7 @@ def _readers(paper: Finished) -> pd.DataFrame:
 
 def _frame(rows: Iterable[Mapping[str, Any]], first: tuple[str, ...] = ()) -> pd.DataFrame:
     """Rows of plain values; a list or mapping in a cell becomes text. `first`: columns that stand in front."""
-    plain = [{k: _plain(v) for k, v in row.items()} for row in rows]
+    plain = [{clean(k): _plain(v) for k, v in row.items()} for row in rows]
     names = list(dict.fromkeys(k for row in plain for k in row))
     names.sort(key=lambda name: first.index(name) if name in first else len(first))
     return pd.DataFrame({n: pd.Series([row.get(n) for row in plain], dtype=_type(plain, n)) for n in names})
@@ -71,7 +72,9 @@ def _frame(rows: Iterable[Mapping[str, Any]], first: tuple[str, ...] = ()) -> pd
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return "; ".join(f"{k}: {_plain(v)}" for k, v in value.items())
-    return "; ".join(str(_plain(v)) for v in value) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return "; ".join(str(_plain(v)) for v in value)
+    return clean(value) if isinstance(value, str) else value
 
 
 def _type(rows: Rows, name: str) -> Any:

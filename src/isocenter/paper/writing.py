@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from isocenter import disk
+from isocenter.formats.office import clean
 from isocenter.formats.tables import write_table, write_workbook
 from isocenter.paper.data import data
 from isocenter.paper.document import manuscript, markdown
@@ -38,7 +39,7 @@ def write(paper: Finished, folder: Path) -> list[str]:
     paragraphs = methods_section(paper)
     disk.write_text(folder / "methods.md", markdown(paragraphs))
     disk.write_bytes(folder / "manuscript.docx", manuscript(paper, paragraphs, figures))
-    disk.write_text(folder / "README.txt", _readme(figures, found, numbers))
+    disk.write_text(folder / "README.txt", clean(_readme(figures, found, numbers)))
     return [*written, "methods.md", "manuscript.docx", "README.txt"]
 
 
@@ -90,7 +91,7 @@ def _readme(figures: list[tuple[str, Drawing]], found: list[Table], numbers: lis
         f"{FIGURES}/  each as .svg (text stays text) and .pdf, 85 mm wide, without a title inside",
         *(f"  {name}: {drawing.title}, {drawing.about}. {drawing.note}".rstrip() for name, drawing in figures),
         "",
-        f"{TABLES}/  each as .csv and as a sheet of tables.xlsx, full precision",
+        f"{TABLES}/  each as .csv and as a sheet of tables.xlsx (numbers of 16 digits)",
         "  (text that a spreadsheet would run as a formula has a ' in front)",
         *(f"  {table.name}: {table.title}" for table in found),
         "",

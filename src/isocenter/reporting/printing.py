@@ -111,7 +111,7 @@ def with_legend(figure: Figure, entries: Sequence[Mapping[str, str]], title: str
                 ink = {"color": PALETTE[style], "linewidth": scaled(2.2), "linestyle": dashes}
                 key = Line2D([0.05, 0.11], [y, y], transform=figure.transFigure, **ink)  # type: ignore[arg-type]
                 figure.add_artist(key)
-            shown: dict[str, Any] = {"va": "center", "fontsize": scaled(9.5 if style else 8.5)}
+            shown: dict[str, Any] = {"va": "center", "fontsize": scaled(9.5 if style else 9.0)}
             figure.text(0.13, y, drawable(name), ha="left", **shown)
             figure.text(0.98, y, value, ha="right", **shown)
     return figure
