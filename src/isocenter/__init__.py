@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 # Names resolve when first used (PEP 562): scikit-learn and pandas take over a second to import.
 _HOMES = {
     "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "compare", "report", "predict"),
-    "isocenter.steps": ("run", "Study"),
+    "isocenter.steps": ("run", "export", "Study"),
     "isocenter.case": ("Case", "Source"),
     "isocenter.image": ("Image", "Mask", "Geometry"),
     "isocenter.cohort": ("Cohort", "Target", "Task"),
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from isocenter.model import Decision, Model
     from isocenter.prediction import Prediction
     from isocenter.splitting import Design, Split
-    from isocenter.steps import Study, run
+    from isocenter.steps import Study, export, run
     from isocenter.workbench import audit, compare, evaluate, fit, index, predict, report, split
 
 __all__ = [
     "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",
     "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit",
-    "compare", "evaluate", "fit", "index", "load", "predict", "report", "run", "save", "split",
+    "compare", "evaluate", "export", "fit", "index", "load", "predict", "report", "run", "save", "split",
 ]  # fmt: skip
 
 

@@ -22,9 +22,11 @@ from isocenter import (
     comparing,
     crossing,
     disk,
+    finished,
     ingest,
     learning,
     ledger,
+    paper,
     preparation,
     progress,
     reading,
@@ -36,7 +38,7 @@ from isocenter.auditing import Audit, check_exclusions, sample_size
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
-from isocenter.errors import MissingStep
+from isocenter.errors import MissingPath, MissingStep
 from isocenter.evaluation import HEADLINES, Comparison, Evaluation
 from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
@@ -403,6 +405,11 @@ class Study:
             variables["classes"] = np.asarray(labels or found[0]["classes"], dtype=object)
         arrays.write_mat(path, variables)
 
+    def paper(self, folder: Path) -> dict[str, Any]:
+        """Figures, tables, data and a draft for a paper, from what was evaluated; no new look at the test part."""
+        written = paper.write(finished.finished(self.project, self.options), folder)
+        return {**self._place(), "paper": str(folder), "files": written}
+
 
 def _target(cohort: Cohort) -> dict[str, Any] | None:
     target = cohort.target
@@ -458,6 +465,19 @@ def run(input: str | Path, *, project: str | Path | None = None, **options: obje
     study.index()
     study.report()
     return study
+
+
+def export(project: str | Path, output: str | Path | None = None) -> Path:
+    """Write a finished project's figures, tables, data and a draft for a paper; the folder (PROJECT/paper).
+
+    Nothing is fitted and the test part is not looked at again. MissingStep where nothing was evaluated.
+    """
+    place = Path(project)
+    folder = place / "paper" if output is None else Path(output)
+    if not place.is_dir():
+        raise MissingPath(f"There is no project folder {place}.", "Name one with --project DIR.")
+    Study(saved_options(place), Project(place)).paper(folder)
+    return folder
 
 
 def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, Any]:

@@ -335,6 +335,10 @@ def _why(one: dict[str, Any]) -> str:
     return f" ({one['why']})" if one["why"] else ""
 
 
+def _paper(path: str, _: dict[str, Any]) -> Iterator[str]:
+    yield f"Written   {path} (README.txt there says what each file is)"
+
+
 _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "lines": _listed(""),
     "breast_cancer": _nested("Breast cancer: real features"),
@@ -356,4 +360,5 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "external": _external,
     "output": _predicted,
     "report": _report,
+    "paper": _paper,
 }

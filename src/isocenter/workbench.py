@@ -406,6 +406,7 @@ def report(
             warnings=warnings(cohort, audit, design),
             comparisons=comparisons,
             readers=readers or {},
+            units=scoring.patient_rows(predictions),
         )
     )
 

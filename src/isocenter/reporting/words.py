@@ -109,13 +109,13 @@ _INTERVALS = {
     "newcombe": "Newcombe",
     "mover": "from the classes' intervals",
     "bootstrap-patients": "bootstrap over patients",
+    "wald": "Wald",
     "constant-scores": "constant scores",
     "corrected-resampled": "corrected resampled t over the folds",
     "corrected-resampled-pooled": "corrected resampled t, pooled in each repeat",
     "nested-cv": "nested cross-validation",
     "hartung-knapp": "random effects, Hartung-Knapp",
     "confidence-distribution": "prediction interval, by a confidence distribution",
-    "wald": "Wald",
     "none": "",
 }
 _ENDINGS = {
