@@ -134,6 +134,7 @@ COMPARISONS: Artefact[tuple[Comparison, ...]] = Artefact(
 )
 
 READERS: Artefact[dict[str, Any]] = Artefact("readers.json", _write_json, _read_json, "evaluate")
+SHORTCUTS: Artefact[list[dict[str, Any]]] = Artefact("shortcuts.json", _write_json, _read_json, "split")
 EXTERNAL: Artefact[dict[str, Any]] = Artefact("external.json", _write_json, _read_json, "evaluate")
 EXTERNAL_TABLE: Artefact[pd.DataFrame] = Artefact("predictions.parquet", _save_table, pd.read_parquet, "evaluate")
 

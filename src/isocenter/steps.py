@@ -230,6 +230,22 @@ class Study:
         )
 
     # -- what surrounds the numbers ---------------------------------------------------------------
+    @property
+    def around(self) -> dict[str, Any]:
+        """All of it, as far as it was asked for."""
+        own = {"shortcuts": self.shortcuts, "sample_size": self.sample_size}
+        return own | {"seeds": self.seed_band, "learning": self.learning}
+
+    @cached_property
+    def shortcuts(self) -> list[dict[str, Any]]:
+        """How well metadata alone predict the target, in the fitting part."""
+        inputs = fingerprint("shortcuts", self.project.inputs(artefacts.DESIGN))
+        return self.project.get_or_make(
+            artefacts.SHORTCUTS,
+            inputs,
+            lambda: workbench.shortcuts(self.usable, self.design, store=self.project.store),
+        )
+
     @cached_property
     def sample_size(self) -> dict[str, Any]:
         """Whether the cohort is large enough for this design and the primary method's features; before any fit."""
@@ -296,6 +312,7 @@ class Study:
             options=asdict(self.options),
             comparisons=self.compare(),
             readers=self.agree(),
+            around=self.around,
         )
 
     def _thumbnail(self, case: Case) -> bytes:
@@ -346,7 +363,7 @@ class Study:
         described = self.describe_audit()
         design = self.design
         parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
-        warnings = list(workbench.warnings(self.usable, self.audit, self.design))
+        warnings = list(workbench.warnings(self.usable, self.audit, self.design, self.shortcuts))
         told = {"kind": design.kind, "splits": len(design.splits), "repeats": design.repeats}
         told = {"how": design.how, "design": told, "sample_size": self.sample_size, "parts": parts}
         return {**described, **told, "warnings": warnings}

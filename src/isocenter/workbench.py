@@ -17,7 +17,7 @@ import pandas as pd
 
 from isocenter import bundle, comparing, external, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
-from isocenter.auditing import Audit, audit_cohort, describe_case_mix, fingerprints
+from isocenter.auditing import Audit, alarms, audit_cohort, describe_case_mix, fingerprints, metadata_auc
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
@@ -126,6 +126,13 @@ def split(
         overlap=overlap,
     )
     return replace(made, warnings=(*said, *made.warnings))
+
+
+def shortcuts(cohort: Cohort, design: Design, *, store: str | None = None) -> list[dict[str, Any]]:
+    """AUC of what is known of how the images were made, in the fitting part; rows as in `auditing.metadata_auc`."""
+    part = cohort.select(design.split.fitting)
+    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    return metadata_auc(part, facts, design.split.folds, seed=design.seed)
 
 
 def fit(
@@ -367,11 +374,13 @@ def report(
     options: dict[str, Any] | None = None,
     comparisons: Sequence[Comparison] = (),
     readers: Mapping[str, Any] | None = None,
+    around: Mapping[str, Any] | None = None,
 ) -> str:
     """One self-contained HTML page; the first model is the primary one.
 
     evaluations, predictions: by model name, made now where they are not given; thumbnail: a
-    case's picture as PNG; command, options: how to repeat the study, for its last section.
+    case's picture as PNG; command, options: how to repeat the study, for its last section; around:
+    what surrounds the numbers ("shortcuts", "sample_size", "seeds", "learning"), as far as it is known.
     """
     audit = audit or audit_cohort(cohort, None, ())
     if design.several and predictions is None:
@@ -403,7 +412,8 @@ def report(
             options=options or {},
             versions=dict(models[0].card["versions"]),
             notes=cohort.notes,
-            warnings=warnings(cohort, audit, design),
+            around=around or {},
+            warnings=warnings(cohort, audit, design, (around or {}).get("shortcuts", ())),
             comparisons=comparisons,
             readers=readers or {},
             units=scoring.patient_rows(predictions),
@@ -411,9 +421,11 @@ def report(
     )
 
 
-def warnings(cohort: Cohort, audit: Audit, design: Design) -> tuple[str, ...]:
+def warnings(
+    cohort: Cohort, audit: Audit, design: Design, shortcuts: Sequence[Mapping[str, Any]] = ()
+) -> tuple[str, ...]:
     """Every sentence that must not be missed, each once."""
-    return tuple(dict.fromkeys((*cohort.warnings, *audit.warnings, *design.warnings)))
+    return tuple(dict.fromkeys((*cohort.warnings, *audit.warnings, *design.warnings, *alarms(shortcuts))))
 
 
 def predict(

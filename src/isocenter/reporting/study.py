@@ -29,7 +29,7 @@ class Study:
     probability_<class>... units: the same of the test part, one row a patient where patients are
     the unit; absent where cases are. thumbnails: PNG by case id. command, options, versions: how to
     repeat it. notes: what was inferred; warnings: what must not be missed. comparisons: methods against
-    each other and the floors; readers: `evaluation.readers`. created: a date to print, or
+    each other and the floors; readers: `evaluation.readers`; around: `workbench.report`. created: a date to print, or
     None; the page never asks the clock.
     """
 
@@ -49,6 +49,7 @@ class Study:
     created: str | None = None
     comparisons: Sequence[Comparison] = ()
     readers: Mapping[str, Any] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @cached_property

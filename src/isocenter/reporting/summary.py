@@ -8,6 +8,7 @@ from typing import Any
 
 from isocenter.evaluation import headline
 from isocenter.reporting import results, story
+from isocenter.reporting.around import around
 from isocenter.reporting.baseline import baseline
 from isocenter.reporting.comparisons import comparisons, readers
 from isocenter.reporting.figures import importance, result_figures
@@ -50,6 +51,7 @@ def summarize(study: Study) -> dict[str, Any]:
             "remarks": results.remarks(study),
         },
         "points": points(study),
+        "around": around(study),
         "figures": result_figures(study),
         "gallery": gallery(study),
         "importance": importance(study),
