@@ -66,6 +66,22 @@ SETTINGS = [
     Setting("linear, n 100, p 5", "linear", 100, 5, 1.0),
 ]
 
+# Written after the run of 1,000 repetitions that lies in results/.
+READING = """
+## Reading
+
+- Use `corrected` with ten repeats of five folds (50 fits): 93.8 to 98.3 %, medians 95.3 to 96.9. The goal (93 to 97 %) is met in
+  the middle and missed above it, too wide, where the signal is strong or events are few. Five repeats (25 fits) are a little wider.
+- One 5-fold run (5 fits): `corrected` is half as wide again as it need be; `nested` once (15 fits) is narrower, but see below.
+- `nested` is as good with 30 fits and more, except for accuracy without any signal, where folds disagree about everything (91 %).
+  Without the logit scale of the AUC and with their correction of the bias (as published) it covers about two points less.
+- The corrected t interval as published misses with stratified folds: 76 to 96 %, worst where errors follow the share of events.
+- Out-of-bag bootstrap: never below 95 %, and a tenth to a half wider. Of no use for the AUC of fewer than six events.
+- Pooled folds taken for so many patients, and t over folds: 76 to 94 % with one run, 26 to 49 % with ten. Never.
+- The apparent value shifted by its optimism has the spread of a fit that saw its patients: 19 to 93 %. Not in the product.
+- The expected performance of the procedure is meant. Training parts smaller by a fold cost 0.00 to 0.04 here: all intervals bear it.
+""".strip()
+
 
 class Cohort(NamedTuple):
     x: Floats
@@ -393,9 +409,8 @@ def main() -> None:
         "# Intervals of cross-validation: what they cover",
         "## Smallest, median and largest coverage over the settings (%)",
     )
-    head = [title, where, "", how, "", part, *summary(all_rows)]
-    notes = HERE / "results" / "resampling.notes.md"
-    text = "\n".join([*head, *(["", notes.read_text().strip()] if notes.exists() else []), *sections]) + "\n"
+    head = [title, where, "", how, "", part, *summary(all_rows), "", READING]
+    text = "\n".join([*head, *sections]) + "\n"
     arguments.out.write_text(text, encoding="utf-8")
 
 
