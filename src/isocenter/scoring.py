@@ -115,15 +115,30 @@ def evaluate_table(
     return replace(found[0].joined(*found[1:]), points=tuple(points))
 
 
+def values(table: pd.DataFrame, name: str, cohort: Cohort, design: Design) -> Evaluation:
+    """The numbers of the whole test part alone, without intervals: quick, to see how they move."""
+    if design.several:
+        assert cohort.target is not None
+        unit = _unit_of_splits(table)
+        return evaluate_folds(unit[unit["part"] == "test"], cohort.target, design, method=name, draws=0)
+    test = _unit(table[table["part"] == "test"])
+    return _evaluated(test, name, cohort, "test", None, 0, draws=0)
+
+
+def _unit_of_splits(table: pd.DataFrame) -> pd.DataFrame:
+    """Patients of each split where they are the unit, else the table itself."""
+    each = [by_patient(rows) for _, rows in table.groupby(["repeat", "fold", "part"], sort=False)]
+    patients = [rows for rows in each if rows is not None]
+    return pd.concat(patients, ignore_index=True) if len(patients) == len(each) else table
+
+
 def _of_splits(
     table: pd.DataFrame, name: str, cohort: Cohort, design: Design, columns: Sequence[str], seed: int
 ) -> Evaluation:
     """Predictions of several splits, by patient where there are such, then by image, then by subgroup."""
     assert cohort.target is not None
     target = cohort.target
-    each = [by_patient(rows) for _, rows in table.groupby(["repeat", "fold", "part"], sort=False)]
-    patients = [rows for rows in each if rows is not None]
-    unit = pd.concat(patients, ignore_index=True) if len(patients) == len(each) else table
+    unit = _unit_of_splits(table)
     found = [evaluate_folds(unit, target, design, method=name, seed=seed)]
     if unit is not table:
         found.append(evaluate_folds(table, target, design, method=name, group=BY_IMAGE, seed=seed))
@@ -201,7 +216,9 @@ def _groups(rows: pd.DataFrame, part: str, design: Design) -> Iterator[tuple[str
         yield WITHOUT, _unit(alone)
 
 
-def _evaluated(table: pd.DataFrame, name: str, cohort: Cohort, part: str, group: str | None, seed: int) -> Evaluation:
+def _evaluated(
+    table: pd.DataFrame, name: str, cohort: Cohort, part: str, group: str | None, seed: int, draws: int = 2000
+) -> Evaluation:
     assert cohort.target is not None
     return single(
         Prediction.from_table(table),
@@ -212,5 +229,6 @@ def _evaluated(table: pd.DataFrame, name: str, cohort: Cohort, part: str, group:
         part=part,
         group=group,
         seed=seed,
+        draws=draws,
         cases=table["n_cases"].to_numpy(dtype=np.int64) if "n_cases" in table else None,
     )

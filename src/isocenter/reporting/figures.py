@@ -93,10 +93,13 @@ def _operating_point(evaluation: Evaluation, kind: str, class_name: str | None) 
 
 
 def _prevalence(study: Study) -> float | None:
-    row = find(study.first, "auc")
-    if study.several or row is None or row.n_events is None:
+    """Share of the positive class among what was scored: patients where they are the unit, not images."""
+    whole = [m for m in study.first.confusion if m["part"] == "test" and m["group"] is None]
+    if study.several or not whole or study.target.positive is None:
         return None
-    return row.n_events / row.n_cases
+    classes: Any = whole[0]["classes"]
+    rows = [sum(row) for row in whole[0]["matrix"]]  # type: ignore[attr-defined]
+    return rows[classes.index(study.target.positive)] / sum(rows) if sum(rows) else None
 
 
 def _points(study: Study) -> list[Figure]:

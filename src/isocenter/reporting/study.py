@@ -11,7 +11,7 @@ import pandas as pd
 
 from isocenter.cohort import Cohort, Target
 from isocenter.errors import BadTarget
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Comparison, Evaluation
 from isocenter.splitting import Design
 
 FLOOR = "floor"
@@ -27,7 +27,8 @@ class Study:
     "mean", "sd"}...]: drop of the headline metric on tuning data). evaluations and predictions: by
     name; predictions have the columns case_id, patient_id, part, reference, prediction,
     probability_<class>... thumbnails: PNG by case id. command, options, versions: how to repeat
-    it. notes: what was inferred; warnings: what must not be missed. created: a date to print, or
+    it. notes: what was inferred; warnings: what must not be missed. comparisons: methods against each other
+    and the floors; readers: `evaluation.readers`. created: a date to print, or
     None; the page never asks the clock.
     """
 
@@ -45,6 +46,8 @@ class Study:
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
     created: str | None = None
+    comparisons: Sequence[Comparison] = ()
+    readers: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def target(self) -> Target:
