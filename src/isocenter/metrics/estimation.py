@@ -58,9 +58,8 @@ _SHARES = frozenset({"accuracy", "sensitivity", "specificity", "ppv", "npv"})
 # A mean over the classes that occur, and what of each class it is the mean of.
 _MEANS = {"balanced_accuracy": "sensitivity", "auc": "auc", "f1": "f1"}
 _BOUNDS: dict[str, Bounds] = {
-    **dict.fromkeys(("auc", "average_precision", "f1", "micro_f1", "ordinal_c_index", CUMULATIVE), SHARE),
+    **dict.fromkeys(("average_precision", "partial_auc", "f1", "micro_f1", "ordinal_c_index"), SHARE),
     **dict.fromkeys(("spearman", "ccc", "kappa_quadratic", "kappa_linear"), CORRELATION),
-    "partial_auc": (0.9 / 1.9, 1.0),  # McClish's scale below a false-alarm rate of 0.1
     "r2": BELOW_ONE,
     "median_absolute_error": POSITIVE,
 }
