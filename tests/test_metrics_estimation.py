@@ -171,7 +171,9 @@ def test_regression_gets_bootstrap_intervals() -> None:
     assert found["r2", None].value == pytest.approx(sk.r2_score(y, f))
     for e in found.values():
         assert e.interval.low < e.value < e.interval.high
-        assert e.interval.how == "bootstrap-patients"
+    closed = {key[0]: e.interval.how for key, e in found.items() if e.interval.how != "bootstrap-patients"}
+    limits = {"agreement_low": "carkeet-exact", "agreement_high": "carkeet-exact"}
+    assert closed == {"ccc": "lin-fisher-z", "bias": "t", **limits}
 
 
 def test_no_draws_and_one_patient_give_values_alone() -> None:

@@ -49,6 +49,8 @@ def estimate(panel: Panel, patients: Ints, *, draws: int = 2000, seed: int = 0) 
     values = {key: float(value) for key, value in panel.measures(np.ones(len(patients))).items()}
     found = {key: Estimated(value) for key, value in values.items()}
     n_patients = int(patients.max()) + 1
+    if isinstance(panel, ValuePanel) and 1 < n_patients < len(patients):
+        found |= {key: Estimated(one.value) for key, one in _of_values(panel, patients, alone=False).items()}
     if draws == 0 or n_patients < 2:
         return found
     exact = _exact(panel, patients, draws, seed)
