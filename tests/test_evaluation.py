@@ -174,7 +174,8 @@ def test_regression_rows_and_a_constant_prediction() -> None:
     y = rng.normal(size=90)
     e = evaluate(Prediction(names(90), value=y + rng.normal(size=90)), y, t, names(90), method="m", part="test")
     line = {"calibration_slope", "calibration_intercept"}
-    assert {r.metric for r in e.estimates} == {"mae", "rmse", "r2", "spearman"} | line
+    agreement = {"median_absolute_error", "ccc", "bias", "agreement_low", "agreement_high"}
+    assert {r.metric for r in e.estimates} == {"mae", "rmse", "r2", "spearman"} | line | agreement
     assert all(r.low < r.value < r.high and r.n_events is None for r in e.estimates)
     flat = evaluate(Prediction(names(90), value=np.zeros(90)), y, t, names(90), method="mean", part="test")
     assert math.isnan(flat.get("spearman").value)

@@ -86,7 +86,10 @@ def estimate(
     """Every metric of the panel, and optional ones. patients: (n,) codes 0..p-1; draws 0: values without intervals."""
     values = {k: float(v) for k, v in panel.measures(np.ones(len(patients)), (*panel.keys, *also)).items()}
     found = {key: Estimated(value) for key, value in values.items()}
-    if draws == 0 or patients.max() < 1:
+    n_patients = int(patients.max()) + 1
+    if isinstance(panel, ValuePanel) and 1 < n_patients < len(patients):  # some values, too, are by patient
+        found |= {key: Estimated(value) for key, (value, _) in closed_forms(panel, values, patients).items()}
+    if draws == 0 or n_patients < 2:
         return found
     known = {key: Estimated(*one) for key, one in closed_forms(panel, values, patients).items()}
     if isinstance(panel, LabelPanel):
