@@ -191,7 +191,7 @@ def test_values(tmp_path: Path) -> None:
     [
         (X, Y[:-1], BadShape, "24 rows and 23 labels"),
         (X, np.zeros((N, 2, 2)), BadShape, "24 x 2 x 2"),
-        (X, np.zeros((N, 2)), BadShape, "24 x 2"),
+        (X, np.full((N, 2), 0.5), BadShape, "24 x 2"),
         (X[:, 0], Y, BadShape, "1 dimension"),
         (X[:0], Y[:0], EmptyInput, "nothing"),
         (np.array([{}] * N), Y, UnsafeFile, "object"),

@@ -33,12 +33,31 @@ def words(data: Path, project: Path) -> list[str]:
             "--target", "label", "--method", "forest,linear", "--project", str(project), "--json"]  # fmt: skip
 
 
-def results(data: Path, project: Path) -> object:
-    done = subprocess.run(words(data, project), capture_output=True, text=True)
+def results(data: Path, project: Path, more: list[str] = []) -> object:  # noqa: B006
+    done = subprocess.run([*words(data, project), *more], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert not [p for p in project.rglob("*") if ".partial" in p.name]
-    return found["results"]
+    return found["results"], found.get("seeds"), found.get("learning")
+
+
+@pytest.mark.slow
+def test_a_killed_cross_validation_with_all_its_surroundings_goes_on(data: Path, tmp_path: Path) -> None:
+    more = ["--design", "kfold", "--folds", "3", "--seeds", "2", "--learning-curve"]
+    started = time.monotonic()
+    expected = results(data, tmp_path / "whole", more)
+    lasts = time.monotonic() - started
+    for k in range(6):
+        project = tmp_path / f"killed-{k}"
+        process = subprocess.Popen([*words(data, project), *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(lasts * (k + 0.5) / 6)
+        process.kill()
+        process.wait()
+        before = {p: p.stat().st_mtime_ns for p in project.rglob("folds/**/*.iso")}
+        assert results(data, project, more) == expected
+        known = json.loads((project / "project.json").read_text())["artefacts"]
+        kept = [p for p in before if str(p.relative_to(project)) in known and p.stat().st_mtime_ns == before[p]]
+        assert len(kept) >= len(before) - 1  # at most the fold whose memory was not written yet
 
 
 @pytest.mark.slow

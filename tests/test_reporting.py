@@ -515,7 +515,15 @@ def test_negative_limits_are_joined_by_a_word() -> None:
 
 
 @pytest.mark.parametrize(
-    "how, said", [("wilson", "Wilson"), ("newcombe-patients", "Newcombe, by patients"), ("new-kind", "new kind")]
+    "how, said",
+    [
+        ("wilson", "Wilson"),
+        ("newcombe-patients", "Newcombe, by patients"),
+        ("new-kind", "new kind"),
+        ("delong-logit-mover", "DeLong, logit scale, combined"),
+        ("wilson-mover", "Wilson, combined"),
+        ("bootstrap-patients-hall", "bootstrap over patients, corrected for skewness"),
+    ],
 )
 def test_interval_names(how: str, said: str) -> None:
     assert words.interval_name(how) == said

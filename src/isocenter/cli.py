@@ -169,8 +169,8 @@ def evaluate(
 ) -> Any:
     """Score every fitted method on the test part, in one look; or a saved MODEL on INPUT from elsewhere."""
     if model is not None:
+        from isocenter.elsewhere import evaluate_elsewhere
         from isocenter.errors import UsageError
-        from isocenter.steps import evaluate_elsewhere
 
         if input is None:
             raise UsageError("Which patients?", "Write: isocenter evaluate MODEL INPUT --labels TABLE.")

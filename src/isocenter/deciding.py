@@ -7,7 +7,7 @@ probabilities are recalibrated, and the threshold. None of them ever sees a test
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from isocenter.cohort import Target
 from isocenter.errors import UsageError
 from isocenter.metrics import recalibration, thresholds
 from isocenter.metrics.classification import brier
-from isocenter.model import MOST_PROBABLE, Decision
+from isocenter.model import EVEN, MOST_PROBABLE, Decision
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats, NDArray[Any]], float]
@@ -51,11 +51,12 @@ class Decided:
 def decide(
     wish: Wish, target: Target, output: Floats, reference: NDArray[Any], patients: NDArray[np.object_], score: Score
 ) -> Decided:
-    """From out-of-fold `output` (n, k) and `reference` (n,) codes or values; patients (n,) names.
+    """From out-of-fold `output` (n, k) and `reference` (`Target.encode`); patients (n,) names.
 
     score: the headline number, by which aggregations are compared where probabilities are
-    recalibrated after, or where there are none; else by their Brier score. Raises UsageError for a wish that does
-    not suit the target, and what `thresholds.choose` raises where a criterion cannot be met.
+    recalibrated after, or where there are none; else by their Brier score. Raises UsageError for
+    a wish that does not suit the target, and what `thresholds.choose` raises where a criterion
+    cannot be met.
     """
     positive = target.positive_index
     groups = pd.factorize(patients)[0].astype(np.int64)
@@ -63,13 +64,16 @@ def decide(
     how = max(tried, key=lambda name: np.nan_to_num(tried[name], nan=-np.inf)) if tried else None
     if how is not None:
         reference, output = _first_of(reference, groups), aggregation.aggregate(output, groups, how, positive)
-    calibrator = None
-    if wish.recalibrate != NOTHING:
-        calibrator = recalibration.fit(_kind(wish, target), output, reference)
-        output = calibrator.apply(output)
-    threshold, reached = _threshold(wish, target, output, reference)
-    decision = Decision(target.classes, target.positive, threshold, wish.criterion or MOST_PROBABLE, calibrator, how)
-    return Decided(decision, {"aggregations": tried, "threshold": reached, "n": len(output)})
+    learned = calibrators(wish.recalibrate, target, output, reference)
+    even = (0.5,) * len(target.classes) if target.is_labels else ()
+    decision = Decision(target.classes, target.positive, aggregation=how, thresholds=even, **learned)
+    found, reached = _thresholds(wish, target, decision.calibrated(output), reference)
+    criterion = wish.criterion or (EVEN if target.is_labels else MOST_PROBABLE)
+    decision = replace(decision, criterion=criterion, **found)
+    told = {"aggregations": tried, "threshold": reached, "n": len(output)}
+    if decision.calibrator is not None and decision.calibrator.reason:
+        told["uncalibrated"] = decision.calibrator.reason
+    return Decided(decision, told)
 
 
 def _aggregations(
@@ -89,17 +93,21 @@ def _aggregations(
     names = suited if wish.aggregate == AUTO else (wish.aggregate,)
     truth, positive = _first_of(reference, groups), target.positive_index
     # Without recalibration a way that orders patients well but exaggerates (noisy-or) must not win.
-    by = score if wish.recalibrate != NOTHING or not target.is_classes else _minus_brier
+    by = score if wish.recalibrate != NOTHING or target.is_value else _minus_brier
     return {name: by(aggregation.aggregate(output, groups, name, positive), truth) for name in names}
 
 
 def _minus_brier(output: Floats, reference: NDArray[Any]) -> float:
+    if reference.ndim == 2:  # labels
+        return -float(((output - reference) ** 2).mean())
     return -float(brier(reference.astype(np.int64), output))
 
 
 def candidates(target: Target) -> tuple[str, ...]:
     """Ways to aggregate that suit a target; the first wins a tie."""
-    if not target.is_classes:
+    if target.is_labels:
+        return aggregation.OF_LABELS
+    if target.is_value:
         return aggregation.OF_VALUES
     return aggregation.OF_EVENTS if target.positive is not None else aggregation.OF_CLASSES
 
@@ -116,21 +124,37 @@ def _first_of(reference: NDArray[Any], groups: NDArray[np.int64]) -> NDArray[Any
     return reference[np.unique(groups, return_index=True)[1]]
 
 
-def _kind(wish: Wish, target: Target) -> str:
-    if not target.is_classes:
+def calibrators(kind: str, target: Target, output: Floats, reference: NDArray[Any]) -> dict[str, Any]:
+    """Fields of a decision: one calibrator, or of labels one each; UsageError for a measurement."""
+    if kind == NOTHING:
+        return {}
+    if target.is_value:
         raise UsageError("--recalibrate is about probabilities.", f"Target '{target.column}' is a measurement.")
-    return wish.recalibrate
+    if not target.is_labels:
+        return {"calibrator": recalibration.fit(kind, output, reference)}
+    pairs = zip(output.T, reference.T, strict=True)
+    each = (recalibration.fit(kind, np.column_stack([1 - p, p]), has) for p, has in pairs)
+    return {"calibrators": tuple(each)}
 
 
-def _threshold(
+def _thresholds(
     wish: Wish, target: Target, output: Floats, reference: NDArray[Any]
-) -> tuple[float | None, dict[str, Any]]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields of a decision, and what they reach: of two classes one threshold, of labels one each."""
     if wish.criterion is None:
-        return None, {}
+        return {}, {}
+    if target.is_labels:
+        each = thresholds.choose_each(wish.criterion, target.classes, reference == 1, output)
+        told = dict(zip(target.classes, map(_told, each), strict=True))
+        return {"thresholds": tuple(one.threshold for one in each)}, told
     positive = target.positive_index
-    if positive is None or not target.is_classes:
+    if positive is None:
         raise UsageError(
             f"--decide {wish.criterion} needs two classes.", "Leave it out: the most probable class is decided."
         )
     chosen = thresholds.choose(wish.criterion, reference == positive, output[:, positive])
-    return chosen.threshold, {"criterion": chosen.criterion, "value": chosen.value, **asdict(chosen.reached)}
+    return {"threshold": chosen.threshold}, _told(chosen)
+
+
+def _told(chosen: thresholds.Chosen) -> dict[str, Any]:
+    return {"criterion": chosen.criterion, "value": chosen.value, **asdict(chosen.reached)}

@@ -19,12 +19,12 @@ import pandas as pd
 from isocenter import ingest, predicting, preparation, scoring
 from isocenter.auditing import compare_case_mix, describe_case_mix, seen
 from isocenter.cohort import Cohort
+from isocenter.deciding import calibrators
 from isocenter.errors import BadTarget, Fault, SeenInTraining
 from isocenter.evaluation import Estimate, Evaluation
-from isocenter.metrics import recalibration
-from isocenter.model import Model
+from isocenter.model import Decision, Model
 from isocenter.prediction import Prediction
-from isocenter.splitting import allocate
+from isocenter.splitting import allocate, strata_of
 
 PART = "external"
 RECALIBRATED = "recalibrated"
@@ -168,15 +168,18 @@ def _recalibrated(kind: str, table: pd.DataFrame, model: Model, cohort: Cohort, 
     patients = scoring.by_patient(table)
     rows = table if patients is None else patients
     said = Prediction.from_table(rows)
-    codes = cohort.select(rows["case_id"]).codes
-    groups = pd.factorize(cohort.select(rows["case_id"]).patients)[0].astype(np.int64)
-    fold = allocate(groups, codes.astype(np.int64), (1 / FOLDS,) * FOLDS, np.random.default_rng(seed))
+    some = cohort.select(rows["case_id"])
+    codes, groups = some.codes, pd.factorize(some.patients)[0].astype(np.int64)
+    fold = allocate(groups, strata_of(some), (1 / FOLDS,) * FOLDS, np.random.default_rng(seed))
     assert said.proba is not None
     proba = said.proba.copy()
     for k in range(FOLDS):
         held = fold == k
-        proba[held] = recalibration.fit(kind, said.proba[~held], codes[~held]).apply(said.proba[held])
-    decision = replace(model.decision, calibrator=None)
+        learned = calibrators(kind, model.target, said.proba[~held], codes[~held])
+        proba[held] = Decision(model.target.classes, thresholds=model.decision.thresholds, **learned).calibrated(
+            said.proba[held]
+        )
+    decision = replace(model.decision, calibrator=None, calibrators=())
     after = decision.predict(said.case_id, proba).table()
     after = rows.drop(columns=[c for c in after if c in rows and c != "case_id"]).merge(after, on="case_id")
     found = scoring.evaluate_part(after, model.name, cohort, group=RECALIBRATED, seed=seed)

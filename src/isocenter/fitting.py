@@ -14,20 +14,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils.validation import has_fit_parameter
 
 from isocenter import progress
 from isocenter.case import Case
-from isocenter.cohort import Cohort, Target
+from isocenter.cohort import Cohort, Target, Task
 from isocenter.deciding import Wish, decide
 from isocenter.errors import TooFewPatients
 from isocenter.explain import permutation_importance
 from isocenter.explain.importance import HeldOut
+from isocenter.metrics import multilabel, ordinal
 from isocenter.metrics.ranking import auc
 from isocenter.metrics.regression import r2
 from isocenter.model import Model, outputs
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
-from isocenter.splitting import Split
+from isocenter.splitting import Split, inner_folds
 
 Floats = NDArray[np.float64]
 VERSIONS = ("isocenter", "numpy", "pandas", "scikit-learn")
@@ -49,10 +51,12 @@ def fit(
     seed: int = 0,
     wish: Wish = Wish(),  # noqa: B008  frozen
     card: dict[str, Any] | None = None,
+    explained: bool = True,
 ) -> Fitted:
     """Choose by the inner folds of `split`, predict what they held out, decide, fit on training and tuning.
 
-    The card tells what was done; `card` adds to it. Raises TooFewPatients where a fold lacks
+    The card tells what was done; `card` adds to it; explained: with the importance of features.
+    Raises TooFewPatients where a fold lacks
     all but one class, and what `deciding.decide` raises.
     """
     if cohort.target is None:
@@ -63,15 +67,16 @@ def fit(
     X, y = part.X, part.codes
     _refuse_one_class(target, y)
     held = [np.sort(part.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in split.folds]
-    inner = _inner(recipe, target, X, y, held, seed)
+    patients = pd.factorize(part.patients)[0]
+    inner = _inner(recipe, target, X, y, patients, held, seed)
     pipeline = recipe.build(target.task, seed, **inner.chosen)
-    pipeline.fit(X, y)
+    pipeline.fit(X, y, **_for_last(pipeline, patients))
     _one_thread(pipeline[-1])
     names = [str(name) for name in pipeline[:-1].get_feature_names_out()]
     decided = decide(wish, target, inner.output, y, part.patients, lambda out, ref: score(target, out, ref))
     decision = decided.decision
     importance: list[dict[str, Any]] = []
-    if recipe.role != "floor":
+    if explained and recipe.role != "floor":
         importance = permutation_importance(
             inner.held_out, names, _outputs_of(target), lambda out, ref: score(target, out, ref), seed=seed
         )
@@ -99,6 +104,28 @@ def fit(
     return Fitted(Model(pipeline, target, decision, {**own, **(card or {})}), tuning)
 
 
+def predicted(
+    recipe: Recipe, training: Cohort, held: Cohort, folds: int, duplicates: Sequence[Sequence[str]], seed: int
+) -> Floats:
+    """What a model of `training` says of `held`, as `outputs` gives it; inner folds of `training` make the choices.
+
+    Nothing is decided, described or kept: for learning curves. Raises TooFewPatients.
+    """
+    assert training.target is not None
+    target, X, y = training.target, training.X, training.codes
+    _refuse_one_class(target, y)
+    patients = pd.factorize(training.patients)[0]
+    chosen: dict[str, object] = {}
+    if len(recipe.candidates()) > 1:
+        inner = inner_folds(training, duplicates, folds, True, (seed, 6))
+        rows_of = [np.sort(training.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in inner]
+        chosen = _inner(recipe, target, X, y, patients, rows_of, seed).chosen
+    pipeline = recipe.build(target.task, seed, **chosen)
+    pipeline.fit(X, y, **_for_last(pipeline, patients))
+    _one_thread(pipeline[-1])
+    return outputs(pipeline, held.X, target)
+
+
 @dataclass(frozen=True)
 class _Inner:
     chosen: dict[str, object]
@@ -108,9 +135,15 @@ class _Inner:
 
 
 def _inner(
-    recipe: Recipe, target: Target, X: Any, y: NDArray[Any], held: Sequence[NDArray[np.intp]], seed: int
+    recipe: Recipe,
+    target: Target,
+    X: Any,
+    y: NDArray[Any],
+    patients: NDArray[np.intp],
+    held: Sequence[NDArray[np.intp]],
+    seed: int,
 ) -> _Inner:
-    """Every candidate on every fold; features and imputation are made once a fold."""
+    """Every candidate on every fold; features and imputation are made once a fold. patients: (n,) codes."""
     candidates = recipe.candidates()
     width = max(len(target.classes), 1)
     out = np.full((len(candidates), len(y), width), np.nan)
@@ -122,7 +155,8 @@ def _inner(
         front = recipe.build(target.task, seed)[:-1]
         learned, unseen = front.fit_transform(rows(X, rest), y[rest]), front.transform(rows(X, fold))
         for i, candidate in enumerate(candidates):
-            estimator = recipe.build(target.task, seed, **candidate)[-1].fit(learned, y[rest])
+            estimator = recipe.build(target.task, seed, **candidate)[-1]
+            estimator.fit(learned, y[rest], **_whose(estimator, patients[rest]))
             _one_thread(estimator)
             out[i, fold] = outputs(estimator, unseen, target)
             held_out[i].append(HeldOut(estimator, unseen, y[fold]))
@@ -133,9 +167,18 @@ def _inner(
 
 
 def score(target: Target, output: Floats, reference: NDArray[Any]) -> float:
-    """The number that choices are made by: AUC (macro one-vs-rest for several classes), or R2."""
-    if not target.is_classes:
+    """The number that choices are made by, larger is better: `evaluation.headline`.
+
+    AUC (one-vs-rest and macro for several classes, macro for labels), the ordinal c-index, or R2.
+    """
+    if target.is_value:
         return float(r2(reference, output[:, 0]))
+    if target.task is Task.ORDINAL:
+        return float(ordinal.orc(reference, ordinal.expected_grade(output)))
+    if target.is_labels:
+        varies = (reference == 1).any(axis=0) & (reference == 0).any(axis=0)
+        areas = multilabel.aucs(reference[:, varies] == 1, output[:, varies])
+        return float(areas.mean()) if varies.any() else float("nan")
     if len(target.classes) == 2:
         return float(auc(reference == 1, output[:, 1]))
     present = [c for c in range(len(target.classes)) if 0 < (reference == c).sum() < len(reference)]
@@ -160,14 +203,26 @@ def rows(X: pd.DataFrame | list[Case], chosen: NDArray[np.intp]) -> pd.DataFrame
     return X.iloc[chosen] if isinstance(X, pd.DataFrame) else [X[i] for i in chosen]
 
 
+def _whose(estimator: Any, patients: NDArray[np.intp]) -> dict[str, Any]:
+    """Whose rows they are, for an estimator that makes folds of its own."""
+    return {"groups": patients} if has_fit_parameter(estimator, "groups") else {}
+
+
+def _for_last(pipeline: Any, patients: NDArray[np.intp]) -> dict[str, Any]:
+    """The same, named as a pipeline hands it to its last step."""
+    return {f"{pipeline.steps[-1][0]}__{name}": value for name, value in _whose(pipeline[-1], patients).items()}
+
+
 def _one_thread(estimator: Any) -> None:
     """Prediction with one thread: with several the order of sums, hence the last digit, varies."""
     if "n_jobs" in estimator.get_params(deep=False):
         estimator.set_params(n_jobs=1)
+    for part in getattr(estimator, "estimators_", ()):  # of grades and labels, and the trees of a forest
+        _one_thread(part)
 
 
 def _refuse_one_class(target: Target, y: NDArray[Any], where: str = "in the training part") -> None:
-    if target.is_classes and len(np.unique(y)) < 2:
+    if not target.is_value and bool((y == y[:1]).all()):
         raise TooFewPatients(
             f"Only one class is left to learn from {where}.",
             "Give fewer --folds, another --seed or split, or add patients of the other class.",

@@ -105,7 +105,7 @@ def _refuse_unknown(parameters: Mapping[str, object], method_names: Sequence[str
 
 def floors(target: Target, covariates: Sequence[str], default_features: str) -> list[Recipe]:
     """What every result is shown against: the majority class or mean, and covariates alone."""
-    name = "majority" if target.is_classes else "mean"
+    name = "mean" if target.is_value else "majority"
     nothing = Recipe(name, name, (default_features,), role="floor")
     if not covariates:
         return [nothing]

@@ -56,7 +56,8 @@ def beside_reference(prediction: Prediction, cohort: Cohort, part: str, decision
     table = prediction.table()
     table.insert(1, PATIENT, some.table[PATIENT].to_numpy())
     table.insert(2, "part", part)
-    table.insert(3, "reference", some.y)
+    assert cohort.target is not None
+    table.insert(3, "reference", some.table[cohort.target.column].to_numpy())
     if decision.aggregation is None:
         return table
     return pd.concat([table, _of_patients(decision.by_patient(prediction, some.patients), some)], axis=1)
@@ -120,15 +121,30 @@ def evaluate_table(
     return replace(found[0].joined(*found[1:]), points=tuple(points))
 
 
+def values(table: pd.DataFrame, name: str, cohort: Cohort, design: Design) -> Evaluation:
+    """The numbers of the whole test part alone, without intervals: quick, to see how they move."""
+    if design.several:
+        assert cohort.target is not None
+        unit = _unit_of_splits(table)
+        return evaluate_folds(unit[unit["part"] == "test"], cohort.target, design, method=name, draws=0)
+    test = _unit(table[table["part"] == "test"])
+    return _evaluated(test, name, cohort, "test", None, 0, draws=0)
+
+
+def _unit_of_splits(table: pd.DataFrame) -> pd.DataFrame:
+    """Patients of each split where they are the unit, else the table itself."""
+    each = [by_patient(rows) for _, rows in table.groupby(["repeat", "fold", "part"], sort=False)]
+    patients = [rows for rows in each if rows is not None]
+    return pd.concat(patients, ignore_index=True) if len(patients) == len(each) else table
+
+
 def _of_splits(
     table: pd.DataFrame, name: str, cohort: Cohort, design: Design, columns: Sequence[str], seed: int
 ) -> Evaluation:
     """Predictions of several splits, by patient where there are such, then by image, then by subgroup."""
     assert cohort.target is not None
     target = cohort.target
-    each = [by_patient(rows) for _, rows in table.groupby(["repeat", "fold", "part"], sort=False)]
-    patients = [rows for rows in each if rows is not None]
-    unit = pd.concat(patients, ignore_index=True) if len(patients) == len(each) else table
+    unit = _unit_of_splits(table)
     found = [evaluate_folds(unit, target, design, method=name, seed=seed)]
     if unit is not table:
         found.append(evaluate_folds(table, target, design, method=name, group=BY_IMAGE, seed=seed))
@@ -148,15 +164,16 @@ def operating_points(
     """Thresholds of the tuning rows read on the test rows, of each class that is told from the rest."""
     parts = {str(part): _unit(rows) for part, rows in table.groupby("part", sort=False)}
     target = cohort.target
-    if target is None or not target.is_classes or not {"tuning", "test"} <= parts.keys():
+    if target is None or target.is_value or not {"tuning", "test"} <= parts.keys():
         return []
     names = [target.positive] if target.positive is not None else list(target.classes)
     patients = {part: pd.factorize(cohort.select(rows["case_id"]).patients)[0] for part, rows in parts.items()}
+    members = {part: target.members(rows["reference"]) for part, rows in parts.items()}
     found = []
     for name in names:
         tuning, test = (
-            (rows["reference"].to_numpy() == name, rows[f"probability_{name}"].to_numpy(dtype=np.float64))
-            for rows in (parts["tuning"], parts["test"])
+            (members[part][:, target.classes.index(name)], rows[f"probability_{name}"].to_numpy(dtype=np.float64))
+            for part, rows in ((part, parts[part]) for part in ("tuning", "test"))
         )
         n = len(np.unique(patients["tuning"]))
         told = points(tuning, test, patients["test"].astype(np.int64), n_tuning=n, prevalences=prevalences, seed=seed)
@@ -205,7 +222,9 @@ def _groups(rows: pd.DataFrame, part: str, design: Design) -> Iterator[tuple[str
         yield WITHOUT, _unit(alone)
 
 
-def _evaluated(table: pd.DataFrame, name: str, cohort: Cohort, part: str, group: str | None, seed: int) -> Evaluation:
+def _evaluated(
+    table: pd.DataFrame, name: str, cohort: Cohort, part: str, group: str | None, seed: int, draws: int = 2000
+) -> Evaluation:
     assert cohort.target is not None
     return single(
         Prediction.from_table(table),
@@ -216,5 +235,6 @@ def _evaluated(table: pd.DataFrame, name: str, cohort: Cohort, part: str, group:
         part=part,
         group=group,
         seed=seed,
+        draws=draws,
         cases=table["n_cases"].to_numpy(dtype=np.int64) if "n_cases" in table else None,
     )

@@ -16,7 +16,12 @@ _SHOWN_FAULTS = 10
 _CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "sensitivity", "specificity",
                   "ppv", "npv", "f1", "brier")  # fmt: skip
 _CALIBRATION = ("calibration_slope", "calibration_in_the_large")
-_METRICS = (*_CLASS_METRICS, "mae", "rmse", "r2", "spearman")
+_OF_GRADES = ("ordinal_c_index", "kappa_quadratic", "kappa_linear", "grade_error", "rps")
+_OF_LABELS = ("micro_f1", "exact_match", "hamming_loss")
+_OF_VALUES = ("mae", "rmse", "r2", "spearman", "ccc", "median_absolute_error", "bias", "agreement_low",
+              "agreement_high")  # fmt: skip
+_METRICS = (*_OF_GRADES, *_CLASS_METRICS, *_OF_LABELS, *_OF_VALUES)
+_OF_A_LABEL = ("auc", "sensitivity", "specificity", "ppv")
 
 
 class Terminal:
@@ -144,6 +149,9 @@ def _decides(decision: dict[str, Any]) -> str:
         said.append(f"recalibrated by {decision['calibrator']}")
     if decision.get("threshold") is not None:
         said.append(f"threshold {decision['threshold']:.3g} for {decision['criterion']}")
+    if any(value != 0.5 for value in decision.get("thresholds", {}).values()):
+        each = ", ".join(f"{name} {value:.3g}" for name, value in decision["thresholds"].items())
+        said.append(f"thresholds {each} for {decision['criterion']}")
     return f"; {', '.join(said)}, chosen on tuning data" if said else ""
 
 
@@ -185,9 +193,28 @@ def _number(row: dict[str, Any] | None) -> str:
     return f"{row['value']:.4f} ({row['low']:.3f}-{row['high']:.3f})"
 
 
+def _labels(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """A line a label in the place of a confusion matrix each."""
+    found = {(row["metric"], row["class"]): row for row in evaluation["estimates"] if _of_the_test(row)}
+    names = [one["class"] for one in evaluation["confusion"] if _of_the_test(one) and "class" in one]
+    if names:
+        width = max(5, *(len(name) for name in names)) + 2
+        yield ""
+        yield f"Labels of {result['primary']} on the test part"
+        yield f"{'':<{width}}{'cases':<8}" + "".join(f"{metric:<24}" for metric in _OF_A_LABEL).rstrip()
+        for name in names:
+            cells = "".join(f"{_number(found.get((metric, name))):<24}" for metric in _OF_A_LABEL)
+            yield f"{name:<{width}}{found['auc', name]['n_events']:<8}{cells}".rstrip()
+
+
+def _of_the_test(row: dict[str, Any]) -> bool:
+    return row["part"] == "test" and row["group"] is None
+
+
 def _confusion(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    yield from _labels(evaluation, result)
     for matrix in evaluation["confusion"]:
-        if matrix["part"] == "test" and matrix["group"] is None:
+        if _of_the_test(matrix) and "class" not in matrix:
             classes = [str(c) for c in matrix["classes"]]
             width = max(6, *(len(c) for c in classes)) + 2
             yield ""
@@ -245,6 +272,69 @@ def _report(path: str, _: dict[str, Any]) -> Iterator[str]:
     yield f"Report    {path}"
 
 
+_SHOWN_COMPARISONS = 8
+_SHOWN_PAIRS = 12
+
+
+def _comparisons(rows: list[dict[str, Any]], result: dict[str, Any]) -> Iterator[str]:
+    """The claim, then the headline comparisons of the primary method, then those of subgroups."""
+    known = [row for row in rows if row["difference"] is not None and row["group"] is None]
+    headline, primary = (known or rows)[0]["metric"], result["primary"]
+    own = [r for r in rows if r["metric"] == headline and r["group"] is None and primary in (r["method"], r["against"])]
+    grouped = [r for r in rows if r["group"] is not None and r["method"] == primary]
+    shown = [*own[:_SHOWN_COMPARISONS], *grouped[:_SHOWN_COMPARISONS]]
+    yield ""
+    if result.get("claim") and len(own) > 1:
+        yield f"Compared  {result['claim']}"
+    for i, row in enumerate(shown):
+        yield f"{'Compared' if not i and len(own) < 2 else '':<10}{row['sentence']}"
+    if len(rows) > len(shown):
+        yield f"{'':<10}{len(rows)} comparisons in all: comparisons.json"
+
+
+def _sample(sample: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    yield f"Sample    {sample['summary']}"
+
+
+def _seeds(seeds: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield seeds["how"]
+    for band in seeds["bands"]:
+        if band["metric"] == seeds["metric"] and band["mean"] is not None:
+            yield (
+                f"  {band['metric']} of {band['method']}: {band['smallest']:.3f} to {band['largest']:.3f}, "
+                f"mean {band['mean']:.3f}, SD {band['sd'] or 0:.3f}"
+            )
+    floors = {name for name, model in result["models"].items() if model["role"] == "floor"}
+    for difference in seeds["differences"]:
+        if not {difference["first"], difference["second"]} <= floors:
+            yield f"  {difference['sentence']}"
+
+
+def _learning(learning: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    told = ", ".join(f"{p['patients']:.0f}: {p['value']:.3f}" for p in learning["points"] if p["value"] is not None)
+    yield f"Learning curve of {learning['method']} ({learning['metric']} by training patients): {told}"
+    yield f"  {learning['sentence']}"
+
+
+def _readers(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"Readers   {found['sentence']}"
+    for one in found["overall"]:
+        yield f"{'':<10}all readers: {one['name'].replace('_', ' ')} {_number(one)}{_why(one)}"
+    for one in found["pairs"][:_SHOWN_PAIRS]:
+        place = "all cases" if one["part"] == "all" else "test part"
+        pair = f"{one['first']} and {one['second']} ({place}, {one['n']})"
+        yield f"{'':<10}{pair}: {one['coefficient']} {_number(one)}{_why(one)}"
+    if len(found["pairs"]) > _SHOWN_PAIRS:
+        yield f"{'':<10}{len(found['pairs'])} pairs in all: readers.json"
+
+
+def _why(one: dict[str, Any]) -> str:
+    return f" ({one['why']})" if one["why"] else ""
+
+
 def _paper(path: str, _: dict[str, Any]) -> Iterator[str]:
     yield f"Written   {path} (README.txt there says what each file is)"
 
@@ -259,9 +349,14 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "duplicates": _groups("Bit-identical pixels"),
     "conflicts": _groups("Identical pixels with different labels"),
     "parts": _parts,
+    "sample_size": _sample,
     "models": _models,
     "warnings": _listed("WARNING"),
     "results": _results,
+    "comparisons": _comparisons,
+    "seeds": _seeds,
+    "learning": _learning,
+    "readers": _readers,
     "external": _external,
     "output": _predicted,
     "report": _report,

@@ -24,7 +24,7 @@ class Audit:
 
     excluded: every item left out, with its reason and, where known, its class; undecodable: the
     cases among them that stood in the table and whose files could not be read; classes: used
-    cases of each class; patients: number of known patients, None without ids; per_patient:
+    cases of each class or with each label; patients: number of known patients, None without ids; per_patient:
     smallest, median and largest number of cases of a known patient; duplicates: groups of case
     ids with bit-identical pixels; conflicts: those of them whose targets differ; identical_rows:
     groups with equal given features (reported, not grouped; at most 1000); missing: features and
@@ -127,7 +127,7 @@ def audit_cohort(cohort: Cohort, facts: pd.DataFrame | None = None, faults: Sequ
         excluded=excluded,
         undecodable=tuple(fault.where for fault in own),
         unlabelled=cohort.unlabelled,
-        classes=_classes(used),
+        classes=used.counts,
         **_patients(used),
         duplicates=pixels,
         conflicts=conflicts,
@@ -152,7 +152,7 @@ def _merged(cohort: Cohort, faults: Sequence[Fault]) -> tuple[list[Fault], list[
 
 
 def _label(cohort: Cohort, case_id: str) -> str | None:
-    if cohort.target is None or not cohort.target.is_classes:
+    if cohort.target is None or cohort.target.is_value:
         return None
     return str(cohort.table.at[case_id, cohort.target.column])
 
@@ -165,13 +165,6 @@ def _pixels(cohort: Cohort, facts: pd.DataFrame | None) -> Groups:
 
 def _conflicts(cohort: Cohort, groups: Groups) -> Groups:
     return () if cohort.target is None else same.conflicting(groups, cohort.table[cohort.target.column])
-
-
-def _classes(cohort: Cohort) -> dict[str, int]:
-    if cohort.target is None or not cohort.target.is_classes:
-        return {}
-    counts = pd.Series(cohort.y, dtype=object).value_counts()
-    return {name: int(counts.get(name, 0)) for name in cohort.target.classes}
 
 
 def _patients(cohort: Cohort) -> dict[str, Any]:

@@ -26,15 +26,25 @@ Described = dict[str, Any]
 
 
 def describe(cohort: Cohort) -> list[Described]:
-    """One entry a column: target, attributes, the first given features.
+    """One entry a column: target (or label), attributes, the first given features.
 
     Numbers: {"name", "kind": "number", "n", "missing", "mean", "sd", "median", "low", "high"}
     (quartiles); classes: {"name", "kind": "classes", "n", "missing", "counts"}.
     """
-    target = [] if cohort.target is None else [cohort.target.column]
+    target = [] if cohort.target is None or cohort.target.is_labels else [cohort.target.column]
     names = dict.fromkeys([*target, *cohort.attributes, *cohort.features[:MOST_FEATURES]])
-    found = (_column(name, cohort.table[name]) for name in names if name in cohort.table)
+    found = [*_labels(cohort), *(_column(name, cohort.table[name]) for name in names if name in cohort.table)]
     return [one for one in found if one is not None]
+
+
+def _labels(cohort: Cohort) -> list[Described | None]:
+    """Each label as two classes: with it, without it."""
+    target = cohort.target
+    if target is None or not target.is_labels:
+        return []
+    has = target.members(cohort.table[target.column])
+    texts = (np.where(column, "with", "without") for column in has.T)
+    return [_column(name, pd.Series(some, dtype="str")) for name, some in zip(target.classes, texts, strict=True)]
 
 
 def _column(name: str, values: pd.Series) -> Described | None:

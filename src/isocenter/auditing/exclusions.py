@@ -23,7 +23,9 @@ def check_exclusions(audit: Audit, cohort: Cohort, allow: bool = False) -> tuple
     What the user left out by name (code `REQUESTED`) and cases without a target do not count.
     That anything at all was left out is always among `audit.warnings`.
     """
-    reasons = tuple(_reasons(audit, () if cohort.target is None else cohort.target.classes))
+    # Labels are not compared: the cases of one are not apart from those of another.
+    classes = cohort.target.classes if cohort.target is not None and cohort.target.is_classes else ()
+    reasons = tuple(_reasons(audit, classes))
     if reasons and not allow:
         raise TooManyExcluded(" ".join(reasons), _REMEDY)
     return reasons

@@ -51,12 +51,12 @@ def about_patients(cohort: Cohort) -> Iterator[str]:
 
 
 def about_classes(cohort: Cohort) -> Iterator[str]:
-    if cohort.target is None or not cohort.target.is_classes or not len(cohort):
+    if not len(cohort):
         return
-    counts = pd.Series(cohort.y).value_counts()
-    for name in cohort.target.classes:
-        if (n := int(counts.get(name, 0))) < SMALL_CLASS:
-            yield f"Class {name} has only {n} case{'' if n == 1 else 's'}: results about it will say little."
+    what = "Label" if cohort.target is not None and cohort.target.is_labels else "Class"
+    for name, n in cohort.counts.items():
+        if n < SMALL_CLASS:
+            yield f"{what} {name} has only {n} case{'' if n == 1 else 's'}: results about it will say little."
 
 
 def about_duplicates(cohort: Cohort, duplicates: Groups, conflicts: Groups) -> Iterator[str]:
@@ -93,18 +93,29 @@ def about_features(missing: dict[str, int], constant: Sequence[str], n: int) -> 
 
 def about_shortcuts(cohort: Cohort) -> Iterator[str]:
     """Attributes with a value that only one class has: the model could learn the scanner instead."""
-    if cohort.target is None or not cohort.target.is_classes or not len(cohort):
+    if cohort.target is None or cohort.target.is_value or not len(cohort):
         return
-    target = cohort.table[cohort.target.column]
-    shares = target.value_counts(normalize=True)
     for name in cohort.attributes:
         if name == str(cohort.split_column).partition("=")[0] or not _groups(cohort.table[name]):
             continue
-        table = pd.crosstab(_text(cohort.table[name]), target)
-        for value, row in table[(table > 0).sum(axis=1) == 1].iterrows():
-            found, n = str(row.idxmax()), int(row.sum())
-            if n < len(cohort) and shares[found] ** n < CHANCE:
-                yield f"All {n} cases with {name} = {value} are {found}: a model could learn {name} instead."
+        for target in _answers(cohort):
+            shares = target.value_counts(normalize=True)
+            table = pd.crosstab(_text(cohort.table[name]), target)
+            for value, row in table[(table > 0).sum(axis=1) == 1].iterrows():
+                found, n = str(row.idxmax()), int(row.sum())
+                if n < len(cohort) and shares[found] ** n < CHANCE:
+                    yield f"All {n} cases with {name} = {value} are {found}: a model could learn {name} instead."
+
+
+def _answers(cohort: Cohort) -> Iterator[pd.Series]:
+    """What the cases are: their class, or in turn whether they have each label."""
+    assert cohort.target is not None
+    values = cohort.table[cohort.target.column]
+    if not cohort.target.is_labels:
+        yield values
+        return
+    for name, has in zip(cohort.target.classes, cohort.target.members(values).T, strict=True):
+        yield pd.Series(np.where(has, f"with {name}", f"without {name}"), index=values.index)
 
 
 def _groups(column: pd.Series) -> bool:

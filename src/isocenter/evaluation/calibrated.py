@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from isocenter.metrics import Floats, Ints, calibration, ratio, reliability
 from isocenter.metrics import scoring as brier
 from isocenter.metrics.bootstrap import bootstrap, percentiles
+from isocenter.metrics.estimation import EventPanel, Panel
 from isocenter.metrics.intervals import NONE, Interval
-from isocenter.metrics.panels import ClassPanel, ValuePanel
+from isocenter.metrics.panels import ValuePanel
 
 Measured = dict[tuple[str, int | None], tuple[float, Interval]]
 
 
-def calibrated(panel: ClassPanel | ValuePanel, patients: Ints, *, draws: int, seed: int) -> Measured:
+def calibrated(panel: Panel, patients: Ints, *, draws: int, seed: int) -> Measured:
     """(metric, class code or None) -> value and interval; draws 0: values without intervals."""
     if isinstance(panel, ValuePanel):
         found = calibration.line_estimates(panel.reference, panel.predicted, patients)
@@ -41,7 +42,7 @@ def _bare(one: tuple[float, Interval], draws: int) -> tuple[float, Interval]:
 
 
 def _of_class(
-    panel: ClassPanel, k: int | None, patients: Ints, draws: int, seed: int
+    panel: EventPanel, k: int | None, patients: Ints, draws: int, seed: int
 ) -> Mapping[str, tuple[float, Interval]]:
     events, proba = panel.is_event(k), panel.scores(k)
     parts = brier.brier_parts(events, proba)
@@ -71,7 +72,7 @@ def _scaled(events: NDArray[np.bool_], proba: Floats, patients: Ints, draws: int
     return value, percentiles(bootstrap(measures, patients, draws=draws, seed=seed)["scaled_brier"]).interval
 
 
-def calibration_curves(panel: ClassPanel, patients: Ints) -> Iterator[tuple[int | None, dict[str, Any]]]:
+def calibration_curves(panel: EventPanel, patients: Ints) -> Iterator[tuple[int | None, dict[str, Any]]]:
     """(class code, {"x": predicted, "y": observed, "low", "high", "knots"}) where a curve can be fitted."""
     for k in panel.codes:
         curve = reliability.calibration_curve(panel.is_event(k), panel.scores(k), patients)

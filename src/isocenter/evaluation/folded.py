@@ -23,7 +23,7 @@ from isocenter.metrics import Floats, Ints
 from isocenter.metrics.curves import pr_curve, roc_curve
 from isocenter.metrics.estimation import Estimated, Panel
 from isocenter.metrics.intervals import NONE
-from isocenter.metrics.panels import ClassPanel, Key
+from isocenter.metrics.panels import Key, ValuePanel
 from isocenter.prediction import Prediction
 from isocenter.splitting import Design
 
@@ -33,21 +33,29 @@ Found = dict[Key, Estimated]
 
 
 def evaluate_folds(
-    table: pd.DataFrame, target: Target, design: Design, *, method: str, group: str | None = None, seed: int = 0
+    table: pd.DataFrame,
+    target: Target,
+    design: Design,
+    *,
+    method: str,
+    group: str | None = None,
+    seed: int = 0,
+    draws: int = dependent.DRAWS,
 ) -> Evaluation:
     """Every metric of all splits together, on test and tuning part.
 
     table: case_id, patient_id, part, reference, prediction, probability_<class>..., repeat, fold;
-    group: what these rows are, where they are not the whole. Numbers on tuning data are means over
-    the splits, without interval. With a group column each of its values is a group, "<column>=<value>",
-    and the group "the next <column>" holds the range to expect for one that was not seen.
+    group: what these rows are, where they are not the whole; draws 0: values only. Numbers on
+    tuning data are means over the splits, without interval. With a group column each of its values
+    is a group, "<column>=<value>", and the group "the next <column>" holds the range to expect for
+    one that was not seen.
     """
     rows, lost = _finite(table, target)
     tested = rows[rows["part"] == TEST]
     said = [f"{lost} predictions are missing or not finite and are left out."] if lost else []
     if tested.empty:
         return Evaluation(method, warnings=_placed([*said, "there is no case to evaluate."], TEST, group))
-    data = _folds(tested, target, _ratio(design), seed)
+    data = replace(_folds(tested, target), ratio=_ratio(design), seed=seed, draws=draws)
     first = tested[tested["repeat"] == tested["repeat"].min()]
     n_cases = int(first["n_cases"].sum()) if "n_cases" in first else len(first)
     blank = Estimate("", method, TEST, 0, 0, 0, "", n_cases, int(_patients(first).nunique()), group=group)
@@ -62,7 +70,8 @@ def evaluate_folds(
     said += [_procedure(design, data), *_undefined(found, data, target, design)]
     estimates = tuple(row for some in made for row in some)
     whole = Evaluation(method, estimates, curves, confusion, warnings=_placed(said, TEST, group))
-    sites = _by_site(tested, target, design, method, seed) if group is None and design.group_column else []
+    alone = group is None and design.group_column is not None and draws > 0
+    sites = _by_site(tested, target, design, method, seed) if alone else []
     return whole.joined(*sites)
 
 
@@ -87,7 +96,7 @@ def _panel_of(rows: pd.DataFrame, target: Target) -> Panel:
     return _panel(Prediction.from_table(rows), target.encode(rows["reference"]), target)
 
 
-def _folds(rows: pd.DataFrame, target: Target, ratio: float = 0.0, seed: int = 0) -> Folded:
+def _folds(rows: pd.DataFrame, target: Target) -> Folded:
     folds = [
         Fold(_panel_of(some, target), _codes(_patients(some)))
         for _, some in rows.groupby(["repeat", "fold"], sort=True)
@@ -96,7 +105,7 @@ def _folds(rows: pd.DataFrame, target: Target, ratio: float = 0.0, seed: int = 0
         Repeat(_panel_of(some, target), _codes(_patients(some)), _codes(some["fold"]))
         for _, some in rows.groupby("repeat", sort=True)
     ]
-    return Folded(folds, repeats, ratio, seed)
+    return Folded(folds, repeats)
 
 
 def _codes(names: pd.Series[Any]) -> Ints:
@@ -177,7 +186,7 @@ def _drawn(
     curves and the confusion matrix from the pooled predictions of the first repeat.
     """
     curves, confusion = _pictures(data.whole, target, data.repeats[0].patients, place)
-    if _one_by_one(design) or not isinstance(data.whole, ClassPanel):
+    if _one_by_one(design) or isinstance(data.whole, ValuePanel):
         return {kind: some for kind, some in curves.items() if kind not in ("roc", "pr")}, confusion
     codes = {None if k is None else target.classes[k]: k for k in data.whole.codes}
     found: dict[str, list[dict[str, object]]] = {}
@@ -197,7 +206,7 @@ def _mean_curve(data: Folded, k: int | None, kind: str) -> tuple[Floats, Floats,
     """Vertical average (Fawcett, Pattern Recogn Lett 2006): its area is the mean of the folds' areas."""
     x, heights = np.linspace(0, 1, GRID), []
     for fold in data.folds:
-        assert isinstance(fold.panel, ClassPanel)
+        assert not isinstance(fold.panel, ValuePanel)
         curve = (roc_curve if kind == "roc" else pr_curve)(fold.panel.is_event(k), fold.panel.scores(k))
         if not curve.x.size:
             continue

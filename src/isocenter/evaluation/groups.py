@@ -79,7 +79,7 @@ def _order(labels: NDArray[np.object_]) -> list[str]:
 
 def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64]) -> str:
     """Why a group is not shown: the rarest of what is to be told apart is rarer than `FEWEST`."""
-    if not target.is_classes:
+    if target.is_value:
         return f"{len(codes)} cases, fewer than {FEWEST_VALUES}" if len(codes) < FEWEST_VALUES else ""
     if target.positive_index is not None:
         events = int((codes == target.positive_index).sum())
@@ -87,6 +87,8 @@ def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64]) -
         if min(events, others) >= FEWEST:
             return ""
         return f"{events} events and {others} others, {FEWEST} of each are needed"
-    counts = np.bincount(codes.astype(np.int64), minlength=len(target.classes))
+    whole = codes.astype(np.int64)
+    counts = whole.sum(axis=0) if target.is_labels else np.bincount(whole, minlength=len(target.classes))
     shown = [int(n) for n in counts if min(n, len(codes) - n) >= FEWEST]
-    return "" if shown else f"no class has {FEWEST} cases and {FEWEST} others"
+    what = "label" if target.is_labels else "class"
+    return "" if shown else f"no {what} has {FEWEST} cases and {FEWEST} others"

@@ -8,7 +8,7 @@ bootstrap of them is honest, so they get values without intervals.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocenter.cohort import Target
+from isocenter.cohort import Target, Task
 from isocenter.errors import BadShape, InputDoesNotFit
 from isocenter.evaluation.calibrated import calibrated, calibration_curves
 from isocenter.evaluation.nouns import Estimate, Evaluation
@@ -25,16 +25,24 @@ from isocenter.metrics import Ints
 from isocenter.metrics.bootstrap import MOST_UNDEFINED, NAME
 from isocenter.metrics.classification import confusion_matrix
 from isocenter.metrics.curves import pr_curve, roc_curve
-from isocenter.metrics.estimation import Estimated, Panel, estimate
+from isocenter.metrics.estimation import Estimated, EventPanel, Panel, estimate
+from isocenter.metrics.grade_panel import GradePanel
+from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.prediction import Prediction
 
-FEW = 10  # patients of a class, below which a bootstrap is said to be too narrow
+FEW = 10  # patients of a class, below which what a bootstrap says is rough
 
 
 def headline(target: Target) -> str:
-    """The metric that methods are compared by on tuning data; larger is better."""
-    return "auc" if target.is_classes else "r2"
+    """The metric that methods are compared by on tuning data; larger is better.
+
+    Of grades the c-index rather than kappa: it is about the scores, whatever is decided by them.
+    """
+    return {Task.REGRESSION: "r2", Task.ORDINAL: "ordinal_c_index"}.get(target.task, "auc")
+
+
+HEADLINES = ("ordinal_c_index", "auc", "r2")  # the first that an evaluation has is its headline
 
 
 def evaluate(
@@ -79,43 +87,48 @@ def evaluate(
 
 def _usable(prediction: Prediction, reference: NDArray[Any], target: Target) -> NDArray[np.bool_]:
     """(n,) rows with a finite prediction and reference; InputDoesNotFit if it is of another kind."""
-    given = prediction.proba if target.is_classes else prediction.value
-    if given is None or (target.is_classes and set(prediction.classes) != set(target.classes)):
-        wanted = f"classes {', '.join(target.classes)}" if target.is_classes else "a number"
+    given = prediction.value if target.is_value else prediction.proba
+    if given is None or set(prediction.classes) != set(target.classes):
+        wanted = "a number" if target.is_value else f"classes {', '.join(target.classes)}"
         raise InputDoesNotFit(
             f"The predictions are not of target '{target.column}' ({wanted}).",
             "Evaluate them against the column that the model was trained for.",
         )
-    finite = np.isfinite(given.reshape(len(given), -1)).all(axis=1) & np.isfinite(reference)
-    return np.asarray(finite, dtype=np.bool_)
+    finite = [np.isfinite(one.reshape(len(one), -1)).all(axis=1) for one in (given, reference)]
+    return np.asarray(finite[0] & finite[1], dtype=np.bool_)
 
 
 def _panel(prediction: Prediction, reference: NDArray[Any], target: Target) -> Panel:
-    if not target.is_classes:
+    if target.is_value:
         assert prediction.value is not None
         return ValuePanel(reference.astype(np.float64), prediction.value.astype(np.float64))
     assert prediction.proba is not None
     proba = prediction.proba[:, [prediction.classes.index(c) for c in target.classes]]
+    if target.is_labels:
+        called = proba >= 0.5 if prediction.label is None else target.encode(prediction.label)
+        return LabelPanel(reference.astype(np.int64), called.astype(np.int64), proba)
     decided = proba.argmax(axis=1) if prediction.label is None else target.encode(prediction.label)
+    codes = reference.astype(np.int64), decided.astype(np.int64)
+    if target.task is Task.ORDINAL:
+        return GradePanel(*codes, proba)
     positive = None
     if len(target.classes) == 2:
         positive = 1 if target.positive_index is None else target.positive_index
-    return ClassPanel(reference.astype(np.int64), decided.astype(np.int64), proba, positive)
+    return ClassPanel(*codes, proba, positive)
 
 
 def _row(blank: Estimate, key: Key, found: Estimated, panel: Panel, target: Target) -> Estimate:
-    metric, k = key
     low, high, how = found.interval
-    events = int(panel.is_event(k).sum()) if isinstance(panel, ClassPanel) and k in panel.codes else None
-    class_name = None if k is None else target.classes[k]
-    blank = replace(blank, metric=metric, class_name=class_name, n_events=events)
+    if not isinstance(panel, ValuePanel):
+        blank = replace(blank, class_name=panel.name_of(key, target.classes), n_events=panel.events_of(key))
+    blank = replace(blank, metric=key[0])
     return replace(blank, value=found.value, low=low, high=high, interval=how)
 
 
 def _pictures(
     panel: Panel, target: Target, patients: Ints, place: dict[str, object]
 ) -> tuple[dict[str, list[dict[str, object]]], tuple[dict[str, object], ...]]:
-    """Curves (one a class that stands against the rest) and the confusion matrix."""
+    """Curves (one a class that stands against the rest) and the confusion matrix, of labels one each."""
     if isinstance(panel, ValuePanel):
         return {}, ()
     curves: dict[str, list[dict[str, object]]] = {"roc": [], "pr": []}
@@ -132,8 +145,18 @@ def _pictures(
         ("net_benefit", net_benefit_curves(panel)),
     ):
         curves[kind] = [{**place, "class": named[k], **curve} for k, curve in found]
-    matrix = confusion_matrix(panel.reference, panel.decided, panel.n_classes)
-    return curves, ({**place, "classes": list(target.classes), "matrix": matrix.tolist()},)
+    return curves, tuple({**place, **one} for one in _matrices(panel, target))
+
+
+def _matrices(panel: EventPanel, target: Target) -> Iterator[dict[str, object]]:
+    """{"classes", "matrix"}; of labels one of two classes each, and "class", the label."""
+    if isinstance(panel, ClassPanel):
+        matrix = confusion_matrix(panel.reference, panel.decided, panel.n_classes)
+        yield {"classes": list(target.classes), "matrix": matrix.tolist()}
+        return
+    for name, label in zip(target.classes, panel.labels, strict=True):
+        matrix = confusion_matrix(label.reference, label.decided, 2)
+        yield {"class": name, "classes": [f"no {name}", name], "matrix": matrix.tolist()}
 
 
 def _placed(warnings: list[str], part: str, group: str | None) -> tuple[str, ...]:
@@ -148,11 +171,15 @@ def _left_out(lost: int, of: int) -> list[str]:
 
 
 def _absent(panel: Panel, target: Target) -> list[str]:
-    """Classes without a case, where there are more than two."""
-    if isinstance(panel, ValuePanel) or panel.positive is not None or len(panel.present) == panel.n_classes:
+    """Classes without a case, where there are more than two; labels that all cases have, or none."""
+    if isinstance(panel, ValuePanel) or len(panel.present) == panel.n_classes:
         return []
     absent = [name for k, name in enumerate(target.classes) if k not in panel.present]
     verb = "does" if len(absent) == 1 else "do"
+    if isinstance(panel, LabelPanel):
+        return [f"{', '.join(absent)} {verb} not vary: means over labels are of those that do."]
+    if panel.positive is not None:
+        return []
     return [f"{', '.join(absent)} {verb} not occur: numbers over all classes are means of those that do."]
 
 
@@ -162,7 +189,7 @@ def _undefined(found: Mapping[Key, Estimated], target: Target) -> list[str]:
     for (metric, k), e in found.items():
         if math.isnan(e.value):
             by_class.setdefault(k, []).append(metric)
-    why = "no case, or every case, is or was called so" if target.is_classes else "a column does not vary"
+    why = "a column does not vary" if target.is_value else "no case, or every case, is or was called so"
     return [
         f"{', '.join(names)}{'' if k is None else f' of {target.classes[k]}'} cannot be computed: {why}."
         for k, names in by_class.items()
@@ -189,12 +216,14 @@ def _about_intervals(found: Mapping[Key, Estimated], target: Target) -> list[str
 
 
 def _few(found: Mapping[Key, Estimated], panel: Panel, patients: Ints, target: Target) -> list[str]:
-    """Bootstrap intervals from a handful of patients are too narrow: say so."""
-    if not any(e.interval.how == NAME for e in found.values()):
+    """Bootstrap intervals from a handful of patients are rough: say so."""
+    if not any(e.interval.how.startswith(NAME) for e in found.values()):
         return []
     if isinstance(panel, ValuePanel):
         n = int(patients.max()) + 1
-        return [f"{n} patients are few: bootstrap intervals are too narrow."] if n < FEW else []
-    counts = {k: len(np.unique(patients[panel.reference == k])) for k in panel.present.tolist()}
+        return [f"{n} patients are few: bootstrap intervals are rough."] if n < FEW else []
+    labels = isinstance(panel, LabelPanel)
+    members = panel.reference.T == 1 if labels else panel.reference == np.arange(panel.n_classes)[:, None]
+    counts = {k: len(np.unique(patients[members[k]])) for k in panel.present.tolist()}
     few = [f"{target.classes[k]} ({n})" for k, n in counts.items() if n < FEW]
-    return [f"few patients with {', '.join(few)}: bootstrap intervals are too narrow."] if few else []
+    return [f"few patients with {', '.join(few)}: bootstrap intervals are rough."] if few else []

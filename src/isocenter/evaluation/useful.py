@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.metrics import Floats, Ints
-from isocenter.metrics.estimation import estimate
+from isocenter.metrics.estimation import EventPanel, estimate
 from isocenter.metrics.operating import POINTS, OperatingPoint, operating_points
 from isocenter.metrics.panels import ClassPanel
 from isocenter.metrics.usefulness import at_prevalence, decision_curve
@@ -22,7 +22,7 @@ Scored = tuple[NDArray[np.bool_], Floats]
 _SHARES = ("sensitivity", "specificity", "ppv", "npv")
 
 
-def net_benefit_curves(panel: ClassPanel) -> Iterator[tuple[int | None, dict[str, Any]]]:
+def net_benefit_curves(panel: EventPanel) -> Iterator[tuple[int | None, dict[str, Any]]]:
     """(class code, {"x": threshold probability, "y": net benefit, "treat_all", "treat_none", "avoided"})."""
     for k in panel.codes:
         curve = decision_curve(panel.is_event(k), panel.scores(k))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from isocenter.metrics import Floats, calibration, reliability
 from isocenter.metrics import scoring as brier
-from isocenter.metrics.estimation import Panel
-from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
+from isocenter.metrics.estimation import EventPanel, Panel
+from isocenter.metrics.panels import Key, ValuePanel
 
 
 def measures(panel: Panel, weights: Floats) -> dict[Key, Floats]:
@@ -21,7 +21,7 @@ def calibration_measures(panel: Panel, weights: Floats) -> dict[Key, Floats]:
     return {(name, k): values for k in panel.codes for name, values in _of_class(panel, k, weights).items()}
 
 
-def _of_class(panel: ClassPanel, k: int | None, weights: Floats) -> dict[str, Floats]:
+def _of_class(panel: EventPanel, k: int | None, weights: Floats) -> dict[str, Floats]:
     events, proba = panel.is_event(k), panel.scores(k)
     slope, intercept = calibration.slope_and_intercept(events, proba, weights)
     parts = brier.brier_parts(events, proba, weights)

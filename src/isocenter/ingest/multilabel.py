@@ -38,7 +38,7 @@ def gather(draft: Draft, request: Request) -> tuple[str, ...]:
     rest = draft.table.drop(columns=list(names))
     column = COLUMN if COLUMN not in rest else f"target {COLUMN}"
     texts = pd.Series(label_texts(names, truths == 1), index=rest.index, dtype="str")
-    draft.table = rest.assign(**{column: texts.mask(np.isnan(truths).any(axis=1))})
+    draft.table = rest.assign(**{column: texts.mask(np.asarray(np.isnan(truths).any(axis=1)))})
     draft.features = [c for c in draft.features if c not in names]
     draft.candidates, draft.target = [column], column
     return names

@@ -5,33 +5,29 @@
 - Everything else, and several cases a patient: both methods in the same bootstrap draws of patients.
 - Scores of cross-validation folds: the corrected resampled t-test.
 
-`compare` picks for every metric of two panels; `holm` corrects p where many are looked at;
-`verdict` says what an interval allows to claim. Undefined numbers are NaN, never an error.
+`pairs` chooses among them for every metric of two panels; `holm` corrects p where many are looked
+at; `verdict` says what an interval allows to claim. Undefined numbers are NaN, never an error.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocenter.metrics import Floats, Ints
-from isocenter.metrics.bootstrap import bootstrap, percentiles, strata_of
+from isocenter.metrics.bootstrap import percentiles
 from isocenter.metrics.intervals import LEVEL, NONE, TINY, Interval, auc_interval, z_of
-from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.metrics.ranking import Ranking, placements
 
 Mask = NDArray[np.bool_]
-Panel = ClassPanel | ValuePanel
 Verdict = Literal["better", "non-inferior", "inconclusive", "worse"]
 # Fewer discordant pairs than this get the exact p; with more mid-p, which does not waste power, keeps its
 # level as well (Fagerland, Lydersen and Laake, BMC Med Res Methodol 2013).
 FEW_DISCORDANT = 25
 _ROUNDING = 1e-12
-_PAIRED_SHARES = frozenset({"accuracy", "sensitivity", "specificity"})
 
 
 class Comparison(NamedTuple):
@@ -90,20 +86,24 @@ def compare_auc(events: Mask, first: Floats, second: Floats, level: float = LEVE
         return _unknown(math.nan)
     if np.array_equal(Ranking.of(first).group, Ranking.of(second).group):
         return Comparison(0.0, 0.0, 0.0, 1.0, "same-order")
-    few = min(events.sum(), (~events).sum()) < TINY
+    fewer = int(min(events.sum(), (~events).sum()))
     edge = not (0 < pair.first < 1 and 0 < pair.second < 1)
-    if few or edge or pair.variance <= _ROUNDING * (pair.var_first + pair.var_second):
-        return _mover(pair, auc_interval(events, first, level), auc_interval(events, second, level), level)
-    return _normal(pair.difference, math.sqrt(pair.variance), "delong-paired", level)
+    if fewer < TINY or edge or pair.variance <= _ROUNDING * (pair.var_first + pair.var_second):
+        sides = auc_interval(events, first, level), auc_interval(events, second, level)
+        return _mover(pair, *sides, 1 - 1 / fewer, level)
+    difference, error = pair.difference, math.sqrt(pair.variance)
+    half = z_of(level) * error
+    return Comparison(difference, difference - half, difference + half, _p_of(difference / error), "delong-paired")
 
 
-def _mover(pair: PairedAreas, first: Interval, second: Interval, level: float) -> Comparison:
+def _mover(pair: PairedAreas, first: Interval, second: Interval, trust: float, level: float) -> Comparison:
     """Interval of a difference from those of its two sides and their correlation (Zou, Stat Med 2008).
 
-    p belongs to the normal deviate at which the limit next to 0 would touch it.
+    trust: how much of the correlation is believed. Simulated with 3 to 8 cases of a kind, all of it covers 89 to
+    96 %, (k - 1) / k of it 94 to 100 %. p belongs to the normal deviate at which the limit next to 0 would touch it.
     """
     product = pair.var_first * pair.var_second
-    r = min(max(pair.covariance / math.sqrt(product), -1.0), 1.0) if product > 0 else 0.0
+    r = trust * min(max(pair.covariance / math.sqrt(product), -1.0), 1.0) if product > 0 else 0.0
 
     def reach(x: float, y: float) -> float:
         return math.sqrt(max(x**2 + y**2 - 2 * r * x * y, 0.0))
@@ -175,7 +175,7 @@ def compare_drawn(first: float, second: float, drawn: tuple[Floats, Floats], lev
     """
     differences = drawn[0] - drawn[1]
     interval = percentiles(differences, level).interval
-    if interval is NONE:
+    if math.isnan(interval.low):
         return _unknown(first - second)
     defined = differences[np.isfinite(differences)]
     beyond = min((defined <= 0).sum(), (defined >= 0).sum())
@@ -237,75 +237,9 @@ def verdict(found: Comparison, margin: float = 0.0, *, larger_is_better: bool = 
     return "worse" if high < -margin else "inconclusive"
 
 
-def drawn(
-    panel: Panel, patients: Ints, keys: Collection[Key], *, draws: int = 2000, seed: int = 0
-) -> dict[Key, Floats]:
-    """Values (draws,) of these metrics in bootstrap draws of patients, stratified by class for those that allow it.
-
-    Panels of the same cases meet the same draws, if the seed is the same.
-    """
-    strata = strata_of(patients, panel.reference) if isinstance(panel, ClassPanel) else None
-    within = set(keys) & panel.within_class if strata is not None else set()
-    found: dict[Key, Floats] = {}
-    for some, classes in ((within, strata), (set(keys) - within, None)):
-        if some:
-
-            def measures(weights: Floats, some: set[Key] = some) -> dict[Key, Floats]:
-                return panel.measures(weights, some)
-
-            found |= bootstrap(measures, patients, draws=draws, seed=seed, strata=classes)
-    return found
-
-
-def compare(
-    first: Panel,
-    second: Panel,
-    patients: Ints,
-    keys: Collection[Key] | None = None,
-    *,
-    draws: int = 2000,
-    seed: int = 0,
-) -> dict[Key, Comparison]:
-    """Every metric (or `keys`) of two panels over the same cases. patients: (n,) codes 0..p-1.
-
-    To compare many methods with each other, keep what `drawn` gives for each and pair them by `compare_drawn`.
-    """
-    if not np.array_equal(first.reference, second.reference):
-        raise ValueError("only methods that predict the same cases can be compared")
-    wanted = first.keys if keys is None else tuple(keys)
-    alone = int(patients.max()) + 1 == len(patients)
-    found = {key: _closed(first, second, key) for key in wanted} if alone else dict.fromkeys(wanted)
-    rest = [key for key in wanted if found[key] is None]
-    if rest:
-        ones = np.ones(len(patients))
-        values = [panel.measures(ones, rest) for panel in (first, second)]
-        samples = [drawn(panel, patients, rest, draws=draws, seed=seed) for panel in (first, second)]
-        for key in rest:
-            a, b = (float(value[key]) for value in values)
-            found[key] = compare_drawn(a, b, (samples[0][key], samples[1][key]))
-    return {key: result for key, result in found.items() if result is not None}
-
-
-def _closed(first: Panel, second: Panel, key: Key) -> Comparison | None:
-    """What independent cases have a closed form for."""
-    if not (isinstance(first, ClassPanel) and isinstance(second, ClassPanel)):
-        return None
-    name, k = key
-    if name == "auc" and k in first.codes:
-        return compare_auc(first.is_event(k), first.scores(k), second.scores(k))
-    if name not in _PAIRED_SHARES or (a := first.share(key)) is None or (b := second.share(key)) is None:
-        return None
-    return mcnemar(a[1][a[0]], b[1][b[0]])
-
-
 def _unknown(difference: float) -> Comparison:
     """No interval; p 1 where the sample shows no difference at all."""
     return Comparison(difference, math.nan, math.nan, 1.0 if difference == 0 else math.nan, NONE.how)
-
-
-def _normal(difference: float, error: float, how: str, level: float) -> Comparison:
-    half = z_of(level) * error
-    return Comparison(difference, difference - half, difference + half, _p_of(difference / error), how)
 
 
 def _p_of(z: float) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from isocenter.metrics import Floats, Ints, ratio
 from isocenter.metrics import classification as c
 from isocenter.metrics import regression as r
+from isocenter.metrics.differences import limits_of
 from isocenter.metrics.ranking import AREAS, SMALL, Ranking
 
 # A metric and the class (code) it is about; None: the whole, or the positive class of two.
@@ -24,6 +25,11 @@ Mask = NDArray[np.bool_]
 
 _OF_A_CLASS = {"sensitivity": c.sensitivity, "specificity": c.specificity, "ppv": c.ppv, "npv": c.npv, "f1": c.f1}
 _RANKED = ("auc", "average_precision")
+
+
+_OF_VALUES = (
+    "r2", "mae", "rmse", "spearman", "median_absolute_error", "ccc", "bias", "agreement_low", "agreement_high",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +92,14 @@ class ClassPanel:
 
     def scores(self, k: int | None) -> Floats:
         return self.proba[:, self.codes[k]]
+
+    def events_of(self, key: Key) -> int | None:
+        """Cases that a number is about; None where it is about several classes."""
+        return int(self.is_event(key[1]).sum()) if key[1] in self.codes else None
+
+    def name_of(self, key: Key, classes: tuple[str, ...]) -> str | None:
+        """What the class of a key is called; None for the whole."""
+        return None if key[1] is None else classes[key[1]]
 
     def share(self, key: Key) -> tuple[Mask, Mask] | None:
         """(cases counted, those of them that succeed) of a metric that is a share, else None.
@@ -170,7 +184,7 @@ class ValuePanel:
 
     reference: Floats
     predicted: Floats
-    keys: tuple[Key, ...] = field(default=(("r2", None), ("mae", None), ("rmse", None), ("spearman", None)))
+    keys: tuple[Key, ...] = field(default=tuple((name, None) for name in _OF_VALUES))
     within_class: frozenset[Key] = frozenset()
 
     @cached_property
@@ -189,6 +203,20 @@ class ValuePanel:
             ("mae", None): r.mae_of(sums),
             ("rmse", None): r.rmse_of(sums),
         }
+        found |= self._agreement(r.moments_of(sums))
         if wanted is None or ("spearman", None) in wanted:
             found["spearman", None] = r.spearman_of(*self._rankings, weights)
+        if wanted is None or ("median_absolute_error", None) in wanted:
+            found["median_absolute_error", None] = r.median_error_of(self._errors, weights)
         return {key: found[key] for key in self.keys if wanted is None or key in wanted}
+
+    @cached_property
+    def _errors(self) -> Ranking:
+        return Ranking.of(-np.abs(self.predicted - self.reference))
+
+    @staticmethod
+    def _agreement(m: r.Moments) -> dict[Key, Floats]:
+        """Lin's concordance; Bland and Altman's bias and limits, each case counting the same."""
+        low, high = limits_of(m)
+        return {("ccc", None): r.ccc(m), ("bias", None): m.bias, ("agreement_low", None): low,
+                ("agreement_high", None): high}  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter.cohort import BETWEEN
+from isocenter.cohort import Target
 from isocenter.reporting.flow import PARTS, patients
 from isocenter.reporting.study import Study
 from isocenter.reporting.words import NOTHING, count, decimal, percent, quantity
@@ -23,7 +23,7 @@ Row = dict[str, Any]  # {"name", "note", "cells"}; level: a value of the row abo
 def baseline(study: Study) -> dict[str, Any]:
     """Columns (all, then each part that holds cases) and rows: the target, attributes, given features."""
     tables = _tables(study)
-    target = study.target.column
+    target, levels = study.target.column, study.target.classes or None
     skipped = str(study.cohort.split_column).partition("=")[0]
     attributes = [name for name in study.cohort.attributes if name != skipped]
     features = list(study.cohort.features)
@@ -31,7 +31,7 @@ def baseline(study: Study) -> dict[str, Any]:
         "columns": [{"name": name, "n": count(len(table))} for name, table in tables.items()],
         "rows": [
             *_patients(study),
-            *_described(tables, target, study.target.classes or None, BETWEEN if study.target.is_labels else None),
+            *(_labels(tables, study.target) if study.target.is_labels else _described(tables, target, levels)),
             *(row for name in attributes for row in _described(tables, name)),
         ],
         "features": [row for name in features[:MOST_FEATURES] for row in _numbers(tables, name)],
@@ -57,13 +57,8 @@ def _patients(study: Study) -> list[Row]:
     return [{"name": "Patients", "note": "", "cells": [patients(c).partition(" ")[0] for c in cohorts]}]
 
 
-def _described(
-    tables: dict[str, pd.DataFrame], name: str, levels: Sequence[str] | None = None, between: str | None = None
-) -> list[Row]:
-    """Rows of one column: numbers as median and quartiles, few values as counts, many texts as their number.
-
-    between: what parts several levels in one cell, None where a cell is one level.
-    """
+def _described(tables: dict[str, pd.DataFrame], name: str, levels: Sequence[str] | None = None) -> list[Row]:
+    """Rows of one column: numbers as median and quartiles, few values as counts, many texts as their number."""
     column = tables["All"][name]
     if levels is None and _is_number(column):
         return _numbers(tables, name)
@@ -75,14 +70,25 @@ def _described(
     if levels is None:
         found = sorted(found)
     head = {"name": name, "note": "n (%)", "cells": [""] * len(tables)}
-    return [head, *(_level(level, texts, between) for level in found), *_missing(tables, name)]
+    return [head, *(_level(level, texts) for level in found), *_missing(tables, name)]
 
 
-def _level(level: str, texts: dict[str, pd.Series], between: str | None = None) -> Row:
+def _labels(tables: dict[str, pd.DataFrame], target: Target) -> list[Row]:
+    """Cases with each label; a case may have several."""
+    head = {"name": target.column, "note": "n (%), several a case", "cells": [""] * len(tables)}
+    counts = [target.counts(table[target.column]) for table in tables.values()]
+    sizes = [len(table) for table in tables.values()]
+    rows = []
+    for name in target.classes:
+        cells = [f"{count(own[name])} ({percent(own[name], n)})" for own, n in zip(counts, sizes, strict=True)]
+        rows.append({"name": name, "note": "", "cells": cells, "level": True})
+    return [head, *rows]
+
+
+def _level(level: str, texts: dict[str, pd.Series]) -> Row:
     cells = []
     for text in texts.values():
-        known = int(text.notna().sum())
-        n = int((text == level).sum() if between is None else sum(level in t.split(between) for t in text.dropna()))
+        n, known = int((text == level).sum()), int(text.notna().sum())
         cells.append(f"{count(n)} ({percent(n, known)})" if known else NOTHING)
     return {"name": level, "note": "", "cells": cells, "level": True}
 

@@ -46,10 +46,8 @@ def patients(cohort: Cohort) -> str:
 
 
 def events(cohort: Cohort, study: Study) -> list[dict[str, str]]:
-    """[{"name", "n", "share"}...] of each class; nothing for a measurement."""
-    if not study.target.is_classes:
-        return []
-    counts = Counter(str(name) for name in cohort.table[study.target.column])
+    """[{"name", "n", "share"}...] of each class or label; nothing for a measurement."""
+    counts = cohort.counts
     order = sorted(study.target.classes, key=lambda c: c != study.target.positive)  # the positive class first
     return [{"name": c, "n": count(counts[c]), "share": percent(counts[c], len(cohort))} for c in order]
 

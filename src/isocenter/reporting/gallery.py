@@ -35,7 +35,7 @@ def gallery(study: Study) -> list[dict[str, Any]]:
 
 
 def _texts(study: Study, part: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    if not study.target.is_classes:
+    if study.target.is_value:
         return {
             "worst": ("Largest errors", "The test cases whose prediction is furthest from the measurement."),
             "typical": ("Typical errors", "Test cases with an error of median size."),
@@ -65,12 +65,12 @@ def _pictures(study: Study, case_ids: list[str]) -> dict[str, str]:
 def _card(study: Study, case_id: str, row: Mapping[Any, Any], picture: str) -> dict[str, Any]:
     patient = row.get("patient_id")
     card: dict[str, Any] = {"id": case_id, "patient": "" if pd.isna(patient) else str(patient), "picture": picture}
-    if not study.target.is_classes:
+    if study.target.is_value:
         error = float(row["prediction"]) - float(row["reference"])
         sign = "+" if error > 0 else ""
         said = {"reference": quantity(float(row["reference"])), "prediction": quantity(float(row["prediction"]))}
         return card | said | {"error": f"{sign}{quantity(error)}"}
-    reference, prediction = str(row["reference"]), str(row["prediction"])
+    reference, prediction = str(row["reference"]) or "none", str(row["prediction"]) or "none"
     proba = float(row.get(f"probability_{prediction}", float("nan")))
     of_truth = float(row.get(f"probability_{reference}", float("nan")))
     return card | {

@@ -15,6 +15,7 @@ from isocenter.reporting.words import (
     METRICS,
     NOTHING,
     OF_UNITS,
+    UNSCALED,
     count,
     counted,
     has_interval,
@@ -27,7 +28,10 @@ from isocenter.reporting.words import (
 )
 
 _ORDER = {name: i for i, name in enumerate(METRICS)}
-_GROUP_METRICS = ("auc", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "r2", "mae", "rmse", "spearman")
+_GROUP_METRICS = (
+    "auc", "ordinal_c_index", "kappa_quadratic", "accuracy", "balanced_accuracy", "sensitivity", "specificity",
+    "micro_f1", "exact_match", "r2", "mae", "rmse", "spearman", "ccc",
+)  # fmt: skip
 Cell = dict[str, Any]
 
 
@@ -43,7 +47,8 @@ def find(
 
 def main_metric(study: Study) -> str:
     """What the headline is about: AUC or R2; accuracy or MAE where that cannot be computed."""
-    wanted = [compared_by(study.target), "accuracy" if study.target.is_classes else "mae"]
+    other = "mae" if study.target.is_value else "exact_match" if study.target.is_labels else "accuracy"
+    wanted = [compared_by(study.target), other]
     for metric in wanted:
         row = find(study.first, metric)
         if row is not None and math.isfinite(row.value):
@@ -76,7 +81,7 @@ def headline(study: Study) -> dict[str, Any]:
     metric = main_metric(study)
     row = find(study.first, metric)
     rows = [(card, find(study.evaluations[card["name"]], metric)) for card in study.evaluated]
-    second = {"auc": "accuracy", "r2": "mae"}.get(metric)
+    second = {"auc": "accuracy", "r2": "mae", "ordinal_c_index": "kappa_quadratic"}.get(metric)
     return {
         "metric": title(metric, study.several),
         "where": f"over {len(study.design.splits)} folds" if study.design.several else "on the test part",
@@ -99,7 +104,7 @@ def _bars(study: Study, metric: str, rows: Sequence[tuple[Mapping[str, Any], Est
     known = [(card, row) for card, row in rows if row is not None and math.isfinite(row.value)]
     limits = [x for _, row in known for x in (row.value, row.low, row.high) if math.isfinite(x)]
     scale = scales.scale_of(metric, limits)
-    chance = {"auc": 0.5, "r2": 0.0}.get(metric)
+    chance = {"auc": 0.5, "ordinal_c_index": 0.5, "r2": 0.0}.get(metric)
     style = styles(study)
     return {
         "ticks": scale.ticks,
@@ -150,7 +155,7 @@ def detail(study: Study) -> list[dict[str, Any]]:
         row = find(study.first, metric)
         if row is None:
             continue
-        drawn = metric not in OF_UNITS and larger_is_better(metric) and scale.holds(row.value)
+        drawn = metric not in OF_UNITS | UNSCALED and larger_is_better(metric) and scale.holds(row.value)
         bar = scale.bar(row.value, row.low, row.high, has_interval(row)) if drawn else None
         note = "" if larger_is_better(metric) else "lower is better"
         rows.append({"title": title(metric, study.several), "note": note, **cell(row), "bar": bar})
@@ -187,7 +192,8 @@ def per_class(study: Study) -> list[dict[str, Any]]:
         if not rows or is_floor(card):
             continue
         metrics = sorted({e.metric for e in rows}, key=lambda metric: _ORDER.get(metric, len(_ORDER)))
-        classes = [c for c in study.target.classes if any(e.class_name == c for e in rows)]
+        named = dict.fromkeys(e.class_name for e in rows if e.class_name is not None)
+        classes = sorted(named, key=lambda c: c not in study.target.classes)  # "≥ grade" after the grades
         found.append(
             {
                 "name": card["name"],
@@ -232,9 +238,15 @@ def confusions(study: Study) -> list[dict[str, Any]]:
     for card in study.evaluated:
         for matrix in study.evaluations[card["name"]].confusion:
             if matrix.get("group") is None:
-                found.append({"name": card["name"], "part": str(matrix["part"]), **_matrix(matrix)})
+                label = f", {matrix['class']}" if "class" in matrix else ""
+                found.append({"name": f"{card['name']}{label}", "part": str(matrix["part"]), **_matrix(matrix)})
     order = {"test": 0, "tuning": 1}
-    return sorted(found, key=lambda one: (one["name"] != study.primary.get("name"), order.get(one["part"], 2)))
+    first = str(study.primary.get("name"))
+    return sorted(found, key=lambda one: (not _is_of(one["name"], first), order.get(one["part"], 2)))
+
+
+def _is_of(name: str, method: str) -> bool:
+    return name == method or name.startswith(f"{method}, ")
 
 
 def _matrix(matrix: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from isocenter.cohort import Task
 from isocenter.evaluation import Estimate
 from isocenter.metrics import larger_is_better
 from isocenter.reporting.results import find, main_metric
@@ -32,12 +33,15 @@ def _learned(study: Study) -> str:
     if study.cohort.knows_patients:
         who += f" of {counted(int(fitting.table['patient_id'].nunique()), 'patient')}"
     name = study.primary["name"]
-    if not target.is_classes:
+    if target.is_value:
         return f"The method {name} learned to predict {target.column} from {who}."
     if target.positive is not None:
         positive, other = _pair(study)
         return f"The method {name} learned from {who} to tell {positive} from {other} (column {target.column})."
-    return f"The method {name} learned from {who} to tell {len(target.classes)} classes apart (column {target.column})."
+    if target.is_labels:
+        return f"The method {name} learned from {who} to find {len(target.classes)} labels (column {target.column})."
+    what = "grades" if target.task is Task.ORDINAL else "classes"
+    return f"The method {name} learned from {who} to tell {len(target.classes)} {what} apart (column {target.column})."
 
 
 def _tested(study: Study) -> str:
@@ -52,12 +56,12 @@ def _tested(study: Study) -> str:
     elif study.cohort.knows_patients:
         where += f" ({counted(row.n_patients, 'patient')})"
     range_ = f" (95% interval {interval(row, prose=True)})" if has_interval(row) else ""
-    name = title(metric, study.several).replace("Macro", "macro")
+    name = title(metric, study.several).replace("Macro", "macro").replace("Ordinal", "ordinal")
     return f"{where} it reached {_article(name)} {name} of {value(metric, row.value)}{range_}{_meaning(study, row)}."
 
 
 def _article(name: str) -> str:
-    return "an" if name[:1] in "AEIOR" or name.startswith("MAE") else "a"
+    return "an" if name[:1] in "AEIORo" or name.startswith("MAE") else "a"
 
 
 def _meaning(study: Study, row: Estimate) -> str:
@@ -156,11 +160,10 @@ def _small(study: Study) -> list[tuple[tuple[str, ...], str]]:
     """A test part, or a class in it, that is too small to say much."""
     test = study.cohort.select(study.design.split.test)
     target = study.target
-    if not target.is_classes:
+    if target.is_value:
         small = [counted(len(test), "case")] if len(test) < SMALL_TEST else []
     else:
-        sizes = {name: int((test.table[target.column] == name).sum()) for name in target.classes}
-        small = [f"{n} {of_class(target, name)}" for name, n in sizes.items() if n < SMALL_TEST]
+        small = [f"{n} {of_class(target, name)}" for name, n in test.counts.items() if n < SMALL_TEST]
     if not small:
         return []
     if study.design.several:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from isocenter.cohort import Cohort, Target
 from isocenter.errors import BadTarget
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Comparison, Evaluation
 from isocenter.splitting import Design
 
 FLOOR = "floor"
@@ -27,8 +27,9 @@ class Study:
     "mean", "sd"}...]: drop of the headline metric on tuning data). evaluations and predictions: by
     name; predictions have the columns case_id, patient_id, part, reference, prediction,
     probability_<class>... units: the same of the test part, one row a patient where patients are
-    the unit; absent where cases are. thumbnails: PNG by case id. command, options, versions: how to repeat
-    it. notes: what was inferred; warnings: what must not be missed. created: a date to print, or
+    the unit; absent where cases are. thumbnails: PNG by case id. command, options, versions: how to
+    repeat it. notes: what was inferred; warnings: what must not be missed. comparisons: methods against
+    each other and the floors; readers: `evaluation.readers`. created: a date to print, or
     None; the page never asks the clock.
     """
 
@@ -46,6 +47,8 @@ class Study:
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
     created: str | None = None
+    comparisons: Sequence[Comparison] = ()
+    readers: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @cached_property
@@ -58,8 +61,8 @@ class Study:
 
     @cached_property
     def several(self) -> bool:
-        """More than two classes: numbers are about each against the rest."""
-        return len(self.target.classes) > 2
+        """More than two classes, or labels: numbers are about each against the rest."""
+        return self.target.is_labels or len(self.target.classes) > 2
 
     @cached_property
     def evaluated(self) -> list[Mapping[str, Any]]:

@@ -33,30 +33,81 @@ METRICS: dict[str, tuple[str, str]] = {
     "npv": ("NPV", "Negative predictive value: share of the negative calls that are right. Depends on the prevalence."),
     "f1": ("F1", "Harmonic mean of sensitivity and PPV."),
     "brier": ("Brier score", "Mean squared error of the probabilities; 0 is perfect, lower is better."),
-    "scaled_brier": ("Scaled Brier score", "1 minus the Brier score over that of the prevalence alone; 1 is perfect."),
-    "calibration_slope": ("Calibration slope", "1 is perfect; below 1 the probabilities are too extreme."),
-    "calibration_intercept": ("Calibration intercept", "The other end of the calibration line; 0 is perfect."),
-    "calibration_in_the_large": (
-        "Calibration-in-the-large",
-        "Whether probabilities are too low (above 0) or too high (below 0) on the whole.",
+    "scaled_brier": (
+        "Scaled Brier score",
+        "1 is perfect, 0 no better than telling everybody the prevalence, negative worse (prediction accuracy index).",
     ),
-    "ici": ("ICI", "Integrated calibration index: mean distance of probabilities and calibration curve; 0 is perfect."),
-    "ece": ("ECE", "Expected calibration error: mean distance of probabilities and observed shares, in bins."),
-    "brier_reliability": ("Brier reliability", "The part of the Brier score that miscalibration adds; 0 is best."),
-    "brier_resolution": ("Brier resolution", "The part of the Brier score that telling cases apart takes off."),
+    "brier_reliability": ("Brier: reliability", "Part of the Brier score that miscalibration adds; 0 is best."),
+    "brier_resolution": (
+        "Brier: resolution",
+        "Part of the Brier score that telling cases apart takes off; more is better.",
+    ),
+    "calibration_slope": (
+        "Calibration slope",
+        "1 is perfect; below 1 predictions are too extreme, above 1 too timid. Fitted without penalty.",
+    ),
+    "calibration_intercept": (
+        "Calibration intercept",
+        "Intercept fitted together with the slope; means little by itself unless the slope is 1.",
+    ),
+    "calibration_in_the_large": (
+        "Calibration in the large",
+        "Intercept with the slope held at 1: above 0 risks are underestimated on the whole, below 0 overestimated.",
+    ),
+    "ici": (
+        "ICI",
+        "Integrated calibration index: mean distance of the calibration curve from the diagonal; 0 is best.",
+    ),
+    "ece": (
+        "ECE",
+        "Expected calibration error over ten bins; secondary: far above 0 for a perfect model in a small sample.",
+    ),
+    "ordinal_c_index": (
+        "Ordinal c-index",
+        "How often, of two cases of different grades, the higher is predicted higher (pairs of grades count the same).",
+    ),
+    "kappa_quadratic": (
+        "Quadratic kappa",
+        "Agreement of predicted and true grade beyond chance; a miss counts by the square of its distance in grades.",
+    ),
+    "kappa_linear": ("Linear kappa", "As the quadratic kappa; a miss counts by its distance in grades."),
+    "grade_error": ("Error in grades", "Mean distance between predicted and true grade; lower is better."),
+    "rps": (
+        "Ranked probability score",
+        "Squared error of the probabilities of 'this grade or higher'; 0 is perfect, lower is better.",
+    ),
+    "cumulative_auc": ("Cumulative AUC", "AUC of 'this grade or higher' against lower, by its probability."),
+    "micro_f1": ("Micro F1", "F1 of all labels of all cases thrown together, so that frequent labels count more."),
+    "exact_match": ("Exact match", "Share of cases with every label right."),
+    "hamming_loss": ("Hamming loss", "Share of labels that are wrong, over all cases; lower is better."),
     "r2": ("R²", "Share of the measurement's variance that is explained: 1 is perfect, 0 is what a constant reaches."),
     "mae": ("MAE", "Mean absolute error, in the units of the measurement; lower is better."),
     "rmse": ("RMSE", "Root of the mean squared error, in the units of the measurement; lower is better."),
+    "median_absolute_error": (
+        "Median absolute error",
+        "Half of the cases are predicted closer than this, in the units of the measurement; lower is better.",
+    ),
+    "ccc": (
+        "Concordance",
+        "Lin's concordance correlation: correlation, lowered by bias and by unequal spread; 1 is perfect agreement.",
+    ),
+    "bias": ("Bias", "Mean of predicted less measured, in the units of the measurement; 0 is best (Bland and Altman)."),
+    "agreement_low": ("Limit of agreement, lower", "With the upper one it holds 95 % of predicted less measured."),
+    "agreement_high": ("Limit of agreement, upper", "With the lower one it holds 95 % of predicted less measured."),
     "spearman": ("Spearman ρ", "Correlation of ranks: whether larger values are predicted larger, −1 to 1."),
 }
-OF_UNITS = frozenset({"mae", "rmse"})  # numbers in the units of the target, not shares
+# Numbers in the units of the target, not shares.
+OF_UNITS = frozenset({"mae", "rmse", "median_absolute_error", "bias", "agreement_low", "agreement_high"})
+# Neither shares of one scale, nor errors: no bar from 0 to 1 can show them.
+UNSCALED = frozenset(
+    {"calibration_slope", "calibration_intercept", "calibration_in_the_large", "scaled_brier", "brier_resolution"}
+)
 
 _INTERVALS = {
     "wilson": "Wilson",
-    "wilson-mover": "Wilson, combined",
     "delong": "DeLong",
-    "delong-logit": "DeLong, logit scale",
     "newcombe": "Newcombe",
+    "mover": "from the classes' intervals",
     "bootstrap-patients": "bootstrap over patients",
     "wald": "Wald",
     "constant-scores": "constant scores",
@@ -64,22 +115,32 @@ _INTERVALS = {
     "corrected-resampled-pooled": "corrected resampled t, pooled in each repeat",
     "nested-cv": "nested cross-validation",
     "hartung-knapp": "random effects, Hartung-Knapp",
-    "prediction": "prediction interval",
+    "confidence-distribution": "prediction interval, by a confidence distribution",
     "none": "",
+}
+_ENDINGS = {
+    "-patients": "by patients",
+    "-mover": "combined",
+    "-logit": "logit scale",
+    "-log": "log scale",
+    "-fisher-z": "Fisher's z",
+    "-t": "Student's t",
+    "-wilson": "Wilson",
+    "-hall": "corrected for skewness",
 }
 
 
 def title(metric: str, several: bool = False) -> str:
     """The name of a metric; `several`: it is a mean over more than two classes."""
     name = METRICS[metric][0] if metric in METRICS else metric.replace("_", " ").capitalize()
-    return f"Macro {name}" if several and metric in ("auc", "f1") else name
+    return f"Macro {name}" if several and metric in ("auc", "f1", "average_precision") else name
 
 
 def interval_name(how: str) -> str:
     """How an interval was made, in words."""
     if how in _INTERVALS:
         return _INTERVALS[how]
-    for ending, words in (("-patients", "by patients"), ("-mean", "mean of the classes' limits")):
+    for ending, words in _ENDINGS.items():
         if how.endswith(ending):
             return f"{interval_name(how.removesuffix(ending))}, {words}"
     return how.replace("-", " ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from isocenter.cohort import Cohort
 from isocenter.metrics.intervals import expected_auc_width
 from isocenter.splitting.nouns import HOLDOUT, KFOLD, LEAVE_ONE_OUT, NESTED, Design, Split
@@ -41,32 +39,18 @@ def _unassigned(cohort: Cohort, design: Design) -> list[str]:
 
 
 def _rare(cohort: Cohort, design: Design) -> list[str]:
-    """Classes with fewer patients in a fitting part than there are inner folds."""
-    if cohort.target is None or not cohort.target.is_classes:
-        return []
+    """Classes or labels with fewer patients in a fitting part than there are inner folds."""
     fewest: dict[str, int] = {}
-    values = pd.Series(cohort.table[cohort.target.column].to_numpy(), index=cohort.case_ids)
-    patients = pd.Series(cohort.patients, index=cohort.case_ids)
     for split in design.splits:
-        ids = list(split.fitting)
-        counts = patients[ids].groupby(values[ids].to_numpy()).nunique()
-        for name, count in counts.items():
+        for name, count in cohort.select(split.fitting).patients_with().items():
             if count < len(split.folds):
-                fewest[str(name)] = min(int(count), fewest.get(str(name), int(count)))
+                fewest[name] = min(count, fewest.get(name, count))
+    what = "Label" if cohort.target is not None and cohort.target.is_labels else "Class"
     part = "a fitting part" if design.several else "the training part"
     return [
-        f"Class '{name}' has {count} patient{'s' if count != 1 else ''} in {part}: some inner folds lack it."
+        f"{what} '{name}' has {count} patient{'s' if count != 1 else ''} in {part}: some inner folds lack it."
         for name, count in fewest.items()
     ]
-
-
-def patients_tested(cohort: Cohort, ids: tuple[str, ...]) -> dict[str, int]:
-    """Patients with a case of each class among these cases; {} for a measurement."""
-    if cohort.target is None or not cohort.target.is_classes:
-        return {}
-    some = cohort.select(ids)
-    counts = pd.Series(some.patients).groupby(some.table[cohort.target.column].to_numpy()).nunique()
-    return {name: int(counts.get(name, 0)) for name in cohort.target.classes}
 
 
 def _served(cohort: Cohort, design: Design) -> list[str]:
@@ -88,18 +72,21 @@ def _served(cohort: Cohort, design: Design) -> list[str]:
 
 def _small_test_part(cohort: Cohort, design: Design) -> list[str]:
     """How wide the AUC's interval will be, and what would serve better, where the test part holds few events."""
-    counts = patients_tested(cohort, design.split.test)
-    n = min(counts.values()) if counts else len(set(cohort.select(design.split.test).patients))
+    test = cohort.select(design.split.test)
+    counts, n_patients = test.patients_with(), len(set(test.patients))
+    labels = cohort.target is not None and cohort.target.is_labels
+    n = min(counts.values()) if counts else n_patients
     if n >= FEW_EVENTS:
         return []
     who = {0: "patients", 2: "patients of the rarer class"}.get(len(counts), "patients of the rarest class")
+    who = "patients with the rarest label" if labels else who
     said = [f"The test part holds {n} {who}; fewer than about {FEW_EVENTS} say little."]
     if counts and n == 0:
-        said = ["The test part lacks a class: no AUC can be computed on it."]
+        said = [f"The test part lacks a {'label: no AUC of it' if labels else 'class: no AUC'} can be computed on it."]
     elif counts:
-        width = expected_auc_width(n, sum(counts.values()) - n)
+        width = expected_auc_width(n, (n_patients if labels else sum(counts.values())) - n)
         said.append(f"The 95 % interval of an AUC near 0.80 will be about {width:.2f} wide.")
-    folds = min(5, *patients_tested(cohort, tuple(cohort.case_ids)).values(), 5)
+    folds = min(5, *cohort.patients_with().values(), 5)
     if design.kind == HOLDOUT and folds > 2:
         said.append(f"To test every patient: --design nested --folds {folds} --repeats {SETTLED}.")
     return [" ".join(said)]

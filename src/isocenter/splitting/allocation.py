@@ -78,13 +78,27 @@ def _rounded(wanted: NDArray[np.float64], total: int) -> Ints:
 
 
 def strata_of(cohort: Cohort, bins: int = 5) -> Ints:
-    """Class codes; fifths of a measurement; one stratum without a target."""
+    """Class codes; each case's rarest label; fifths of a measurement; one stratum without a target."""
     if cohort.target is None:
         return np.zeros(len(cohort), dtype=np.int64)
+    if cohort.target.is_labels:
+        return _rarest(cohort.codes.astype(np.int64))
     if cohort.target.is_classes:
         return pd.factorize(cohort.codes)[0].astype(np.int64)  # by first appearance: names do not move a split
     ranks = pd.Series(cohort.codes).rank(method="first").to_numpy()
     return np.asarray((ranks - 1) * min(bins, max(len(cohort) // 10, 1)) // len(cohort), dtype=np.int64)
+
+
+def _rarest(has: Ints) -> Ints:
+    """(n,) stratum of each row of labels (n, k): its rarest label, for that is the one a part may lack.
+
+    Common labels come out near their shares by themselves (Sechidis, Tsoumakas and Vlahavas, ECML 2011, give
+    rare labels out first for the same reason). Rows without a label are a stratum.
+    """
+    order = np.lexsort((has.argmax(axis=0), has.sum(axis=0)))  # of equally rare ones the first to appear
+    ordered = has[:, order] == 1
+    rarest = np.where(ordered.any(axis=1), ordered.argmax(axis=1), has.shape[1])
+    return np.asarray(pd.factorize(rarest)[0], dtype=np.int64)
 
 
 def inner_folds(
@@ -102,7 +116,7 @@ def inner_folds(
 
 
 def patients_of_class(cohort: Cohort, groups: Ints) -> dict[str, int]:
-    """How many groups hold a case of each class; {} for a measurement."""
+    """How many groups hold a case of each class; {} for labels, which no part needs to hold, and a measurement."""
     if cohort.target is None or not cohort.target.is_classes:
         return {}
     counts = pd.Series(groups).groupby(np.asarray(cohort.codes)).nunique()
@@ -124,4 +138,6 @@ def stratified_by(cohort: Cohort, stratify: bool) -> str:
     """How the strata are told in a sentence."""
     if not stratify:
         return "not stratified"
-    return "stratified by class" if cohort.target and cohort.target.is_classes else "stratified by the target's size"
+    if cohort.target is None or cohort.target.is_value:
+        return "stratified by the target's size"
+    return "stratified by each case's rarest label" if cohort.target.is_labels else "stratified by class"
