@@ -58,7 +58,15 @@ def _comparisons(paper: Finished) -> pd.DataFrame:
 
 
 def _readers(paper: Finished) -> pd.DataFrame:
-    return _frame(paper.readers, first=("reader", *_IN_FRONT))
+    """Agreement of all readers, of each pair of them, and of the model with them."""
+    rows = [{"about": what, **row} for what in ("overall", "pairs") for row in paper.readers.get(what) or ()]
+    return _frame(rows, first=("about", "coefficient", "first", "second", *_IN_FRONT))
+
+
+def _seeds(paper: Finished) -> pd.DataFrame:
+    """How far each number moves by chance alone, then the differences of methods beside that."""
+    rows = [{"about": what, **row} for what in ("bands", "differences") for row in paper.seeds.get(what) or ()]
+    return _frame(rows, first=("about", *_IN_FRONT))
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], first: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -215,6 +223,7 @@ _TABLES: tuple[tuple[str, str, Callable[[Finished], pd.DataFrame]], ...] = (
     ("design", "Parts and folds", _design),
     ("excluded", "What was left out, and why", _excluded),
     ("readers", "Readers", _readers),
+    ("seeds", "How far numbers move with the seed of split and fit", _seeds),
     ("external", "Models on patients from elsewhere", _external),
     ("versions", "Software", _versions),
 )
