@@ -408,7 +408,10 @@ def test_comparisons_and_readers_appear_where_the_project_has_them(tmp_path: Pat
         "pairs": [{"first": "A", "second": "B", "coefficient": "kappa", "value": 0.5, "low": None}],
         "names": ["A"],
     }
-    write(Finished(study, study.predictions, comparisons=[row], readers=readers), tmp_path)
+    seeds = {"how": "Two seeds.", "bands": [{"method": "forest", "mean": 0.8, "another": {"low": 0.7, "high": None}}]}
+    write(Finished(study, study.predictions, comparisons=[row], readers=readers, seeds=seeds), tmp_path)
+    bands = pd.read_csv(tmp_path / "tables" / "seeds.csv")
+    assert (bands["another low"].tolist(), bands["mean"].tolist()) == ([0.7], [0.8])
     frame = pd.read_csv(tmp_path / "tables" / "comparisons.csv")
     assert frame["difference"].tolist() == [0.1234]
     assert pd.read_csv(tmp_path / "tables" / "readers.csv")["value"].tolist() == [0.5]

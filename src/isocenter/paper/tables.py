@@ -71,10 +71,19 @@ def _seeds(paper: Finished) -> pd.DataFrame:
 
 def _frame(rows: Iterable[Mapping[str, Any]], first: tuple[str, ...] = ()) -> pd.DataFrame:
     """Rows of plain values; a list or mapping in a cell becomes text. `first`: columns that stand in front."""
-    plain = [{clean(k): _plain(v) for k, v in row.items()} for row in rows]
+    plain = [{clean(k): _plain(v) for k, v in _flat(row).items()} for row in rows]
     names = list(dict.fromkeys(k for row in plain for k in row))
     names.sort(key=lambda name: first.index(name) if name in first else len(first))
     return pd.DataFrame({n: pd.Series([row.get(n) for row in plain], dtype=_type(plain, n)) for n in names})
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose intervals stand in columns of their own."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        inner = isinstance(value, Mapping) and set(value) == {"low", "high"}
+        found |= {f"{name} {end}": value[end] for end in value} if inner else {name: value}
+    return found
 
 
 def _plain(value: Any) -> Any:
