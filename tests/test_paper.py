@@ -117,7 +117,6 @@ def test_readme_names_every_file(paper: Path) -> None:
     for name in digests(paper):
         if name not in ("README.txt", "tables/tables.xlsx"):
             assert f"{Path(name).stem}:" in text or name in text, name
-    assert "No comparisons.json" in text
     assert "No readers.json" in text
 
 
@@ -405,8 +404,14 @@ def test_comparisons_and_readers_appear_where_the_project_has_them(tmp_path: Pat
     row = {"metric": "auc", "method": "forest", "against": "covariates", "part": "test", "group": None, "difference": 0.1234,
            "low": -0.02, "high": 0.26, "p": 0.0004, "p_adjusted": None, "how": "delong", "n_patients": 54,
            "sentence": "No better than age and sex."}  # fmt: skip
-    readers = [{"reader": "A", "metric": "kappa", "value": 0.5, "low": None, "high": None}]
-    write(Finished(study, study.predictions, comparisons=[row], readers=readers), tmp_path)
+    readers = {
+        "pairs": [{"first": "A", "second": "B", "coefficient": "kappa", "value": 0.5, "low": None}],
+        "names": ["A"],
+    }
+    seeds = {"how": "Two seeds.", "bands": [{"method": "forest", "mean": 0.8, "another": {"low": 0.7, "high": None}}]}
+    write(Finished(study, study.predictions, comparisons=[row], readers=readers, seeds=seeds), tmp_path)
+    bands = pd.read_csv(tmp_path / "tables" / "seeds.csv")
+    assert (bands["another low"].tolist(), bands["mean"].tolist()) == ([0.7], [0.8])
     frame = pd.read_csv(tmp_path / "tables" / "comparisons.csv")
     assert frame["difference"].tolist() == [0.1234]
     assert pd.read_csv(tmp_path / "tables" / "readers.csv")["value"].tolist() == [0.5]

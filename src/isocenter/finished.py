@@ -88,11 +88,12 @@ def _card(model: Model) -> Mapping[str, Any]:
 
 
 def _beside(folder: Path | None) -> dict[str, Any]:
-    """Comparisons, readers and external tests, as far as the project has them."""
+    """Comparisons, readers, seeds and external tests, as far as the project has them."""
     if folder is None:
         return {}
     external = {path.parent.name: _json(path) for path in sorted(folder.glob("external/*/external.json"))}
-    return {name: _json(folder / f"{name}.json") or () for name in ("comparisons", "readers")} | {"external": external}
+    found = {name: _json(folder / f"{name}.json") for name in ("comparisons", "readers", "seeds")}
+    return {name: told for name, told in found.items() if told} | {"external": external}
 
 
 def _json(path: Path) -> Any:

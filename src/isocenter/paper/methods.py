@@ -243,6 +243,11 @@ def _evaluation(paper: Finished) -> Iterator[str]:
 
 
 def _comparisons(paper: Finished) -> Iterator[str]:
+    if names := [str(name) for name in paper.readers.get("names") or ()]:
+        who = counted(len(names), "reader was", "readers were")
+        yield f"{who} compared with each other and with the primary method."
+    if paper.seeds.get("how"):
+        yield str(paper.seeds["how"])
     rows: Sequence[Mapping[str, Any]] = paper.comparisons
     if not rows:
         return

@@ -16,15 +16,16 @@ class Finished:
     """A study with an evaluation, and what stands beside its page.
 
     study: as the report has it; scores: predictions by method, every part, repeat and fold;
-    decisions: `Decision.told()` by method; comparisons, readers: rows of comparisons.json and
-    readers.json, empty where there are none; external: {name: contents of external.json}.
+    decisions: `Decision.told()` by method; comparisons, readers, seeds: the contents of these
+    JSON files, empty where there are none; external: {name: contents of external.json}.
     """
 
     study: Study
     scores: Mapping[str, pd.DataFrame]
     decisions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     comparisons: Sequence[Mapping[str, Any]] = ()
-    readers: Sequence[Mapping[str, Any]] = ()
+    readers: Mapping[str, Any] = field(default_factory=dict)
+    seeds: Mapping[str, Any] = field(default_factory=dict)
     external: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 

@@ -58,15 +58,32 @@ def _comparisons(paper: Finished) -> pd.DataFrame:
 
 
 def _readers(paper: Finished) -> pd.DataFrame:
-    return _frame(paper.readers, first=("reader", *_IN_FRONT))
+    """Agreement of all readers, of each pair of them, and of the model with them."""
+    rows = [{"about": what, **row} for what in ("overall", "pairs") for row in paper.readers.get(what) or ()]
+    return _frame(rows, first=("about", "coefficient", "first", "second", *_IN_FRONT))
+
+
+def _seeds(paper: Finished) -> pd.DataFrame:
+    """How far each number moves by chance alone, then the differences of methods beside that."""
+    rows = [{"about": what, **row} for what in ("bands", "differences") for row in paper.seeds.get(what) or ()]
+    return _frame(rows, first=("about", *_IN_FRONT))
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], first: tuple[str, ...] = ()) -> pd.DataFrame:
     """Rows of plain values; a list or mapping in a cell becomes text. `first`: columns that stand in front."""
-    plain = [{clean(k): _plain(v) for k, v in row.items()} for row in rows]
+    plain = [{clean(k): _plain(v) for k, v in _flat(row).items()} for row in rows]
     names = list(dict.fromkeys(k for row in plain for k in row))
     names.sort(key=lambda name: first.index(name) if name in first else len(first))
     return pd.DataFrame({n: pd.Series([row.get(n) for row in plain], dtype=_type(plain, n)) for n in names})
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose intervals stand in columns of their own."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        inner = isinstance(value, Mapping) and set(value) == {"low", "high"}
+        found |= {f"{name} {end}": value[end] for end in value} if inner else {name: value}
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -215,6 +232,7 @@ _TABLES: tuple[tuple[str, str, Callable[[Finished], pd.DataFrame]], ...] = (
     ("design", "Parts and folds", _design),
     ("excluded", "What was left out, and why", _excluded),
     ("readers", "Readers", _readers),
+    ("seeds", "How far numbers move with the seed of split and fit", _seeds),
     ("external", "Models on patients from elsewhere", _external),
     ("versions", "Software", _versions),
 )

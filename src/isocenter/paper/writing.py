@@ -24,6 +24,7 @@ _ENDINGS = (".csv", ".parquet", ".mat")
 _MISSING = {
     "comparisons": "No comparisons.json is in the project: methods are not compared.",
     "readers": "No readers.json is in the project: no readers are shown.",
+    "seeds": "No seeds were tried (--seeds).",
     "subgroups": "No subgroups were evaluated (--subgroups).",
     "operating_points": "No operating points: they need classes and a single test part.",
     "predictive_values": "No predictive values at other prevalences were asked for (--prevalences).",
