@@ -21,6 +21,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from matlab_files import save_v5
+
 
 def features(folder: Path, n: int = 40, **columns: object) -> Path:
     rng = np.random.default_rng(0)
@@ -122,7 +124,10 @@ TABLE = [
     Row("broken .npz", lambda d: (d / "X.npz").write_bytes(b"PK\x03\x04 torn"), "run X.npz", "UnreadableFile"),
     Row("broken .mat", lambda d: matlab(d, b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"\x0e\x00\x00\x00\xff\xff"),
         "run X.mat", "UnreadableFile", "X.mat"),
-    Row(".mat v7.3", v73, "run X.mat", "OpaqueMatlab", "-v7"),
+    Row("torn .mat v7.3", v73, "run X.mat", "UnreadableFile", "X.mat"),
+    Row("struct in .mat", lambda d: save_v5(d / "X.mat", {"data": {"a": GOOD}}), "run X.mat", "OpaqueMatlab", "-struct"),
+    Row("one image or three", lambda d: save_v5(d / "X.mat", {"images": np.zeros((5, 4, 3))}), "run X.mat", "BadShape",
+        "labels = zeros(3, 1)"),
     Row("torn .csv", lambda d: (d / "t.csv").write_text("a,b,label\n1,2,0\n1,2\n1,2,3,4,5\n"), "run t.csv", "UnreadableFile", "line 3"),
     Row("empty .csv", lambda d: (d / "t.csv").write_text(""), "run t.csv", "UnreadableFile", "zero bytes"),
     Row("zero-byte .xlsx", lambda d: (d / "t.xlsx").write_bytes(b""), "run t.xlsx", "UnreadableFile"),

@@ -190,6 +190,17 @@ def report(project: Path, **options: Any) -> Any:
 
 
 @verb()
+def export(
+    project: Path,
+    output: Annotated[Path | None, typer.Option("--output", help="Folder to write. [default: PROJECT/paper]")] = None,
+) -> Any:
+    """Figures, tables, data and a draft for a paper, from a finished project."""
+    from isocenter import steps
+
+    return {"paper": str(steps.export(project, output))}
+
+
+@verb()
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A saved bundle, models/NAME.iso.")],
     input: Annotated[str, typer.Argument(metavar="INPUT", help="New scans or rows.")],

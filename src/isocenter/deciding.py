@@ -54,8 +54,9 @@ def decide(
     """From out-of-fold `output` (n, k) and `reference` (`Target.encode`); patients (n,) names.
 
     score: the headline number, by which aggregations are compared where probabilities are
-    recalibrated after, or where there are none; else by their Brier score. Raises UsageError for a wish that does
-    not suit the target, and what `thresholds.choose` raises where a criterion cannot be met.
+    recalibrated after, or where there are none; else by their Brier score. Raises UsageError for
+    a wish that does not suit the target, and what `thresholds.choose` raises where a criterion
+    cannot be met.
     """
     positive = target.positive_index
     groups = pd.factorize(patients)[0].astype(np.int64)
@@ -64,11 +65,15 @@ def decide(
     if how is not None:
         reference, output = _first_of(reference, groups), aggregation.aggregate(output, groups, how, positive)
     learned = calibrators(wish.recalibrate, target, output, reference)
-    decision = Decision(target.classes, target.positive, aggregation=how, **learned)
+    even = (0.5,) * len(target.classes) if target.is_labels else ()
+    decision = Decision(target.classes, target.positive, aggregation=how, thresholds=even, **learned)
     found, reached = _thresholds(wish, target, decision.calibrated(output), reference)
     criterion = wish.criterion or (EVEN if target.is_labels else MOST_PROBABLE)
     decision = replace(decision, criterion=criterion, **found)
-    return Decided(decision, {"aggregations": tried, "threshold": reached, "n": len(output)})
+    told = {"aggregations": tried, "threshold": reached, "n": len(output)}
+    if decision.calibrator is not None and decision.calibrator.reason:
+        told["uncalibrated"] = decision.calibrator.reason
+    return Decided(decision, told)
 
 
 def _aggregations(
@@ -136,14 +141,12 @@ def _thresholds(
     wish: Wish, target: Target, output: Floats, reference: NDArray[Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fields of a decision, and what they reach: of two classes one threshold, of labels one each."""
+    if wish.criterion is None:
+        return {}, {}
     if target.is_labels:
-        if wish.criterion is None:
-            return {"thresholds": (0.5,) * len(target.classes)}, {}
         each = thresholds.choose_each(wish.criterion, target.classes, reference == 1, output)
         told = dict(zip(target.classes, map(_told, each), strict=True))
         return {"thresholds": tuple(one.threshold for one in each)}, told
-    if wish.criterion is None:
-        return {}, {}
     positive = target.positive_index
     if positive is None:
         raise UsageError(

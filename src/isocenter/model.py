@@ -60,10 +60,11 @@ class Decision:
         return None if self.positive is None else self.classes.index(self.positive)
 
     def told(self) -> dict[str, Any]:
-        """What was chosen, as plain values."""
-        kind = None if self.calibrator is None else self.calibrator.kind
+        """What was chosen, as plain values; of labels thresholds by name."""
+        kinds = [one.kind for one in (self.calibrator, *self.calibrators) if one is not None]
         chosen = {"threshold": self.threshold, "criterion": self.criterion, "aggregation": self.aggregation}
-        return {**chosen, "calibrator": kind}
+        thresholds = dict(zip(self.classes, self.thresholds, strict=True)) if self.thresholds else {}
+        return {**chosen, "calibrator": kinds[0] if kinds else None, "thresholds": thresholds}
 
     def apply(self, proba: Floats) -> NDArray[np.object_]:
         """From `proba` (n, k) to class names (n,), or labels as one text each (`Target`).

@@ -35,7 +35,8 @@ def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
             f"{len(missing)} of the model's {len(wanted)} features are missing: {', '.join(missing[:8])}.",
             f"The input has: {', '.join(map(str, list(table.columns)[:8]))}{'...' if table.shape[1] > 8 else ''}.",
         )
-    extra = [c for c in cohort.features if c not in wanted]
+    own = (model.target.column, *(model.target.classes if model.target.is_labels else ()))
+    extra = [c for c in cohort.features if c not in wanted and c not in own]
     if extra and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
         raise InputDoesNotFit(
             f"The model was trained on {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",

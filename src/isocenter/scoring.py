@@ -8,7 +8,7 @@ evaluation then; the numbers of single images stand beside it as group `BY_IMAGE
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +86,12 @@ def by_patient(table: pd.DataFrame) -> pd.DataFrame | None:
     first = table[[*kept, *own]].groupby(patients.to_numpy(), sort=False).head(1)
     first = first.rename(columns={c: c.removeprefix(_OF_PATIENT) for c in own})
     return first.assign(n_cases=grouped.size().to_numpy()).reset_index(drop=True)
+
+
+def patient_rows(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The test rows of each table by patient, of those where patients are the unit; of one repeat."""
+    found = {name: by_patient(table[table["part"] == "test"]) for name, table in tables.items()}
+    return {name: rows for name, rows in found.items() if rows is not None}
 
 
 def evaluate_table(

@@ -19,13 +19,17 @@ import pandas as pd
 from isocenter import (
     __version__,
     artefacts,
+    comparing,
     crossing,
     disk,
+    finished,
     ingest,
     learning,
     ledger,
+    paper,
     preparation,
     progress,
+    reading,
     scoring,
     seeding,
     workbench,
@@ -34,8 +38,9 @@ from isocenter.auditing import Audit, check_exclusions, sample_size
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
-from isocenter.errors import MissingStep
-from isocenter.evaluation import HEADLINES, Evaluation
+from isocenter.errors import MissingPath, MissingStep
+from isocenter.evaluation import HEADLINES, Comparison, Evaluation
+from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
 from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
@@ -196,7 +201,51 @@ class Study:
         self.project.put(artefacts.predictions(model.name), inputs, table)
         self.project.put(artefacts.evaluation(model.name), inputs, replace(found, looks=looks))
 
+    def compare(self) -> tuple[Comparison, ...]:
+        """Every method against every other and the floors, from the predictions of that one look."""
+        evaluations, options = self.evaluate(), self.options
+
+        def made() -> tuple[Comparison, ...]:
+            tables = {name: self.project.get(artefacts.predictions(name)) for name in evaluations}
+            floors = [r.name for r in self.recipes if r.role == "floor"]
+            best = best_on_tuning(evaluations, [name for name in tables if name not in floors])
+            how: dict[str, Any] = {"floors": floors, "best": best, "margin": options.margin, "seed": options.seed}
+            found = comparing.compare_tables(tables, self.usable, self.design, **how)
+            return (*found, *comparing.compare_groups(evaluations, self.usable, options.subgroups))
+
+        inputs = fingerprint("compare", [self._evaluate_inputs(r) for r in self.recipes])
+        return self.project.get_or_make(artefacts.COMPARISONS, inputs, made)
+
+    def agree(self) -> dict[str, Any]:
+        """Readers with each other and with the primary method; {} where there are none."""
+        if not self.usable.readers:
+            return {}
+        self.evaluate()
+        options, table = self.options, self.project.get(artefacts.predictions(self.primary))
+        rule = None if options.target is not None else options.consensus
+        inputs = fingerprint("readers", self._evaluate_inputs(self.recipes[0]), rule)
+        how: dict[str, Any] = {"rule": rule, "seed": options.seed}
+        return self.project.get_or_make(
+            artefacts.READERS, inputs, lambda: reading.agree(self.usable, table, self.primary, **how)
+        )
+
     # -- what surrounds the numbers ---------------------------------------------------------------
+    @property
+    def around(self) -> dict[str, Any]:
+        """All of it, as far as it was asked for."""
+        own = {"shortcuts": self.shortcuts, "sample_size": self.sample_size}
+        return own | {"seeds": self.seed_band, "learning": self.learning}
+
+    @cached_property
+    def shortcuts(self) -> list[dict[str, Any]]:
+        """How well metadata alone predict the target, in the fitting part."""
+        inputs = fingerprint("shortcuts", self.project.inputs(artefacts.DESIGN))
+        return self.project.get_or_make(
+            artefacts.SHORTCUTS,
+            inputs,
+            lambda: workbench.shortcuts(self.usable, self.design, store=self.project.store),
+        )
+
     @cached_property
     def sample_size(self) -> dict[str, Any]:
         """Whether the cohort is large enough for this design and the primary method's features; before any fit."""
@@ -261,6 +310,9 @@ class Study:
             thumbnail=self._thumbnail,
             command=self.options.command(),
             options=asdict(self.options),
+            comparisons=self.compare(),
+            readers=self.agree(),
+            around=self.around,
         )
 
     def _thumbnail(self, case: Case) -> bytes:
@@ -311,7 +363,7 @@ class Study:
         described = self.describe_audit()
         design = self.design
         parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
-        warnings = list(workbench.warnings(self.usable, self.audit, self.design))
+        warnings = list(workbench.warnings(self.usable, self.audit, self.design, self.shortcuts))
         told = {"kind": design.kind, "splits": len(design.splits), "repeats": design.repeats}
         told = {"how": design.how, "design": told, "sample_size": self.sample_size, "parts": parts}
         return {**described, **told, "warnings": warnings}
@@ -332,7 +384,7 @@ class Study:
         evaluations = self.evaluate()
         compared = [r.name for r in self.recipes if r.role != "floor"]
         results = {name: {k: v for k, v in e.to_dict().items() if k != "curves"} for name, e in evaluations.items()}
-        place = self._place()
+        place, comparisons = self._place(), self.compare()
         report = None if self.project.folder is None else str(self.project.folder / artefacts.REPORT.path)
         return {
             **self.describe_models(),
@@ -340,8 +392,11 @@ class Study:
             "best_on_tuning": best_on_tuning(evaluations, compared),
             "looks": max(e.looks for e in evaluations.values()),
             "results": results,
+            "comparisons": [row.to_dict() for row in comparisons],
+            "claim": summing_up(comparisons),
             "seeds": self.seed_band,
             "learning": self.learning,
+            "readers": self.agree(),
             "report": report,
         }
 
@@ -366,6 +421,11 @@ class Study:
             variables["confusion_matrix"] = matrices if labels else matrices[..., 0]
             variables["classes"] = np.asarray(labels or found[0]["classes"], dtype=object)
         arrays.write_mat(path, variables)
+
+    def paper(self, folder: Path) -> dict[str, Any]:
+        """Figures, tables, data and a draft for a paper, from what was evaluated; no new look at the test part."""
+        written = paper.write(finished.finished(self.project, self.options), folder)
+        return {**self._place(), "paper": str(folder), "files": written}
 
 
 def _target(cohort: Cohort) -> dict[str, Any] | None:
@@ -422,6 +482,19 @@ def run(input: str | Path, *, project: str | Path | None = None, **options: obje
     study.index()
     study.report()
     return study
+
+
+def export(project: str | Path, output: str | Path | None = None) -> Path:
+    """Write a finished project's figures, tables, data and a draft for a paper; the folder (PROJECT/paper).
+
+    Nothing is fitted and the test part is not looked at again. MissingStep where nothing was evaluated.
+    """
+    place = Path(project)
+    folder = place / "paper" if output is None else Path(output)
+    if not place.is_dir():
+        raise MissingPath(f"There is no project folder {place}.", "Name one with --project DIR.")
+    Study(saved_options(place), Project(place)).paper(folder)
+    return folder
 
 
 def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, Any]:

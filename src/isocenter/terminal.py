@@ -149,6 +149,9 @@ def _decides(decision: dict[str, Any]) -> str:
         said.append(f"recalibrated by {decision['calibrator']}")
     if decision.get("threshold") is not None:
         said.append(f"threshold {decision['threshold']:.3g} for {decision['criterion']}")
+    if any(value != 0.5 for value in decision.get("thresholds", {}).values()):
+        each = ", ".join(f"{name} {value:.3g}" for name, value in decision["thresholds"].items())
+        said.append(f"thresholds {each} for {decision['criterion']}")
     return f"; {', '.join(said)}, chosen on tuning data" if said else ""
 
 
@@ -269,6 +272,26 @@ def _report(path: str, _: dict[str, Any]) -> Iterator[str]:
     yield f"Report    {path}"
 
 
+_SHOWN_COMPARISONS = 8
+_SHOWN_PAIRS = 12
+
+
+def _comparisons(rows: list[dict[str, Any]], result: dict[str, Any]) -> Iterator[str]:
+    """The claim, then the headline comparisons of the primary method, then those of subgroups."""
+    known = [row for row in rows if row["difference"] is not None and row["group"] is None]
+    headline, primary = (known or rows)[0]["metric"], result["primary"]
+    own = [r for r in rows if r["metric"] == headline and r["group"] is None and primary in (r["method"], r["against"])]
+    grouped = [r for r in rows if r["group"] is not None and r["method"] == primary]
+    shown = [*own[:_SHOWN_COMPARISONS], *grouped[:_SHOWN_COMPARISONS]]
+    yield ""
+    if result.get("claim") and len(own) > 1:
+        yield f"Compared  {result['claim']}"
+    for i, row in enumerate(shown):
+        yield f"{'Compared' if not i and len(own) < 2 else '':<10}{row['sentence']}"
+    if len(rows) > len(shown):
+        yield f"{'':<10}{len(rows)} comparisons in all: comparisons.json"
+
+
 def _sample(sample: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     yield f"Sample    {sample['summary']}"
 
@@ -295,6 +318,27 @@ def _learning(learning: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     yield f"  {learning['sentence']}"
 
 
+def _readers(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"Readers   {found['sentence']}"
+    for one in found["overall"]:
+        yield f"{'':<10}all readers: {one['name'].replace('_', ' ')} {_number(one)}{_why(one)}"
+    for one in found["pairs"][:_SHOWN_PAIRS]:
+        place = "all cases" if one["part"] == "all" else "test part"
+        pair = f"{one['first']} and {one['second']} ({place}, {one['n']})"
+        yield f"{'':<10}{pair}: {one['coefficient']} {_number(one)}{_why(one)}"
+    if len(found["pairs"]) > _SHOWN_PAIRS:
+        yield f"{'':<10}{len(found['pairs'])} pairs in all: readers.json"
+
+
+def _why(one: dict[str, Any]) -> str:
+    return f" ({one['why']})" if one["why"] else ""
+
+
+def _paper(path: str, _: dict[str, Any]) -> Iterator[str]:
+    yield f"Written   {path} (README.txt there says what each file is)"
+
+
 _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "lines": _listed(""),
     "breast_cancer": _nested("Breast cancer: real features"),
@@ -309,9 +353,12 @@ _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "models": _models,
     "warnings": _listed("WARNING"),
     "results": _results,
+    "comparisons": _comparisons,
     "seeds": _seeds,
     "learning": _learning,
+    "readers": _readers,
     "external": _external,
     "output": _predicted,
     "report": _report,
+    "paper": _paper,
 }

@@ -15,14 +15,14 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import bundle, external, ingest, predicting, preparation, recipes, reporting, scoring
+from isocenter import bundle, comparing, external, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
-from isocenter.auditing import Audit, audit_cohort, describe_case_mix, fingerprints
+from isocenter.auditing import Audit, alarms, audit_cohort, describe_case_mix, fingerprints, metadata_auc
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import BadTarget, Fault, UsageError
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Comparison, Evaluation
 from isocenter.features import Covariates, default_features
 from isocenter.model import Model
 from isocenter.prediction import Prediction
@@ -49,6 +49,8 @@ def index(
     exclude: Sequence[str] = (),
     order: Sequence[str] = (),
     group_column: str | None = None,
+    readers: Sequence[str] = (),
+    consensus: str = "majority",
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
@@ -72,6 +74,8 @@ def index(
         exclude=exclude,
         order=order,
         group_column=group_column,
+        readers=readers,
+        consensus=consensus,
     )
 
 
@@ -122,6 +126,13 @@ def split(
         overlap=overlap,
     )
     return replace(made, warnings=(*said, *made.warnings))
+
+
+def shortcuts(cohort: Cohort, design: Design, *, store: str | None = None) -> list[dict[str, Any]]:
+    """AUC of what is known of how the images were made, in the fitting part; rows as in `auditing.metadata_auc`."""
+    part = cohort.select(design.split.fitting)
+    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    return metadata_auc(part, facts, design.split.folds, seed=design.seed)
 
 
 def fit(
@@ -295,6 +306,42 @@ def evaluate(
     return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
 
 
+def compare(
+    methods: Sequence[str | Model] | Mapping[str, pd.DataFrame],
+    cohort: Cohort,
+    design: Design,
+    *,
+    margin: float = 0.0,
+    seed: int = 0,
+    store: str | None = None,
+) -> tuple[Comparison, ...]:
+    """Methods against each other, paired on the same test cases, and against the floors.
+
+    methods: names, which are fitted here, fitted models (of a design of one split), or tables of predictions
+    by name (case_id, prediction, probability_<class>...; of several splits repeat and fold), which are compared
+    with nothing but each other. The first speaks for the study: name the one that was best on tuning data. margin: a
+    loss of the headline metric that was declared tolerable. Raises UsageError, BadShape, BadValues.
+    """
+    if isinstance(methods, Mapping):
+        return comparing.compare_tables(methods, cohort, design, margin=margin, seed=seed)
+    names = [m for m in methods if isinstance(m, str)]
+    planned = plan(cohort, design, names or ["forest"], store=store, with_floors=True)
+    floors = [recipe.name for recipe in planned if recipe.role == "floor"]
+    made = {r.name: r for r in planned if r.name in floors or r.name in names}
+    tables: dict[str, pd.DataFrame] = {}
+    for one in (*methods, *floors):
+        if isinstance(one, Model):
+            if design.several:
+                raise UsageError("This design fits and tests models of its own.", "Give the names of methods.")
+            tables[one.name] = scoring.scores(one, cohort, design)
+        elif design.several:
+            tables[one] = cross_scores(made[one], cohort, design, seed=seed, store=store)
+        else:
+            model = fit_recipe(made[one], cohort, design, seed=seed, store=store).model
+            tables[one] = scoring.scores(model, cohort, design)
+    return comparing.compare_tables(tables, cohort, design, floors=floors, margin=margin, seed=seed)
+
+
 def cross_scores(
     recipe: Recipe,
     cohort: Cohort,
@@ -325,11 +372,15 @@ def report(
     thumbnail: Callable[[Case], bytes] = preparation.thumbnail,
     command: str = "",
     options: dict[str, Any] | None = None,
+    comparisons: Sequence[Comparison] = (),
+    readers: Mapping[str, Any] | None = None,
+    around: Mapping[str, Any] | None = None,
 ) -> str:
     """One self-contained HTML page; the first model is the primary one.
 
     evaluations, predictions: by model name, made now where they are not given; thumbnail: a
-    case's picture as PNG; command, options: how to repeat the study, for its last section.
+    case's picture as PNG; command, options: how to repeat the study, for its last section; around:
+    what surrounds the numbers ("shortcuts", "sample_size", "seeds", "learning"), as far as it is known.
     """
     audit = audit or audit_cohort(cohort, None, ())
     if design.several and predictions is None:
@@ -361,14 +412,20 @@ def report(
             options=options or {},
             versions=dict(models[0].card["versions"]),
             notes=cohort.notes,
-            warnings=warnings(cohort, audit, design),
+            around=around or {},
+            warnings=warnings(cohort, audit, design, (around or {}).get("shortcuts", ())),
+            comparisons=comparisons,
+            readers=readers or {},
+            units=scoring.patient_rows(predictions),
         )
     )
 
 
-def warnings(cohort: Cohort, audit: Audit, design: Design) -> tuple[str, ...]:
+def warnings(
+    cohort: Cohort, audit: Audit, design: Design, shortcuts: Sequence[Mapping[str, Any]] = ()
+) -> tuple[str, ...]:
     """Every sentence that must not be missed, each once."""
-    return tuple(dict.fromkeys((*cohort.warnings, *audit.warnings, *design.warnings)))
+    return tuple(dict.fromkeys((*cohort.warnings, *audit.warnings, *design.warnings, *alarms(shortcuts))))
 
 
 def predict(

@@ -19,6 +19,7 @@ Score = Callable[[Floats, NDArray[Any]], float]
 # Values pushed through one tree (or one coefficient): about two seconds of a 100-tree forest.
 WORK = 4_000_000
 MOST_FEATURES = 60
+NUMBERS_A_TREE = 40  # of support vectors, which take as long as one tree (measured)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def permutation_importance(
     predict(estimator, table) gives one row of output a case, score(output, reference) a number,
     larger is better; mean and sd are over the folds. Where there are more features than
     MOST_FEATURES, those with the largest weights in the models (impurity decrease, absolute
-    coefficients) are shuffled.
+    coefficients; correlation with the reference where a model has no weights) are shuffled.
     """
     columns = _candidates(folds, len(names))
     rng = np.random.default_rng([seed, 2])
@@ -59,23 +60,49 @@ def permutation_importance(
 
 
 def _size(estimator: Any) -> int:
-    return len(getattr(estimator, "estimators_", ())) or 1
+    """Work a row, in trees: of a forest, of boosting, and what takes as long."""
+    if hasattr(estimator, "steps"):
+        return max(_size(step) for _, step in estimator.steps)
+    if hasattr(estimator, "estimators_"):
+        return sum(map(_size, estimator.estimators_)) or 1
+    for name in ("machine_", "regressor_"):
+        if hasattr(estimator, name):
+            return _size(getattr(estimator, name))
+    if hasattr(estimator, "support_vectors_"):
+        return 1 + int(estimator.support_vectors_.size) // NUMBERS_A_TREE
+    return (
+        int(estimator.n_iter_ * estimator.n_trees_per_iteration_) if hasattr(estimator, "n_trees_per_iteration_") else 1
+    )
 
 
 def _candidates(folds: Sequence[HeldOut], n_features: int) -> NDArray[np.intp]:
     if n_features <= MOST_FEATURES:
         return np.arange(n_features)
-    weights = np.mean([_weights(fold.estimator, n_features) for fold in folds], axis=0)
+    weights = np.mean([_weights(fold.estimator, fold) for fold in folds], axis=0)
     return np.sort(np.argsort(-weights, kind="stable")[:MOST_FEATURES])
 
 
-def _weights(estimator: Any, n_features: int) -> Floats:
+def _weights(estimator: Any, fold: HeldOut) -> Floats:
+    """(p,) what the estimator itself weighs, or else how each feature goes with the reference."""
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
     if hasattr(last, "feature_importances_"):
         return np.asarray(last.feature_importances_, dtype=np.float64)
     if hasattr(last, "coef_"):
         return np.asarray(np.abs(np.atleast_2d(last.coef_)).mean(axis=0), dtype=np.float64)
-    return np.zeros(n_features)
+    if hasattr(last, "estimators_"):  # of grades and labels
+        return np.asarray(np.mean([_weights(one, fold) for one in last.estimators_], axis=0), dtype=np.float64)
+    return _association(fold.table, fold.reference)
+
+
+def _association(table: Floats, reference: NDArray[Any]) -> Floats:
+    """(p,) largest absolute correlation of each column with the reference: with any class, or label, of it."""
+    answers = reference[:, None].astype(np.float64) if reference.ndim == 1 else reference.astype(np.float64)
+    if reference.ndim == 1 and reference.dtype.kind == "i":
+        answers = (reference[:, None] == np.unique(reference)).astype(np.float64)
+    x, y = (values - values.mean(axis=0) for values in (table, answers))
+    spread = np.sqrt(np.outer((x**2).sum(axis=0), (y**2).sum(axis=0)))
+    found = np.divide(np.abs(x.T @ y), spread, out=np.zeros_like(spread), where=spread > 0)
+    return np.asarray(found.max(axis=1))
 
 
 def _drops(fold: HeldOut, columns: NDArray[np.intp], predict: Predict, score: Score, rows: int, rng: Any) -> Floats:

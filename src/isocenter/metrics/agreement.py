@@ -15,7 +15,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, stdtrit
 
 from isocenter.errors import BadShape, BadValues
 from isocenter.metrics import Floats, Ints, ratio, same_shape, weighted
@@ -291,6 +290,8 @@ def _score_interval(observed: Spread, more: Spread, n: float, how: str, level: f
     if n < 2 or not math.isfinite(observed.value + more.value) or not more.variance > 0:
         return NONE
     cases = more.agreed * (1 - more.agreed) / (more.variance * (1 - more.by_chance) ** 2)
+    from scipy.special import ndtr, stdtrit  # `estimation` does without, until there are grades
+
     of_t = 2 * float(ndtr(stdtrit(n - 1, 0.5 + level / 2))) - 1
     limits = wilson(observed.agreed * cases, cases, of_t)
     low, high = ((limit - more.by_chance) / (1 - more.by_chance) for limit in limits[:2])

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import chdtri, stdtr, stdtrit
 
 from isocenter.metrics import Floats, Ints, same_shape
 from isocenter.metrics.intervals import LEVEL, NONE, Interval, z_of
@@ -139,6 +138,8 @@ def _carkeet(s: Spread, n: int, z: float, level: float) -> tuple[float, float]:
 
 def _zou(s: Spread, n: int, z: float, level: float) -> tuple[float, float]:
     """As `_carkeet`: distances of the mean's and of the variances' own limits, added in quadrature."""
+    from scipy.special import chdtri, stdtrit
+
     variance, mean = s.sd**2, float(stdtrit(n - 1, 0.5 + level / 2)) * s.error
 
     def off(tail: float) -> float:
@@ -159,6 +160,8 @@ def _slope(reference: Floats, predicted: Floats, level: float) -> tuple[float, I
     slope = float(m.covariance / m.var_reference)
     residual = max(float(m.var_predicted) - slope * float(m.covariance), 0.0)
     error = math.sqrt(residual / ((n - 2) * float(m.var_reference)))
+    from scipy.special import stdtr  # `estimation` does without scipy, until there are measurements
+
     p = 2 * float(stdtr(n - 2, -abs(slope) / error)) if error else math.nan
     return slope, _around(slope, error, n - 2, "t", level), p
 
@@ -166,5 +169,7 @@ def _slope(reference: Floats, predicted: Floats, level: float) -> tuple[float, I
 def _around(value: float, error: float, free: int, how: str, level: float) -> Interval:
     if free < 1 or not error > 0:
         return NONE
+    from scipy.special import stdtrit
+
     half = float(stdtrit(free, 0.5 + level / 2)) * error
     return Interval(value - half, value + half, how)

@@ -7,7 +7,7 @@ from typing import Any
 
 from isocenter.cohort import Target
 from isocenter.evaluation import Estimate
-from isocenter.reporting import charts
+from isocenter.reporting import charts, printing
 from isocenter.reporting.results import cell
 from isocenter.reporting.words import METRICS, NOTHING, count, percent, quantity, title
 
@@ -87,7 +87,7 @@ def _figures(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     figure = charts.roc([charts.Line(whole[0]["x"], whole[0]["y"], "series-1", None)])
     return [
         {
-            "svg": charts.inline(figure, "roc-external", "ROC curve on the external cases"),
+            "svg": printing.inline(figure, "roc-external", "ROC curve on the external cases"),
             "title": "ROC curve",
             "note": "External cases. Dotted diagonal: chance.",
         }

@@ -8,7 +8,9 @@ from typing import Any
 
 from isocenter.evaluation import headline
 from isocenter.reporting import results, story
+from isocenter.reporting.around import around
 from isocenter.reporting.baseline import baseline
+from isocenter.reporting.comparisons import comparisons, readers
 from isocenter.reporting.figures import importance, result_figures
 from isocenter.reporting.flow import flow
 from isocenter.reporting.gallery import gallery
@@ -44,9 +46,12 @@ def summarize(study: Study) -> dict[str, Any]:
             "classes": results.per_class(study),
             "groups": results.groups(study),
             "confusions": results.confusions(study),
+            "comparisons": comparisons(study),
+            "readers": readers(study),
             "remarks": results.remarks(study),
         },
         "points": points(study),
+        "around": around(study),
         "figures": result_figures(study),
         "gallery": gallery(study),
         "importance": importance(study),
@@ -126,7 +131,9 @@ def _decision(study: Study, card: Mapping[str, Any]) -> list[str]:
     found = []
     if told.get("aggregation"):
         found.append(f"Images of a patient become one prediction by {told['aggregation']}.")
-    if told.get("calibrator"):
+    if told.get("calibrator") == "identity":
+        found.append(f"Probabilities could not be recalibrated: {decided.get('uncalibrated', '')}.")
+    elif told.get("calibrator"):
         found.append(f"Probabilities are recalibrated ({told['calibrator']}).")
     if told.get("threshold") is not None:
         positive = of_class(study.target, study.target.positive or "")

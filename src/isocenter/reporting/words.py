@@ -105,19 +105,28 @@ UNSCALED = frozenset(
 
 _INTERVALS = {
     "wilson": "Wilson",
-    "wilson-mover": "Wilson, combined",
     "delong": "DeLong",
-    "delong-logit": "DeLong, logit scale",
     "newcombe": "Newcombe",
+    "mover": "from the classes' intervals",
     "bootstrap-patients": "bootstrap over patients",
+    "wald": "Wald",
     "constant-scores": "constant scores",
     "corrected-resampled": "corrected resampled t over the folds",
     "corrected-resampled-pooled": "corrected resampled t, pooled in each repeat",
     "nested-cv": "nested cross-validation",
     "hartung-knapp": "random effects, Hartung-Knapp",
     "confidence-distribution": "prediction interval, by a confidence distribution",
-    "wald": "Wald",
     "none": "",
+}
+_ENDINGS = {
+    "-patients": "by patients",
+    "-mover": "combined",
+    "-logit": "logit scale",
+    "-log": "log scale",
+    "-fisher-z": "Fisher's z",
+    "-t": "Student's t",
+    "-wilson": "Wilson",
+    "-hall": "corrected for skewness",
 }
 
 
@@ -131,7 +140,7 @@ def interval_name(how: str) -> str:
     """How an interval was made, in words."""
     if how in _INTERVALS:
         return _INTERVALS[how]
-    for ending, words in (("-patients", "by patients"), ("-mean", "mean of the classes' limits")):
+    for ending, words in _ENDINGS.items():
         if how.endswith(ending):
             return f"{interval_name(how.removesuffix(ending))}, {words}"
     return how.replace("-", " ")
