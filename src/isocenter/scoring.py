@@ -18,6 +18,7 @@ import pandas as pd
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.evaluation import BY_IMAGE, Evaluation, evaluate_folds
 from isocenter.evaluation import evaluate as single
+from isocenter.evaluation.folded_points import fold_points
 from isocenter.evaluation.groups import subgroups as subgroups_of
 from isocenter.evaluation.useful import points
 from isocenter.model import Decision, Model
@@ -109,7 +110,7 @@ def evaluate_table(
     prevalences: at which predictive values are told.
     """
     if design.several:
-        return _of_splits(table, name, cohort, design, subgroups, seed)
+        return _of_splits(table, name, cohort, design, subgroups, prevalences, seed)
     found = [
         _evaluated(some, name, cohort, str(part), group, seed)
         for part, rows in table.groupby("part", sort=False)
@@ -139,7 +140,13 @@ def _unit_of_splits(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_splits(
-    table: pd.DataFrame, name: str, cohort: Cohort, design: Design, columns: Sequence[str], seed: int
+    table: pd.DataFrame,
+    name: str,
+    cohort: Cohort,
+    design: Design,
+    columns: Sequence[str],
+    prevalences: Sequence[float],
+    seed: int,
 ) -> Evaluation:
     """Predictions of several splits, by patient where there are such, then by image, then by subgroup."""
     assert cohort.target is not None
@@ -155,7 +162,8 @@ def _of_splits(
         else:
             some = unit[unit["case_id"].isin(tested[group.rows])]
             found.append(evaluate_folds(some, target, design, method=name, group=group.name, seed=seed))
-    return found[0].joined(*found[1:])
+    points = fold_points(unit, target, design, prevalences=prevalences, seed=seed)
+    return replace(found[0].joined(*found[1:]), points=tuple(points))
 
 
 def operating_points(
