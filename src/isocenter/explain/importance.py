@@ -70,7 +70,9 @@ def _size(estimator: Any) -> int:
             return _size(getattr(estimator, name))
     if hasattr(estimator, "support_vectors_"):
         return 1 + int(estimator.support_vectors_.size) // NUMBERS_A_TREE
-    return int(estimator.n_iter_ * estimator.n_trees_per_iteration_) if hasattr(estimator, "n_trees_per_iteration_") else 1
+    return (
+        int(estimator.n_iter_ * estimator.n_trees_per_iteration_) if hasattr(estimator, "n_trees_per_iteration_") else 1
+    )
 
 
 def _candidates(folds: Sequence[HeldOut], n_features: int) -> NDArray[np.intp]:
