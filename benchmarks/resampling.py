@@ -16,41 +16,21 @@ import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from many_fits import METHODS, Cohort, Floats, Setting, draw, intercept, population, score
 from numpy.typing import NDArray
-from scipy.special import expit
-from scipy.stats import rankdata, t
+from scipy.stats import t
 
 from isocenter.metrics.intervals import Interval, auc_interval, wilson, z_of
 from isocenter.metrics.resampling import Scale, bootstrapped, corrected, fits, nested
 
 HERE = Path(__file__).resolve().parent
-Floats = NDArray[np.float64]
-REPEATS, DRAWS, NEIGHBOURS = 10, 200, 5
-
-
-@dataclass(frozen=True)
-class Setting:
-    """signal: SD of the true logits, or of the true values with noise of SD 1; prevalence 0: a number."""
-
-    name: str
-    method: str
-    n: int
-    p: int
-    signal: float
-    prevalence: float = 0.0
-    folds: int = 5
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "AUC", "Brier") if self.prevalence else ("MAE",)
+REPEATS, DRAWS = 10, 200
 
 
 SETTINGS = [
@@ -66,116 +46,24 @@ SETTINGS = [
     Setting("linear, n 100, p 5", "linear", 100, 5, 1.0),
 ]
 
+# Written after the run of 1,000 repetitions that lies in results/.
+READING = """
+## Reading
 
-class Cohort(NamedTuple):
-    x: Floats
-    y: Floats
-
-
-def intercept(setting: Setting) -> float:
-    """Intercept of the true logits that gives the prevalence."""
-    z, low, high = np.random.default_rng(1).normal(size=200_000) * setting.signal, -10.0, 10.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if expit(z + middle).mean() < setting.prevalence else (low, middle)
-    return low
-
-
-def draw(setting: Setting, n: int, rng: np.random.Generator, constant: float) -> Cohort:
-    """So many patients; half of the predictors carry the signal."""
-    x = rng.normal(size=(n, setting.p))
-    half = max(1, setting.p // 2)
-    truth = x[:, :half].sum(axis=1) * setting.signal / np.sqrt(half)
-    if not setting.prevalence:
-        return Cohort(x, truth + rng.normal(size=n))
-    return Cohort(x, (rng.random(n) < expit(truth + constant)).astype(float))
-
-
-# --- many fits at once: weights (f, n) in, predictions (f, m) out
-
-
-def linear(train: Cohort, weights: Floats, x: Floats) -> Floats:
-    a = np.column_stack([np.ones(len(train.x)), train.x])
-    squares = (a[:, :, None] * a[:, None, :]).reshape(len(a), -1)
-    left = (weights @ squares).reshape(-1, a.shape[1], a.shape[1]) + 1e-3 * np.eye(a.shape[1])
-    beta = np.linalg.solve(left, ((weights * train.y) @ a)[..., None])[..., 0]
-    return beta @ np.column_stack([np.ones(len(x)), x]).T
-
-
-def logistic(train: Cohort, weights: Floats, x: Floats) -> Floats:
-    """With scikit-learn's default penalty (C = 1), the intercept free; Newton's steps, kept short."""
-    a = np.column_stack([np.ones(len(train.x)), train.x])
-    squares = (a[:, :, None] * a[:, None, :]).reshape(len(a), -1)
-    penalty = np.diag([1e-6] + [1.0] * train.x.shape[1])
-    beta = np.zeros((len(weights), a.shape[1]))
-    for _ in range(10):
-        chance = expit(np.clip(beta @ a.T, -30, 30))
-        curvature = ((weights * chance * (1 - chance)) @ squares).reshape(-1, *penalty.shape) + penalty
-        step = np.linalg.solve(curvature, ((weights * (train.y - chance)) @ a - beta @ penalty)[..., None])[..., 0]
-        step /= np.maximum(1.0, np.abs(step).max(axis=1, keepdims=True) / 3)
-        beta += step
-        if np.abs(step).max() < 1e-6:
-            break
-    return expit(beta @ np.column_stack([np.ones(len(x)), x]).T)
-
-
-def neighbours(train: Cohort, weights: Floats, x: Floats) -> Floats:
-    """Share of events among the nearest five; a patient with weight 2 is there twice."""
-    order = ((x[:, None] - train.x[None]) ** 2).sum(axis=-1).argsort(axis=1)
-    found = np.empty((len(weights), len(x)))
-    for start in range(0, len(weights), 50):
-        w = weights[start : start + 50][:, order]
-        taken = np.clip(NEIGHBOURS - (np.cumsum(w, axis=2) - w), 0, w)
-        found[start : start + 50] = (taken * train.y[order]).sum(axis=2) / NEIGHBOURS
-    return found
-
-
-METHODS: dict[str, Callable[[Cohort, Floats, Floats], Floats]] = {
-    "linear": linear, "logistic": logistic, "neighbours": neighbours,
-}  # fmt: skip
-
-
-# --- many values at once: predictions (f, n) and who is looked at (f, n) in; value and sampling variance (f,) out
-
-
-def score(metric: str, y: Floats, predicted: Floats, seen: Floats) -> tuple[Floats, Floats]:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if metric == "AUC":
-            return auc(y, predicted, seen)
-        losses, m = loss(metric, y, predicted), seen.sum(axis=1)
-        value = (losses * seen).sum(axis=1) / m
-        return value, ((losses - value[:, None]) ** 2 * seen).sum(axis=1) / (m - 1) / m
-
-
-def loss(metric: str, y: Floats, predicted: Floats) -> Floats:
-    if metric == "accuracy":
-        return ((predicted > 0.5) == (y > 0.5)).astype(float)
-    return (predicted - y) ** 2 if metric == "Brier" else np.abs(predicted - y)
-
-
-def auc(y: Floats, predicted: Floats, seen: Floats) -> tuple[Floats, Floats]:
-    """AUC by every pair, and DeLong's variance; seen holds 0, 1 or how often."""
-    e, o = np.flatnonzero(y > 0.5), np.flatnonzero(y < 0.5)
-    above = (predicted[:, e, None] > predicted[:, None, o]) + 0.5 * (predicted[:, e, None] == predicted[:, None, o])
-    events, others = seen[:, e], seen[:, o]
-    m, n = events.sum(axis=1), others.sum(axis=1)
-    with_event = np.einsum("feo,fo->fe", above, others) / n[:, None]
-    without = np.einsum("feo,fe->fo", above, events) / m[:, None]
-    value = (with_event * events).sum(axis=1) / m
-    parts = [
-        ((share - value[:, None]) ** 2 * mass).sum(axis=1) / (count - 1) / count
-        for share, mass, count in ((with_event, events, m), (without, others, n))
-    ]
-    return value, np.where((m > 1) & (n > 1), parts[0] + parts[1], np.nan)
-
-
-def population(metric: str, y: Floats, predicted: Floats) -> float:
-    """Value on the many new patients; predicted (m,)."""
-    if metric != "AUC":
-        return float(loss(metric, y, predicted).mean())
-    events = y > 0.5
-    m, n = events.sum(), (~events).sum()
-    return float((rankdata(predicted)[events].sum() - m * (m + 1) / 2) / (m * n))
+- Use `corrected` with ten repeats of five folds (50 fits): 93.8 to 98.3 %, medians 95.3 to 96.9. The goal (93 to 97 %) is met in
+  the middle and missed above it, too wide, where the signal is strong or events are few. Five repeats (25 fits) are a little wider.
+- One 5-fold run (5 fits): `corrected` is a third wider than it need be; `nested` once (15 fits) is narrower, but see below.
+- `nested` is as good with 30 fits and more, except for accuracy without any signal, where folds disagree about everything (91 %).
+  Without the logit scale of the AUC and with their correction of the bias (as published) it covers about two points less.
+- The corrected t interval as published misses with stratified folds: 76 to 96 %, worst where errors follow the share of events.
+- Out-of-bag bootstrap: never below 95 %, a tenth to two fifths wider, and none at all for the AUC
+  of 3 to 16 % of the cohorts with 12 or 9 events (draws without an event left out).
+- Pooled folds taken for so many patients, and t over folds: 76 to 94 % with one run, 26 to 49 % with ten. Never.
+- The apparent value shifted by its optimism has the spread of a fit that saw its patients: 19 to 93 %. Not in the product.
+- The form of `corrected` (larger variance, logit for the AUC) was chosen on such simulations with other random numbers; the settings
+  with ten folds and with 9 events were new.
+- The expected performance of the procedure is meant. Training parts smaller by a fold cost 0.00 to 0.04 here: all intervals bear it.
+""".strip()
 
 
 # --- one repetition
@@ -393,9 +281,8 @@ def main() -> None:
         "# Intervals of cross-validation: what they cover",
         "## Smallest, median and largest coverage over the settings (%)",
     )
-    head = [title, where, "", how, "", part, *summary(all_rows)]
-    notes = HERE / "results" / "resampling.notes.md"
-    text = "\n".join([*head, *(["", notes.read_text().strip()] if notes.exists() else []), *sections]) + "\n"
+    head = [title, where, "", how, "", part, *summary(all_rows), "", READING]
+    text = "\n".join([*head, *sections]) + "\n"
     arguments.out.write_text(text, encoding="utf-8")
 
 

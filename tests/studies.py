@@ -35,7 +35,7 @@ def estimate(metric: str, method: str, part: str, value: float, n: int, patients
     half = 1.96 * math.sqrt(max(value * (1 - value), 0.004) / n) if -1 <= value <= 1 else 0.15 * abs(value)
     bottom, top = -1.0 if metric in ("r2", "spearman") else 0.0, math.inf if metric in ("mae", "rmse") else 1.0
     low, high = max(value - half, bottom), min(value + half, top)
-    how = {"auc": "delong-logit", "f1": "bootstrap-patients", "brier": "bootstrap-patients"}.get(metric, "wilson")
+    how = {"auc": "delong-logit", "brier": "bootstrap-patients-hall"}.get(metric, "wilson")
     if value == 0.5 and metric == "auc":
         low, high, how = 0.5, 0.5, "constant-scores"
     if part == "tuning":

@@ -21,6 +21,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from matlab_files import save_v5
+
 
 def features(folder: Path, n: int = 40, **columns: object) -> Path:
     rng = np.random.default_rng(0)
@@ -145,7 +147,10 @@ TABLE = [
     Row("broken .npz", lambda d: (d / "X.npz").write_bytes(b"PK\x03\x04 torn"), "run X.npz", "UnreadableFile"),
     Row("broken .mat", lambda d: matlab(d, b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"\x0e\x00\x00\x00\xff\xff"),
         "run X.mat", "UnreadableFile", "X.mat"),
-    Row(".mat v7.3", v73, "run X.mat", "OpaqueMatlab", "-v7"),
+    Row("torn .mat v7.3", v73, "run X.mat", "UnreadableFile", "X.mat"),
+    Row("struct in .mat", lambda d: save_v5(d / "X.mat", {"data": {"a": GOOD}}), "run X.mat", "OpaqueMatlab", "-struct"),
+    Row("one image or three", lambda d: save_v5(d / "X.mat", {"images": np.zeros((5, 4, 3))}), "run X.mat", "BadShape",
+        "labels = zeros(3, 1)"),
     Row("torn .csv", lambda d: (d / "t.csv").write_text("a,b,label\n1,2,0\n1,2\n1,2,3,4,5\n"), "run t.csv", "UnreadableFile", "line 3"),
     Row("empty .csv", lambda d: (d / "t.csv").write_text(""), "run t.csv", "UnreadableFile", "zero bytes"),
     Row("zero-byte .xlsx", lambda d: (d / "t.xlsx").write_bytes(b""), "run t.xlsx", "UnreadableFile"),
@@ -171,6 +176,22 @@ TABLE = [
     Row("unknown parameter", features, "run t.csv --target label --set trees=5", "UsageError", "n_estimators", 2),
     Row("no value for --set", features, "run t.csv --target label --set n_estimators", "UsageError", "", 2),
     Row("impossible share", features, "run t.csv --target label --test-fraction 2", "UsageError", "", 2),
+    Row("unknown design", features, "run t.csv --target label --design bootstrap", "UsageError", "leave-one-out", 2),
+    Row("more folds than patients", lambda d: features(d, patient_id=[f"p{i // 10}" for i in range(N)]),
+        "run t.csv --target label --design kfold", "TooFewPatients", "Give fewer --folds"),
+    Row("fewer patients of a class than folds", lambda d: features(d, label=[1] * 3 + [0] * (N - 3)),
+        "run t.csv --target label --design nested", "TooFewPatients", "--folds 3"),
+    Row("unknown group column", features, "run t.csv --target label --design leave-one-out --group-column site",
+        "UnknownColumn", "site"),
+    Row("one site only", lambda d: features(d, site="A"), "run t.csv --target label --design leave-one-out --group-column site",
+        "CohortError", "one value only: A"),
+    Row("a patient at two sites", lambda d: features(d, site=["A", "B"] * 20, patient_id=[f"p{i // 2}" for i in range(N)]),
+        "run t.csv --target label --design leave-one-out --group-column site", "PatientInTwoParts", "p0 (A, B)"),
+    Row("a group column without its design", lambda d: features(d, site=["A", "B"] * 20),
+        "run t.csv --target label --group-column site", "UsageError", "--design leave-one-out", 2),
+    Row("repeats of a hold-out", features, "run t.csv --target label --repeats 3", "UsageError", "--design kfold", 2),
+    Row("a given split and folds", lambda d: features(d, part=["train"] * 30 + ["test"] * 10),
+        "run t.csv --target label --split-column part --design kfold", "UsageError", "--split-column none", 2),
     Row("unknown option", features, "run t.csv --tragets label", "", "tragets", 2),
     Row("unknown verb", features, "runn t.csv", "", "runn", 2),
 ]  # fmt: skip

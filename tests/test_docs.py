@@ -1,4 +1,4 @@
-"""What README and docs show is run: commands in a shell, Python in one namespace a page.
+"""What README and docs show is run: commands in a shell, Python in one namespace a page, MATLAB in Octave.
 
 A page's blocks run in order, in one empty folder. Before a block may stand, as an HTML comment:
   <!-- setup ... -->      Python that prepares the folder, unseen by readers
@@ -11,6 +11,7 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -52,7 +53,7 @@ def blocks(page: Path) -> list[Block]:
             found.append(Block("python", piece["setup"], where))
         else:
             language = {"sh": "bash", "shell": "bash"}.get(piece["language"], piece["language"])
-            if not skip and language in ("python", "bash", "console"):
+            if not skip and language in ("python", "bash", "console", "matlab"):
                 found.append(Block(language, textwrap.dedent(piece["body"]), where))
             skip = False
     return found
@@ -80,6 +81,17 @@ def run_shell(block: Block, folder: Path) -> None:
     assert done.returncode == 0, f"{block.where} exited {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
+def run_octave(block: Block, folder: Path) -> None:
+    """A block of MATLAB code, with the variables that earlier ones left."""
+    if (program := shutil.which("octave")) is None:
+        pytest.skip("GNU Octave not installed")
+    kept = "if exist('_kept.mat', 'file') load('_kept.mat'); end\n"
+    code = f"{kept}{block.text}\nclear ans; save('-v7', '_kept.mat');"
+    command = [program, "--no-gui", "--quiet", "--no-init-file", "--eval", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"{block.where}\n{done.stdout}\n{done.stderr}"
+
+
 def run_python(block: Block, namespace: dict[str, Any]) -> None:
     code = compile(block.text, block.where, "exec")
     try:
@@ -100,6 +112,8 @@ def test_what_the_page_shows_runs(page: Path, tmp_path: Path, monkeypatch: pytes
     for block in blocks(page):
         if block.language == "python":
             run_python(block, namespace)
+        elif block.language == "matlab":
+            run_octave(block, tmp_path)
         else:
             run_shell(block, tmp_path)
 
@@ -109,7 +123,7 @@ def test_every_block_parses(page: Path) -> None:
     for block in blocks(page):
         if block.language == "python":
             compile(block.text, block.where, "exec")
-        else:
+        elif block.language != "matlab":  # Octave parses when it runs
             done = subprocess.run(["bash", "-n", "-c", script(block)], capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{block.where}: {done.stderr}"
 

@@ -113,7 +113,7 @@ def test_out_of_fold_predictions_get_no_interval() -> None:
 
 def test_the_same_seed_gives_the_same_numbers_and_another_others() -> None:
     assert binary(seed=3) == binary(seed=3)
-    assert binary(seed=3).get("f1").low != binary(seed=4).get("f1").low
+    assert binary(seed=3).get("brier").low != binary(seed=4).get("brier").low
 
 
 def test_several_cases_a_patient_are_counted_and_drawn_together() -> None:
@@ -122,15 +122,17 @@ def test_several_cases_a_patient_are_counted_and_drawn_together() -> None:
     e = evaluate(predicted(t, codes), codes, t, names(40).repeat(4), method="m", part="test")
     assert {(r.n_cases, r.n_patients) for r in e.estimates} == {(160, 40)}
     assert {r.interval for r in e.estimates if r.metric in CALIBRATION} == {"wald-patients"}
-    assert {r.interval for r in e.estimates if r.metric not in CALIBRATION | UNBOUNDED} == {"bootstrap-patients"}
+    drawn = {r.interval for r in e.estimates if r.metric not in CALIBRATION | UNBOUNDED | {"balanced_accuracy"}}
+    assert all(how.startswith("bootstrap-patients") for how in drawn)
+    assert e.get("balanced_accuracy").interval == "bootstrap-patients-wilson-mover"
 
 
 def test_few_patients_are_said() -> None:
     t = target("n", "y", positive="y")
     codes = np.repeat((np.arange(20) < 4).astype(np.int64), 3)
     e = evaluate(predicted(t, codes), codes, t, names(20).repeat(3), method="m", part="test")
-    assert "Test part: few patients with y (4): bootstrap intervals are too narrow." in e.warnings
-    assert any("bootstrap draws lacked" in w and w.endswith("left out: average_precision.") for w in e.warnings)
+    assert "Test part: few patients with y (4): bootstrap intervals are rough." in e.warnings
+    assert any("bootstrap draws lacked" in w and w.endswith("left out: average_precision, brier.") for w in e.warnings)
 
 
 def test_one_class_in_the_test_part_is_a_warning_not_a_crash() -> None:

@@ -13,10 +13,10 @@ from sklearn.metrics import roc_auc_score
 
 import isocenter
 from isocenter import external
+from isocenter.elsewhere import evaluate_elsewhere
 from isocenter.errors import BadTarget, InputDoesNotFit, SeenInTraining, UsageError
 from isocenter.metrics.calibration import in_the_large
 from isocenter.model import Model
-from isocenter.steps import evaluate_elsewhere
 
 
 def hospital(n: int, seed: int, *, shift: float = 0.0, prefix: str = "a", per_patient: int = 1) -> pd.DataFrame:

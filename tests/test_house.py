@@ -18,7 +18,7 @@ import isocenter
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL", "python-gdcm": "gdcm"}
+IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL", "python-gdcm": "gdcm", "python-docx": "docx"}
 # pydicom finds these by itself when it meets their compression.
 PLUGINS = {"pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm"}
 

@@ -221,6 +221,16 @@ def test_labels_of_a_stack_in_a_file_of_their_own(tmp_path: Path, save: Save, en
     np.testing.assert_array_equal(cohort.codes, Y)
 
 
+@both
+def test_several_labels_an_image(tmp_path: Path, save: Save) -> None:
+    several = np.stack([Y, 1 - Y, np.arange(N) % 3 == 0], axis=1).astype(float)
+    held = {"images": last(GREY), "labels": several, "label_names": ["mass", "calcification", "cyst"]}
+    cohort = index(save(tmp_path / "stack.mat", held))
+    np.testing.assert_array_equal(cohort.y, several == 1)
+    three = {"images": last(GREY[:3]), "labels": several[[0, 1, 5]]}  # 3 x 3 labels: three images, not one in colour
+    assert len(index(save(tmp_path / "three.mat", three), with_labels=False)) == 3
+
+
 def test_volumes(tmp_path: Path) -> None:
     volumes = RANDOM.normal(size=(4, 7, 6, 5))  # 4 volumes of 7 slices
     path = save_v5(tmp_path / "v.mat", {"images": volumes.transpose(2, 3, 1, 0), "y": column([0, 1, 0, 1])})

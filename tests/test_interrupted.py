@@ -28,17 +28,46 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def words(data: Path, project: Path) -> list[str]:
+def words(data: Path, project: Path, method: str = "forest,linear") -> list[str]:
     return [sys.executable, "-m", "isocenter", "run", str(data / "scans"), "--labels", str(data / "labels.csv"),
-            "--target", "label", "--method", "forest,linear", "--project", str(project), "--json"]  # fmt: skip
+            "--target", "label", "--method", method, "--project", str(project), "--json"]  # fmt: skip
 
 
-def results(data: Path, project: Path) -> object:
-    done = subprocess.run(words(data, project), capture_output=True, text=True)
+def results(data: Path, project: Path, command: list[str] | None = None) -> object:
+    done = subprocess.run(command or words(data, project), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert not [p for p in project.rglob("*") if ".partial" in p.name]
-    return found["results"]
+    return found["results"], found.get("seeds"), found.get("learning")
+
+
+@pytest.mark.slow
+def test_a_killed_cross_validation_with_all_its_surroundings_goes_on(data: Path, tmp_path: Path) -> None:
+    def command(project: Path) -> list[str]:
+        return [
+            *words(data, project, "linear"),
+            "--design",
+            "kfold",
+            "--folds",
+            "3",
+            "--seeds",
+            "2",
+            "--learning-curve",
+        ]
+
+    started = time.monotonic()
+    expected = results(data, tmp_path / "whole", command(tmp_path / "whole"))
+    lasts = time.monotonic() - started
+    for k in range(4):
+        project = tmp_path / f"killed-{k}"
+        process = subprocess.Popen(command(project), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(lasts * (k + 0.5) / 4)
+        process.kill()
+        process.wait()
+        before = {p: p.stat().st_mtime_ns for p in project.rglob("folds/**/*.iso")}
+        assert results(data, project, command(project)) == expected
+        kept = [p for p, at in before.items() if p.stat().st_mtime_ns == at]
+        assert len(kept) >= len(before) - 1  # all but the fold whose memory was not written yet
 
 
 @pytest.mark.slow

@@ -102,6 +102,14 @@ def test_percentiles_leave_undefined_draws_out_and_count_them() -> None:
     assert b.percentiles(np.full(100, np.nan)).interval == NONE
 
 
+def test_percentiles_of_few_patients_lie_further_out() -> None:
+    values = np.linspace(0, 1, 10_001)
+    # Hesterberg (Am Stat 2015): instead of 2.5 % of the draws
+    for patients, tail in ((10, 0.0086), (20, 0.0159), (1000, 0.0249)):
+        assert b.percentiles(values, patients=patients).interval[:2] == pytest.approx((tail, 1 - tail), abs=2e-4)
+    assert b.percentiles(values, patients=1).interval[:2] == (0, 1)
+
+
 def test_draws_that_all_agree_are_no_interval() -> None:
     assert b.percentiles(np.full(100, 1.0)).interval == NONE
     assert b.percentiles(np.zeros(100)).interval == NONE

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import ndtri
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from isocenter.metrics import intervals as i
 
@@ -44,6 +44,66 @@ def test_wilson_has_width_at_the_ends() -> None:
     low, high, _ = i.wilson(10, 10)
     assert (low, high) == (pytest.approx(1 - 0.2775327998628892), 1.0)
     assert i.wilson(0, 0) == i.NONE
+
+
+def test_clopper_pearson_is_that_of_r_and_of_scipy() -> None:
+    assert i.clopper_pearson(45, 50)[:2] == pytest.approx((0.7818646336, 0.9667249064), abs=5e-11)
+    for x in range(13):
+        exact = binomtest(x, 12).proportion_ci(0.9, method="exact")
+        assert i.clopper_pearson(x, 12, 0.9)[:2] == pytest.approx((exact.low, exact.high), abs=1e-10)
+    assert i.clopper_pearson(0, 0) == i.NONE
+    assert i.clopper_pearson(0, 9).low == 0
+    assert i.clopper_pearson(9, 9).high == 1
+
+
+def test_mover_is_exact_for_standard_errors() -> None:
+    # Of limits +- z standard errors it must make the standard error of the sum, correlation and signs included
+    values, errors, factors = np.array([1.0, 2.0, 4.0]), np.array([0.1, 0.3, 0.2]), np.array([0.5, -1.0, 2.0])
+    r = np.array([[1, 0.4, -0.2], [0.4, 1, 0.6], [-0.2, 0.6, 1]])
+    limits = [i.Interval(v - e, v + e, "wald") for v, e in zip(values, errors, strict=True)]
+    error = math.sqrt(factors @ (r * np.outer(errors, errors)) @ factors)
+    low, high, how = i.mover(values, limits, factors, r)
+    assert (low, high, how) == (pytest.approx(6.5 - error), pytest.approx(6.5 + error), "wald-mover")
+    assert i.mover(values, [*limits[:2], i.NONE], factors) == i.NONE
+    assert i.mover(values, [*limits[:2], limits[2]._replace(how="score")], factors).how == "mover"
+
+
+@pytest.mark.parametrize(
+    "first, second, limits",
+    [  # Newcombe, Stat Med 1998;17:873, table II, method 10
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((10, 10), (0, 20), (0.6791, 1.0)),
+    ],
+)
+def test_difference_of_shares_is_newcombes(
+    first: tuple[int, int], second: tuple[int, int], limits: tuple[float, float]
+) -> None:
+    assert i.share_difference(first, second)[:2] == pytest.approx(limits, abs=5e-5)
+    assert i.share_difference(second, first)[:2] == pytest.approx((-limits[1], -limits[0]), abs=5e-5)
+    assert i.share_difference(first, (0, 0)) == i.NONE
+
+
+@pytest.mark.parametrize(
+    "counts, limits",
+    [
+        ((36, 12, 2, 0), (0.0569, 0.3404)),  # Newcombe, Stat Med 1998;17:2635, method 10
+        ((14, 5, 0, 22), (0.011, 0.226)),  # Altman et al., Statistics with Confidence, 2000, table 6.2
+        ((1, 1, 7, 12), (-0.507, -0.026)),  # Fagerland et al., Stat Med 2014: airways before and after transplantation
+    ],
+)
+def test_difference_of_paired_shares_is_newcombes(counts: tuple[int, ...], limits: tuple[float, float]) -> None:
+    a, b, c, d = counts
+    digits = 5e-5 if limits[0] == 0.0569 else 5e-4
+    assert i.paired_difference(a, b, c, d)[:2] == pytest.approx(limits, abs=digits)
+    assert i.paired_difference(a, c, b, d)[:2] == pytest.approx((-limits[1], -limits[0]), abs=digits)
+
+
+def test_pairs_that_agree_are_known_better_and_have_width_still() -> None:
+    apart, paired = i.share_difference((40, 50), (40, 50)), i.paired_difference(40, 0, 0, 10)
+    assert 0 < paired.high - paired.low < 0.5 * (apart.high - apart.low)
+    assert i.paired_difference(50, 0, 0, 0).high > 0
+    assert i.paired_difference(0, 0, 0, 0) == i.NONE
 
 
 def test_wilson_mean_of_one_share_is_wilson_and_of_equal_ones_is_narrower() -> None:
@@ -106,6 +166,14 @@ def test_wilson_covers(n: int) -> None:
     covered = (binom.pmf(np.arange(n + 1), n, shares) * inside).sum(axis=1)
     assert 0.945 < covered.mean() < 0.965
     assert covered.min() > 0.83
+
+
+@pytest.mark.parametrize("n", [5, 20, 50])
+def test_clopper_pearson_never_covers_less(n: int) -> None:
+    limits = np.array([i.clopper_pearson(x, n)[:2] for x in range(n + 1)])
+    shares = np.linspace(0.01, 0.99, 197)[:, None]
+    inside = (limits[:, 0] <= shares) & (shares <= limits[:, 1])
+    assert (binom.pmf(np.arange(n + 1), n, shares) * inside).sum(axis=1).min() >= 0.95
 
 
 @pytest.mark.parametrize("sensitivity, specificity", [(0.9, 0.8), (0.98, 0.6)])

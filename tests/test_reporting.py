@@ -24,7 +24,7 @@ import studies
 from isocenter.cohort import Target, Task
 from isocenter.evaluation import Estimate, Evaluation, evaluate
 from isocenter.prediction import Prediction
-from isocenter.reporting import Study, charts, pick_cases, render, scales, words
+from isocenter.reporting import Study, canvas, charts, pick_cases, printing, render, scales, words
 from isocenter.reporting.baseline import baseline
 from isocenter.reporting.flow import flow
 from isocenter.reporting.summary import summarize
@@ -446,7 +446,7 @@ def test_cards_show_reference_prediction_and_probability() -> None:
 
 def test_chart_takes_its_colours_from_the_page() -> None:
     line = charts.Line([0, 0.2, 1], [0, 0.8, 1], "series-2", (0.2, 0.8))
-    svg = charts.inline(charts.roc([line]), "one", "ROC")
+    svg = printing.inline(charts.roc([line]), "one", "ROC")
     assert "var(--series-2)" in svg
     assert "currentColor" in svg
     assert not re.findall(r"#[0-9a-f]{6}\b", svg)
@@ -456,8 +456,8 @@ def test_chart_takes_its_colours_from_the_page() -> None:
 
 
 def test_every_chart_colour_is_in_the_style_sheet() -> None:
-    style = (Path(charts.__file__).parent / "style.css").read_text("utf-8")
-    for name in charts.PALETTE:
+    style = (Path(canvas.__file__).parent / "style.css").read_text("utf-8")
+    for name in canvas.PALETTE:
         assert style.count(f"--{name}: #") == 2, name  # light and dark
 
 
@@ -469,14 +469,14 @@ def test_figures_serve_the_paper_too() -> None:
 
 def test_scatter_plots_are_thinned() -> None:
     x = np.arange(50_000.0)
-    assert all(len(a) <= charts.MOST_POINTS for a in charts.thinned(x, x))
-    assert charts.thinned(x[:5])[0].tolist() == [0, 1, 2, 3, 4]
+    assert all(len(a) <= canvas.MOST_POINTS for a in canvas.thinned(x, x))
+    assert canvas.thinned(x[:5])[0].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_charts_of_one_point_and_of_equal_values() -> None:
     same = np.full(3, 7.0)
-    assert "<svg" in charts.inline(charts.agreement(same, same), "a", "x")
-    assert "<svg" in charts.inline(charts.residuals(same[:1], same[:1]), "b", "x")
+    assert "<svg" in printing.inline(charts.agreement(same, same), "a", "x")
+    assert "<svg" in printing.inline(charts.residuals(same[:1], same[:1]), "b", "x")
 
 
 def test_pixels_are_mapped() -> None:
@@ -515,7 +515,15 @@ def test_negative_limits_are_joined_by_a_word() -> None:
 
 
 @pytest.mark.parametrize(
-    "how, said", [("wilson", "Wilson"), ("newcombe-patients", "Newcombe, by patients"), ("new-kind", "new kind")]
+    "how, said",
+    [
+        ("wilson", "Wilson"),
+        ("newcombe-patients", "Newcombe, by patients"),
+        ("new-kind", "new kind"),
+        ("delong-logit-mover", "DeLong, logit scale, combined"),
+        ("wilson-mover", "Wilson, combined"),
+        ("bootstrap-patients-hall", "bootstrap over patients, corrected for skewness"),
+    ],
 )
 def test_interval_names(how: str, said: str) -> None:
     assert words.interval_name(how) == said

@@ -14,15 +14,15 @@ __version__ = "0.1.0"
 
 # Names resolve when first used (PEP 562): scikit-learn and pandas take over a second to import.
 _HOMES = {
-    "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "report", "predict"),
-    "isocenter.steps": ("run", "Study"),
+    "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "compare", "report", "predict"),
+    "isocenter.steps": ("run", "export", "Study"),
     "isocenter.case": ("Case", "Source"),
     "isocenter.image": ("Image", "Mask", "Geometry"),
     "isocenter.cohort": ("Cohort", "Target", "Task"),
     "isocenter.splitting": ("Design", "Split"),
     "isocenter.model": ("Model", "Decision"),
     "isocenter.prediction": ("Prediction",),
-    "isocenter.evaluation": ("Evaluation", "Estimate"),
+    "isocenter.evaluation": ("Evaluation", "Estimate", "Comparison"),
     "isocenter.errors": ("IsocenterError",),
     "isocenter.bundle": ("load", "save"),
 }
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from isocenter.case import Case, Source
     from isocenter.cohort import Cohort, Target, Task
     from isocenter.errors import IsocenterError
-    from isocenter.evaluation import Estimate, Evaluation
+    from isocenter.evaluation import Comparison, Estimate, Evaluation
     from isocenter.image import Geometry, Image, Mask
     from isocenter.model import Decision, Model
     from isocenter.prediction import Prediction
     from isocenter.splitting import Design, Split
-    from isocenter.steps import Study, run
-    from isocenter.workbench import audit, evaluate, fit, index, predict, report, split
+    from isocenter.steps import Study, export, run
+    from isocenter.workbench import audit, compare, evaluate, fit, index, predict, report, split
 
 __all__ = [
-    "Case", "Cohort", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image", "IsocenterError", "Mask",
-    "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit", "evaluate", "fit", "index", "load",
-    "predict", "report", "run", "save", "split",
+    "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",
+    "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit",
+    "compare", "evaluate", "export", "fit", "index", "load", "predict", "report", "run", "save", "split",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from isocenter.auditing import Audit
 from isocenter.case import Source
 from isocenter.cohort import Cohort, Target, Task
 from isocenter.errors import Fault
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Comparison, Evaluation
 from isocenter.model import Model
 from isocenter.project import Artefact
 from isocenter.splitting import Design, Split
@@ -37,7 +37,16 @@ def _save_cohort(cohort: Cohort, path: Path) -> None:
         "attrs": {str(k): v for k, v in cohort.table.attrs.items()},
         **{
             name: getattr(cohort, name)
-            for name in ("features", "covariates", "split_column", "unlabelled", "notes", "warnings", "origin")
+            for name in (
+                "features",
+                "covariates",
+                "split_column",
+                "unlabelled",
+                "notes",
+                "warnings",
+                "origin",
+                "readers",
+            )
         },
     }
     arrow = pa.Table.from_pandas(_plain(table), preserve_index=False)
@@ -65,7 +74,7 @@ def _load_cohort(path: Path) -> Cohort:
     if target is not None:
         target = Target(**{**target, "task": Task(target["task"]), "classes": tuple(target["classes"])})
     lists: dict[str, Any] = {
-        name: tuple(meta[name]) for name in ("features", "covariates", "unlabelled", "notes", "warnings")
+        name: tuple(meta[name]) for name in ("features", "covariates", "unlabelled", "notes", "warnings", "readers")
     }
     return Cohort(
         table,
@@ -117,8 +126,27 @@ DESIGN: Artefact[Design] = Artefact(
 )
 REPORT: Artefact[str] = Artefact("report.html", _save_text, _read_text, "report")
 
+COMPARISONS: Artefact[tuple[Comparison, ...]] = Artefact(
+    "comparisons.json",
+    lambda rows, path: _write_json([row.to_dict() for row in rows], path),
+    lambda path: tuple(Comparison.from_dict(row) for row in _read_json(path)),
+    "evaluate",
+)
+
+READERS: Artefact[dict[str, Any]] = Artefact("readers.json", _write_json, _read_json, "evaluate")
+SHORTCUTS: Artefact[list[dict[str, Any]]] = Artefact("shortcuts.json", _write_json, _read_json, "split")
 EXTERNAL: Artefact[dict[str, Any]] = Artefact("external.json", _write_json, _read_json, "evaluate")
 EXTERNAL_TABLE: Artefact[pd.DataFrame] = Artefact("predictions.parquet", _save_table, pd.read_parquet, "evaluate")
+
+
+SAMPLE: Artefact[dict[str, Any]] = Artefact("sample_size.json", _write_json, _read_json, "split")
+SEEDS: Artefact[dict[str, Any]] = Artefact("seeds.json", _write_json, _read_json, "evaluate --seeds N")
+LEARNING: Artefact[dict[str, Any]] = Artefact("learning.json", _write_json, _read_json, "evaluate --learning-curve")
+
+
+def seed_values(seed: int, name: str) -> Artefact[list[dict[str, Any]]]:
+    """A method's numbers with another seed."""
+    return Artefact(f"seeds/{seed}/{name}.json", _write_json, _read_json, "evaluate --seeds N")
 
 
 def model(name: str) -> Artefact[Model]:

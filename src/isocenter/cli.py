@@ -169,8 +169,8 @@ def evaluate(
 ) -> Any:
     """Score every fitted method on the test part, in one look; or a saved MODEL on INPUT from elsewhere."""
     if model is not None:
+        from isocenter.elsewhere import evaluate_elsewhere
         from isocenter.errors import UsageError
-        from isocenter.steps import evaluate_elsewhere
 
         if input is None:
             raise UsageError("Which patients?", "Write: isocenter evaluate MODEL INPUT --labels TABLE.")
@@ -187,6 +187,17 @@ def report(project: Path, **options: Any) -> Any:
     study = _study(project, **options)
     study.report()
     return study.summary()
+
+
+@verb()
+def export(
+    project: Path,
+    output: Annotated[Path | None, typer.Option("--output", help="Folder to write. [default: PROJECT/paper]")] = None,
+) -> Any:
+    """Figures, tables, data and a draft for a paper, from a finished project."""
+    from isocenter import steps
+
+    return {"paper": str(steps.export(project, output))}
 
 
 @verb()

@@ -125,7 +125,8 @@ class Cohort:
     `table` that are given features. covariates: attributes allowed into a model.
     split_column: attribute with an official or given split. excluded: what was left out, with
     reasons; unlabelled: cases without a value of the target; found = used + excluded +
-    unlabelled. notes: what was inferred, one sentence each, for terminal and report.
+    unlabelled. readers: columns with each reader's label, written as the target's; never attributes.
+    notes: what was inferred, one sentence each, for terminal and report.
     origin: "table" (features), "array" (image stacks) or "files".
     """
 
@@ -140,6 +141,7 @@ class Cohort:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     origin: str = "files"
+    readers: tuple[str, ...] = ()
     fingerprint: str = field(default="")
 
     def __len__(self) -> int:
@@ -155,8 +157,8 @@ class Cohort:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Columns that describe a case: neither patient id, target nor given feature."""
-        hidden = {PATIENT, *self.features, *([self.target.column] if self.target else [])}
+        """Columns that describe a case: neither patient id, target, reader nor given feature."""
+        hidden = {PATIENT, *self.features, *self.readers, *([self.target.column] if self.target else [])}
         return tuple(c for c in self.table.columns if c not in hidden)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,9 +11,22 @@ import pandas as pd
 from isocenter import artefacts, scoring, workbench
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
+from isocenter.fitting import Fitted
 from isocenter.project import Project, fingerprint
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design, Split, walk
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every fit of a study shares."""
+
+    project: Project
+    cohort: Cohort
+    design: Design
+    seed: int
+    wish: Wish
+    roles: Mapping[str, Sequence[str]]
 
 
 class Folds:
@@ -23,19 +36,9 @@ class Folds:
     more repeats add folds and leave those that are there.
     """
 
-    def __init__(
-        self,
-        project: Project,
-        cohort: Cohort,
-        design: Design,
-        *,
-        seed: int,
-        wish: Wish,
-        roles: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
-        self.project, self.cohort, self.design = project, cohort, design
-        self.seed, self.wish, self.roles = seed, wish, roles
-        self._learned = {(s.repeat, s.fold): fingerprint(s.fitting, s.folds) for s in design.splits}
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.project, self.design = setting, setting.project, setting.design
+        self._learned = {(s.repeat, s.fold): fingerprint(s.fitting, s.folds) for s in self.design.splits}
         self._fitted: set[str] = set()
 
     def fit(self, recipe: Recipe) -> None:
@@ -44,18 +47,9 @@ class Folds:
             return
         left = [split for split in self.design.splits if not self._has(recipe, split)]
         for split in walk(self.design, recipe.name, left, told=recipe.role != "floor"):
-            fitted = workbench.fit_recipe(
-                recipe,
-                self.cohort,
-                self.design,
-                split=split,
-                seed=self.seed,
-                store=self.project.store,
-                roles=self.roles,
-                wish=self.wish,
-            )
+            fitted = fit(self.setting, recipe, split, kept=False)
             model, tuning, inputs = self._place(recipe, split)
-            table = scoring.beside_reference(fitted.tuning, self.cohort, "tuning", fitted.model.decision)
+            table = scoring.beside_reference(fitted.tuning, self.setting.cohort, "tuning", fitted.model.decision)
             self.project.put(tuning, inputs, table)
             self.project.put(model, inputs, fitted.model)
             self.project.forget(tuning, model)
@@ -67,7 +61,7 @@ class Folds:
         for split in self.design.splits:
             model, tuning, _ = self._place(recipe, split)
             fitted = self.project.get(model), self.project.get(tuning)
-            found.append(scoring.fold_scores(*fitted, self.cohort, split))
+            found.append(scoring.fold_scores(*fitted, self.setting.cohort, split))
             self.project.forget(tuning, model)
         return pd.concat(found, ignore_index=True)
 
@@ -79,12 +73,27 @@ class Folds:
         """The two artefacts of a fold, and the fingerprint of what they are made from."""
         audit = self.project.inputs(artefacts.AUDIT)
         learned = self._learned[split.repeat, split.fold]
-        inputs = fingerprint("fold", audit, plain(recipe), self.seed, asdict(self.wish), learned)
+        inputs = fingerprint("fold", audit, plain(recipe), self.setting.seed, asdict(self.setting.wish), learned)
         return artefacts.fold_model(recipe.name, split), artefacts.fold_tuning(recipe.name, split), inputs
 
     def _has(self, recipe: Recipe, split: Split) -> bool:
         model, tuning, inputs = self._place(recipe, split)
         return self.project.has(model, inputs) and self.project.has(tuning, inputs)
+
+
+def fit(setting: Setting, recipe: Recipe, split: Split | None = None, *, kept: bool = True) -> Fitted:
+    """One recipe on one split; None: on what the kept model learns from."""
+    return workbench.fit_recipe(
+        recipe,
+        setting.cohort,
+        setting.design,
+        split=split,
+        seed=setting.seed,
+        store=setting.project.store,
+        roles=setting.roles,
+        wish=setting.wish,
+        kept=kept,
+    )
 
 
 def plain(recipe: Recipe) -> dict[str, Any]:

@@ -54,8 +54,9 @@ def decide(
     """From out-of-fold `output` (n, k) and `reference` (`Target.encode`); patients (n,) names.
 
     score: the headline number, by which aggregations are compared where probabilities are
-    recalibrated after, or where there are none; else by their Brier score. Raises UsageError for a wish that does
-    not suit the target, and what `thresholds.choose` raises where a criterion cannot be met.
+    recalibrated after, or where there are none; else by their Brier score. Raises UsageError for
+    a wish that does not suit the target, and what `thresholds.choose` raises where a criterion
+    cannot be met.
     """
     positive = target.positive_index
     groups = pd.factorize(patients)[0].astype(np.int64)
@@ -69,7 +70,10 @@ def decide(
     found, reached = _thresholds(wish, target, decision.calibrated(output), reference)
     criterion = wish.criterion or (EVEN if target.is_labels else MOST_PROBABLE)
     decision = replace(decision, criterion=criterion, **found)
-    return Decided(decision, {"aggregations": tried, "threshold": reached, "n": len(output)})
+    told = {"aggregations": tried, "threshold": reached, "n": len(output)}
+    if decision.calibrator is not None and decision.calibrator.reason:
+        told["uncalibrated"] = decision.calibrator.reason
+    return Decided(decision, told)
 
 
 def _aggregations(

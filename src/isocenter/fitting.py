@@ -29,7 +29,7 @@ from isocenter.metrics.regression import r2
 from isocenter.model import Model, outputs
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
-from isocenter.splitting import Split
+from isocenter.splitting import Split, inner_folds
 
 Floats = NDArray[np.float64]
 VERSIONS = ("isocenter", "numpy", "pandas", "scikit-learn")
@@ -51,10 +51,12 @@ def fit(
     seed: int = 0,
     wish: Wish = Wish(),  # noqa: B008  frozen
     card: dict[str, Any] | None = None,
+    explained: bool = True,
 ) -> Fitted:
     """Choose by the inner folds of `split`, predict what they held out, decide, fit on training and tuning.
 
-    The card tells what was done; `card` adds to it. Raises TooFewPatients where a fold lacks
+    The card tells what was done; `card` adds to it; explained: with the importance of features.
+    Raises TooFewPatients where a fold lacks
     all but one class, and what `deciding.decide` raises.
     """
     if cohort.target is None:
@@ -68,14 +70,13 @@ def fit(
     patients = pd.factorize(part.patients)[0]
     inner = _inner(recipe, target, X, y, patients, held, seed)
     pipeline = recipe.build(target.task, seed, **inner.chosen)
-    whose = {f"{pipeline.steps[-1][0]}__{name}": value for name, value in _whose(pipeline[-1], patients).items()}
-    pipeline.fit(X, y, **whose)
+    pipeline.fit(X, y, **_for_last(pipeline, patients))
     _one_thread(pipeline[-1])
     names = [str(name) for name in pipeline[:-1].get_feature_names_out()]
     decided = decide(wish, target, inner.output, y, part.patients, lambda out, ref: score(target, out, ref))
     decision = decided.decision
     importance: list[dict[str, Any]] = []
-    if recipe.role != "floor":
+    if explained and recipe.role != "floor":
         importance = permutation_importance(
             inner.held_out, names, _outputs_of(target), lambda out, ref: score(target, out, ref), seed=seed
         )
@@ -101,6 +102,28 @@ def fit(
         "versions": {name: version(name) for name in VERSIONS},
     }
     return Fitted(Model(pipeline, target, decision, {**own, **(card or {})}), tuning)
+
+
+def predicted(
+    recipe: Recipe, training: Cohort, held: Cohort, folds: int, duplicates: Sequence[Sequence[str]], seed: int
+) -> Floats:
+    """What a model of `training` says of `held`, as `outputs` gives it; inner folds of `training` make the choices.
+
+    Nothing is decided, described or kept: for learning curves. Raises TooFewPatients.
+    """
+    assert training.target is not None
+    target, X, y = training.target, training.X, training.codes
+    _refuse_one_class(target, y)
+    patients = pd.factorize(training.patients)[0]
+    chosen: dict[str, object] = {}
+    if len(recipe.candidates()) > 1:
+        inner = inner_folds(training, duplicates, folds, True, (seed, 6))
+        rows_of = [np.sort(training.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in inner]
+        chosen = _inner(recipe, target, X, y, patients, rows_of, seed).chosen
+    pipeline = recipe.build(target.task, seed, **chosen)
+    pipeline.fit(X, y, **_for_last(pipeline, patients))
+    _one_thread(pipeline[-1])
+    return outputs(pipeline, held.X, target)
 
 
 @dataclass(frozen=True)
@@ -183,6 +206,11 @@ def rows(X: pd.DataFrame | list[Case], chosen: NDArray[np.intp]) -> pd.DataFrame
 def _whose(estimator: Any, patients: NDArray[np.intp]) -> dict[str, Any]:
     """Whose rows they are, for an estimator that makes folds of its own."""
     return {"groups": patients} if has_fit_parameter(estimator, "groups") else {}
+
+
+def _for_last(pipeline: Any, patients: NDArray[np.intp]) -> dict[str, Any]:
+    """The same, named as a pipeline hands it to its last step."""
+    return {f"{pipeline.steps[-1][0]}__{name}": value for name, value in _whose(pipeline[-1], patients).items()}
 
 
 def _one_thread(estimator: Any) -> None:

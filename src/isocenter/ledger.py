@@ -15,6 +15,8 @@ from isocenter import disk
 from isocenter.errors import UnreadableFile
 
 NAME = "ledger.jsonl"
+TEST_LOOK = "test-look"
+SEED_LOOK = "seed-look"  # at a test part that another seed drew, only to see how far numbers move
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
@@ -40,10 +42,10 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def look(folder: Path, test: str, models: dict[str, str]) -> int:
-    """Record a look of `models` (name -> fingerprint) at the test part `test`; how many there are now."""
+def look(folder: Path, test: str, models: dict[str, str], event: str = TEST_LOOK) -> int:
+    """Record a look of `models` (name -> fingerprint) at the test part `test`; how many of this kind there are now."""
     entries = read(folder)
-    looks = [e for e in entries if e["event"] == "test-look" and e["test"] == test]
+    looks = [e for e in entries if e["event"] == event and e["test"] == test]
     for number, entry in enumerate(looks, start=1):
         if entry["models"] == models:
             return number
@@ -51,7 +53,7 @@ def look(folder: Path, test: str, models: dict[str, str]) -> int:
     written = path.read_text("utf-8") if path.is_file() else ""
     last = written.splitlines()[-1] if written else ""
     entry = {
-        "event": "test-look",
+        "event": event,
         "look": len(looks) + 1,
         "test": test,
         "models": models,

@@ -43,6 +43,13 @@ class Options:
     group_column: str | None = _option(
         None, "Column whose values --design leave-one-out leaves out in turn (a site); never a feature.", INDEX, SPLIT
     )
+    readers: tuple[str, ...] = _option(
+        (), "Columns with each reader's label: compared with each other and the model, never a feature.", INDEX
+    )
+    consensus: str = _option(
+        "majority", "What readers must agree on to make a target of their labels, if no --target is given: majority, "
+        "unanimous, mean, median or one reader's column.", INDEX,
+    )  # fmt: skip
     image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
     mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
     covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)
@@ -72,7 +79,15 @@ class Options:
     prevalences: tuple[str, ...] = _option(
         (), "Prevalences at which PPV, NPV and false alarms per 1,000 are told (0.01,0.05).", EVALUATE
     )
+    margin: float = _option(
+        0.0, "Loss of the headline metric that is tolerable, declared before looking: methods may then be called not "
+        "inferior.", EVALUATE,
+    )  # fmt: skip
     recalibrate: str = _option("none", "platt, isotonic, beta or temperature: fitted on tuning data; or none.", FIT)
+    seeds: int = _option(
+        1, "Split and fit again with so many seeds, --seed and the next ones: how far chance alone moves numbers.", FIT
+    )
+    learning_curve: bool = _option(False, "Would more patients help? Fits on growing shares of the training part.", FIT)
     aggregate: str = _option(
         "auto", "How images of a patient become one prediction: mean, weighted, max, noisy-or, median; "
         "auto: the best on tuning data; none: images only.", FIT,

@@ -8,7 +8,7 @@ evaluation then; the numbers of single images stand beside it as group `BY_IMAGE
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.evaluation import BY_IMAGE, Evaluation, evaluate_folds
 from isocenter.evaluation import evaluate as single
+from isocenter.evaluation.folded_points import fold_points
 from isocenter.evaluation.groups import subgroups as subgroups_of
 from isocenter.evaluation.useful import points
 from isocenter.model import Decision, Model
@@ -87,6 +88,12 @@ def by_patient(table: pd.DataFrame) -> pd.DataFrame | None:
     return first.assign(n_cases=grouped.size().to_numpy()).reset_index(drop=True)
 
 
+def patient_rows(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The test rows of each table by patient, of those where patients are the unit; of one repeat."""
+    found = {name: by_patient(table[table["part"] == "test"]) for name, table in tables.items()}
+    return {name: rows for name, rows in found.items() if rows is not None}
+
+
 def evaluate_table(
     table: pd.DataFrame,
     name: str,
@@ -103,7 +110,7 @@ def evaluate_table(
     prevalences: at which predictive values are told.
     """
     if design.several:
-        return _of_splits(table, name, cohort, design, subgroups, seed)
+        return _of_splits(table, name, cohort, design, subgroups, prevalences, seed)
     found = [
         _evaluated(some, name, cohort, str(part), group, seed)
         for part, rows in table.groupby("part", sort=False)
@@ -115,15 +122,36 @@ def evaluate_table(
     return replace(found[0].joined(*found[1:]), points=tuple(points))
 
 
+def values(table: pd.DataFrame, name: str, cohort: Cohort, design: Design) -> Evaluation:
+    """The numbers of the whole test part alone, without intervals: quick, to see how they move."""
+    if design.several:
+        assert cohort.target is not None
+        unit = _unit_of_splits(table)
+        return evaluate_folds(unit[unit["part"] == "test"], cohort.target, design, method=name, draws=0)
+    test = _unit(table[table["part"] == "test"])
+    return _evaluated(test, name, cohort, "test", None, 0, draws=0)
+
+
+def _unit_of_splits(table: pd.DataFrame) -> pd.DataFrame:
+    """Patients of each split where they are the unit, else the table itself."""
+    each = [by_patient(rows) for _, rows in table.groupby(["repeat", "fold", "part"], sort=False)]
+    patients = [rows for rows in each if rows is not None]
+    return pd.concat(patients, ignore_index=True) if len(patients) == len(each) else table
+
+
 def _of_splits(
-    table: pd.DataFrame, name: str, cohort: Cohort, design: Design, columns: Sequence[str], seed: int
+    table: pd.DataFrame,
+    name: str,
+    cohort: Cohort,
+    design: Design,
+    columns: Sequence[str],
+    prevalences: Sequence[float],
+    seed: int,
 ) -> Evaluation:
     """Predictions of several splits, by patient where there are such, then by image, then by subgroup."""
     assert cohort.target is not None
     target = cohort.target
-    each = [by_patient(rows) for _, rows in table.groupby(["repeat", "fold", "part"], sort=False)]
-    patients = [rows for rows in each if rows is not None]
-    unit = pd.concat(patients, ignore_index=True) if len(patients) == len(each) else table
+    unit = _unit_of_splits(table)
     found = [evaluate_folds(unit, target, design, method=name, seed=seed)]
     if unit is not table:
         found.append(evaluate_folds(table, target, design, method=name, group=BY_IMAGE, seed=seed))
@@ -134,7 +162,8 @@ def _of_splits(
         else:
             some = unit[unit["case_id"].isin(tested[group.rows])]
             found.append(evaluate_folds(some, target, design, method=name, group=group.name, seed=seed))
-    return found[0].joined(*found[1:])
+    points = fold_points(unit, target, design, prevalences=prevalences, seed=seed)
+    return replace(found[0].joined(*found[1:]), points=tuple(points))
 
 
 def operating_points(
@@ -201,7 +230,9 @@ def _groups(rows: pd.DataFrame, part: str, design: Design) -> Iterator[tuple[str
         yield WITHOUT, _unit(alone)
 
 
-def _evaluated(table: pd.DataFrame, name: str, cohort: Cohort, part: str, group: str | None, seed: int) -> Evaluation:
+def _evaluated(
+    table: pd.DataFrame, name: str, cohort: Cohort, part: str, group: str | None, seed: int, draws: int = 2000
+) -> Evaluation:
     assert cohort.target is not None
     return single(
         Prediction.from_table(table),
@@ -212,5 +243,6 @@ def _evaluated(table: pd.DataFrame, name: str, cohort: Cohort, part: str, group:
         part=part,
         group=group,
         seed=seed,
+        draws=draws,
         cases=table["n_cases"].to_numpy(dtype=np.int64) if "n_cases" in table else None,
     )

@@ -19,23 +19,28 @@ import pandas as pd
 from isocenter import (
     __version__,
     artefacts,
-    bundle,
+    comparing,
     crossing,
     disk,
-    external,
+    finished,
     ingest,
+    learning,
     ledger,
+    paper,
     preparation,
     progress,
+    reading,
     scoring,
+    seeding,
     workbench,
 )
-from isocenter.auditing import Audit, check_exclusions
+from isocenter.auditing import Audit, check_exclusions, sample_size
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
-from isocenter.errors import MissingStep
-from isocenter.evaluation import HEADLINES, Estimate, Evaluation
+from isocenter.errors import MissingPath, MissingStep
+from isocenter.evaluation import HEADLINES, Comparison, Evaluation
+from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
 from isocenter.model import Model
 from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
@@ -44,7 +49,6 @@ from isocenter.recipes import Recipe
 from isocenter.splitting import Design
 
 RUN = "run.toml"
-_KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
 
 
 class Study:
@@ -127,28 +131,25 @@ class Study:
         return {recipe.name: self._fit(recipe) for recipe in self.recipes}
 
     @cached_property
+    def setting(self) -> crossing.Setting:
+        """What every fit shares."""
+        options = self.options
+        roles = {"image": options.image, "mask": options.mask}
+        wish = Wish(options.decide, options.recalibrate, options.aggregate)
+        return crossing.Setting(self.project, self.usable, self.design, options.seed, wish, roles)
+
+    @cached_property
     def folds(self) -> crossing.Folds:
         """Models and predictions of the splits, where the design has several."""
-        roles = {"image": self.options.image, "mask": self.options.mask}
-        return crossing.Folds(
-            self.project, self.usable, self.design, seed=self.options.seed, wish=self._wish, roles=roles
-        )
-
-    @property
-    def _wish(self) -> Wish:
-        return Wish(self.options.decide, self.options.recalibrate, self.options.aggregate)
+        return crossing.Folds(self.setting)
 
     def _fit(self, recipe: Recipe) -> Model:
         if self.design.several:
             self.folds.fit(recipe)
         model, tuning, inputs = artefacts.model(recipe.name), artefacts.tuning(recipe.name), self._fit_inputs(recipe)
         if not (self.project.has(model, inputs) and self.project.has(tuning, inputs)):
-            cohort, seed = self.usable, self.options.seed
-            roles = {"image": self.options.image, "mask": self.options.mask}
-            fitted = workbench.fit_recipe(
-                recipe, cohort, self.design, seed=seed, store=self.project.store, roles=roles, wish=self._wish
-            )
-            table = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
+            fitted = crossing.fit(self.setting, recipe)
+            table = scoring.beside_reference(fitted.tuning, self.usable, "tuning", fitted.model.decision)
             self.project.put(tuning, inputs, table)
             self.project.put(model, inputs, fitted.model)
         return self.project.get(model)
@@ -186,8 +187,7 @@ class Study:
             r.name: self.folds.digest(r) if self.design.several else self.project.digest(artefacts.model(r.name))
             for r in self.recipes
         }
-        test = hashlib.sha256("\n".join(self.design.tested).encode()).hexdigest()
-        return ledger.look(self.project.folder, test, models)
+        return ledger.look(self.project.folder, self.design.test_fingerprint, models)
 
     def _evaluate(self, model: Model, inputs: str, looks: int) -> None:
         if self.design.several:
@@ -200,6 +200,91 @@ class Study:
         found = scoring.evaluate_table(table, model.name, self.usable, self.design, **how)
         self.project.put(artefacts.predictions(model.name), inputs, table)
         self.project.put(artefacts.evaluation(model.name), inputs, replace(found, looks=looks))
+
+    def compare(self) -> tuple[Comparison, ...]:
+        """Every method against every other and the floors, from the predictions of that one look."""
+        evaluations, options = self.evaluate(), self.options
+
+        def made() -> tuple[Comparison, ...]:
+            tables = {name: self.project.get(artefacts.predictions(name)) for name in evaluations}
+            floors = [r.name for r in self.recipes if r.role == "floor"]
+            best = best_on_tuning(evaluations, [name for name in tables if name not in floors])
+            how: dict[str, Any] = {"floors": floors, "best": best, "margin": options.margin, "seed": options.seed}
+            found = comparing.compare_tables(tables, self.usable, self.design, **how)
+            return (*found, *comparing.compare_groups(evaluations, self.usable, options.subgroups))
+
+        inputs = fingerprint("compare", [self._evaluate_inputs(r) for r in self.recipes])
+        return self.project.get_or_make(artefacts.COMPARISONS, inputs, made)
+
+    def agree(self) -> dict[str, Any]:
+        """Readers with each other and with the primary method; {} where there are none."""
+        if not self.usable.readers:
+            return {}
+        self.evaluate()
+        options, table = self.options, self.project.get(artefacts.predictions(self.primary))
+        rule = None if options.target is not None else options.consensus
+        inputs = fingerprint("readers", self._evaluate_inputs(self.recipes[0]), rule)
+        how: dict[str, Any] = {"rule": rule, "seed": options.seed}
+        return self.project.get_or_make(
+            artefacts.READERS, inputs, lambda: reading.agree(self.usable, table, self.primary, **how)
+        )
+
+    # -- what surrounds the numbers ---------------------------------------------------------------
+    @property
+    def around(self) -> dict[str, Any]:
+        """All of it, as far as it was asked for."""
+        own = {"shortcuts": self.shortcuts, "sample_size": self.sample_size}
+        return own | {"seeds": self.seed_band, "learning": self.learning}
+
+    @cached_property
+    def shortcuts(self) -> list[dict[str, Any]]:
+        """How well metadata alone predict the target, in the fitting part."""
+        inputs = fingerprint("shortcuts", self.project.inputs(artefacts.DESIGN))
+        return self.project.get_or_make(
+            artefacts.SHORTCUTS,
+            inputs,
+            lambda: workbench.shortcuts(self.usable, self.design, store=self.project.store),
+        )
+
+    @cached_property
+    def sample_size(self) -> dict[str, Any]:
+        """Whether the cohort is large enough for this design and the primary method's features; before any fit."""
+        first = self.recipes[0]
+        inputs = fingerprint("sample", self.project.inputs(artefacts.DESIGN), crossing.plain(first))
+
+        def make() -> dict[str, Any]:
+            n = workbench.predictors(first, self.usable, self.design)
+            return sample_size(self.usable, self.design, n)
+
+        return self.project.get_or_make(artefacts.SAMPLE, inputs, make)
+
+    @cached_property
+    def seed_band(self) -> dict[str, Any]:
+        """How far the numbers move with the seed; {} unless --seeds asks for it."""
+        n = self.options.seeds
+        if n == 1:
+            return {}
+        chosen, audit, cohort = self.options.of(SPLIT), self.audit, self.cohort
+        evaluations = self.evaluate()
+        inputs = fingerprint("seeds", n, [self._evaluate_inputs(r) for r in self.recipes])
+
+        def redesign(seed: int) -> Design:
+            return workbench.split(cohort, audit, **{**chosen, "seed": seed})
+
+        return self.project.get_or_make(
+            artefacts.SEEDS, inputs, lambda: seeding.seeds(self.setting, self.recipes, evaluations, n, redesign)
+        )
+
+    @cached_property
+    def learning(self) -> dict[str, Any]:
+        """Would more patients help? {} unless --learning-curve asks for it."""
+        if not self.options.learning_curve:
+            return {}
+        first, same = self.recipes[0], self.audit.duplicates
+        inputs = fingerprint("learning", self._fit_inputs(first))
+        return self.project.get_or_make(
+            artefacts.LEARNING, inputs, lambda: learning.learning_curve(self.setting, first, same)
+        )
 
     # -- report --------------------------------------------------------------------------------
     def report(self) -> str:
@@ -225,6 +310,9 @@ class Study:
             thumbnail=self._thumbnail,
             command=self.options.command(),
             options=asdict(self.options),
+            comparisons=self.compare(),
+            readers=self.agree(),
+            around=self.around,
         )
 
     def _thumbnail(self, case: Case) -> bytes:
@@ -275,9 +363,10 @@ class Study:
         described = self.describe_audit()
         design = self.design
         parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
-        warnings = list(workbench.warnings(self.usable, self.audit, self.design))
+        warnings = list(workbench.warnings(self.usable, self.audit, self.design, self.shortcuts))
         told = {"kind": design.kind, "splits": len(design.splits), "repeats": design.repeats}
-        return {**described, "how": design.how, "design": told, "parts": parts, "warnings": warnings}
+        told = {"how": design.how, "design": told, "sample_size": self.sample_size, "parts": parts}
+        return {**described, **told, "warnings": warnings}
 
     def describe_models(self) -> dict[str, Any]:
         described = self.describe_design()
@@ -295,7 +384,7 @@ class Study:
         evaluations = self.evaluate()
         compared = [r.name for r in self.recipes if r.role != "floor"]
         results = {name: {k: v for k, v in e.to_dict().items() if k != "curves"} for name, e in evaluations.items()}
-        place = self._place()
+        place, comparisons = self._place(), self.compare()
         report = None if self.project.folder is None else str(self.project.folder / artefacts.REPORT.path)
         return {
             **self.describe_models(),
@@ -303,6 +392,11 @@ class Study:
             "best_on_tuning": best_on_tuning(evaluations, compared),
             "looks": max(e.looks for e in evaluations.values()),
             "results": results,
+            "comparisons": [row.to_dict() for row in comparisons],
+            "claim": summing_up(comparisons),
+            "seeds": self.seed_band,
+            "learning": self.learning,
+            "readers": self.agree(),
             "report": report,
         }
 
@@ -327,6 +421,11 @@ class Study:
             variables["confusion_matrix"] = matrices if labels else matrices[..., 0]
             variables["classes"] = np.asarray(labels or found[0]["classes"], dtype=object)
         arrays.write_mat(path, variables)
+
+    def paper(self, folder: Path) -> dict[str, Any]:
+        """Figures, tables, data and a draft for a paper, from what was evaluated; no new look at the test part."""
+        written = paper.write(finished.finished(self.project, self.options), folder)
+        return {**self._place(), "paper": str(folder), "files": written}
 
 
 def _target(cohort: Cohort) -> dict[str, Any] | None:
@@ -385,6 +484,19 @@ def run(input: str | Path, *, project: str | Path | None = None, **options: obje
     return study
 
 
+def export(project: str | Path, output: str | Path | None = None) -> Path:
+    """Write a finished project's figures, tables, data and a draft for a paper; the folder (PROJECT/paper).
+
+    Nothing is fitted and the test part is not looked at again. MissingStep where nothing was evaluated.
+    """
+    place = Path(project)
+    folder = place / "paper" if output is None else Path(output)
+    if not place.is_dir():
+        raise MissingPath(f"There is no project folder {place}.", "Name one with --project DIR.")
+    Study(saved_options(place), Project(place)).paper(folder)
+    return folder
+
+
 def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, Any]:
     """Predict with a saved model and write the table; what was refused or flagged, counted."""
     said = workbench.predict(model, input, **how)
@@ -398,39 +510,6 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
         "flagged": sum(bool(flag) for flag in flags) - refused,
         "flags": sorted({flag for flag in flags if flag}),
     }
-
-
-def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -> dict[str, Any]:
-    """Test a saved model on other patients; everything found lies in PROJECT/external/NAME/.
-
-    options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`,
-    `recalibrate`, `seed`.
-    """
-    loaded = bundle.load(model)
-    asked = Options().changed(**options)
-    reading = {k: v for k, v in asked.of(INDEX).items() if k not in _KNOWN_TO_THE_MODEL}
-    cohort = external.index(loaded, input, class_names=asked.class_names, **reading)
-    found = external.assess(
-        loaded,
-        cohort,
-        internal=_own_test(model),
-        recalibrate=asked.recalibrate,
-        ids_are_local=asked.ids_are_local,
-        seed=asked.seed,
-    )
-    folder = project / "external" / (Path(input).stem or "input")
-    disk.make_folder(folder)
-    artefacts.EXTERNAL.save(found.to_dict(), folder / artefacts.EXTERNAL.path)
-    artefacts.EXTERNAL_TABLE.save(found.predictions, folder / artefacts.EXTERNAL_TABLE.path)
-    return {"project": str(folder), "external": found.to_dict(), "warnings": list(found.warnings)}
-
-
-def _own_test(model: Path) -> list[Estimate]:
-    """The rows of the model's own test part, where it lies in its project."""
-    path = model.parent.parent / artefacts.evaluation(model.stem).path
-    if not path.is_file():
-        return []
-    return [row for row in artefacts.evaluation(model.stem).load(path).estimates if row.part == "test"]
 
 
 def demo(folder: Path, *, seed: int = 0, patients: int = 120) -> dict[str, Any]:

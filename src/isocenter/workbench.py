@@ -15,19 +15,21 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import bundle, external, ingest, predicting, preparation, recipes, reporting, scoring
+from isocenter import bundle, comparing, external, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
-from isocenter.auditing import Audit, audit_cohort, describe_case_mix, fingerprints
+from isocenter.auditing import Audit, alarms, audit_cohort, describe_case_mix, fingerprints, metadata_auc
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.errors import BadTarget, Fault, UsageError
-from isocenter.evaluation import Evaluation
-from isocenter.features import default_features
+from isocenter.evaluation import Comparison, Evaluation
+from isocenter.features import Covariates, default_features
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design, Split, make_design, walk
+
+FEW_CASES = 8
 
 
 def index(
@@ -47,6 +49,8 @@ def index(
     exclude: Sequence[str] = (),
     order: Sequence[str] = (),
     group_column: str | None = None,
+    readers: Sequence[str] = (),
+    consensus: str = "majority",
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
@@ -70,6 +74,8 @@ def index(
         exclude=exclude,
         order=order,
         group_column=group_column,
+        readers=readers,
+        consensus=consensus,
     )
 
 
@@ -120,6 +126,13 @@ def split(
         overlap=overlap,
     )
     return replace(made, warnings=(*said, *made.warnings))
+
+
+def shortcuts(cohort: Cohort, design: Design, *, store: str | None = None) -> list[dict[str, Any]]:
+    """AUC of what is known of how the images were made, in the fitting part; rows as in `auditing.metadata_auc`."""
+    part = cohort.select(design.split.fitting)
+    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    return metadata_auc(part, facts, design.split.folds, seed=design.seed)
 
 
 def fit(
@@ -189,6 +202,22 @@ def plan(
     return found
 
 
+def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
+    """Candidate predictors: columns the features make of training cases; of a text covariate each further level.
+
+    Regions are measured on a few cases only: how many numbers there are does not depend on which.
+    """
+    assert cohort.target is not None
+    part = cohort.select(design.final.fitting)
+    some = part.select(part.case_ids[:FEW_CASES]) if "intensity" in recipe.features else part
+    alone = replace(recipe, covariates=()) if recipe.features else recipe
+    n = len(alone.build(cohort.target.task, 0)[0].fit(some.X).get_feature_names_out())
+    if recipe.features and recipe.covariates:
+        covariates = Covariates(recipe.covariates).fit(part.X)
+        n += len(covariates.names_) - len(covariates.levels_)
+    return n
+
+
 def fit_recipe(
     recipe: Recipe,
     cohort: Cohort,
@@ -199,11 +228,13 @@ def fit_recipe(
     store: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
     wish: Wish = Wish(),  # noqa: B008  frozen
+    kept: bool = True,
 ) -> _fitting.Fitted:
     """Fit one recipe and describe in its card what a new input must look like.
 
     split: one of the design's, None for the model that is kept; roles: the globs of images and
-    masks, which `predict` then uses again; wish: how it decides.
+    masks, which `predict` then uses again; wish: how it decides; kept: False leaves out of the
+    card what only a kept model tells (importance, out-of-fold numbers).
     """
     if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
         wish = Wish(aggregate="none" if wish.aggregate == "none" else "mean")
@@ -218,8 +249,8 @@ def fit_recipe(
     }
     if facts is not None:
         card["profile"] = preparation.Profile.of(facts).to_dict()
-    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card)
-    return replace(fitted, model=_with_tuning(fitted, cohort))
+    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card, explained=kept)
+    return replace(fitted, model=_with_tuning(fitted, cohort)) if kept else fitted
 
 
 def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
@@ -275,6 +306,42 @@ def evaluate(
     return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
 
 
+def compare(
+    methods: Sequence[str | Model] | Mapping[str, pd.DataFrame],
+    cohort: Cohort,
+    design: Design,
+    *,
+    margin: float = 0.0,
+    seed: int = 0,
+    store: str | None = None,
+) -> tuple[Comparison, ...]:
+    """Methods against each other, paired on the same test cases, and against the floors.
+
+    methods: names, which are fitted here, fitted models (of a design of one split), or tables of predictions
+    by name (case_id, prediction, probability_<class>...; of several splits repeat and fold), which are compared
+    with nothing but each other. The first speaks for the study: name the one that was best on tuning data. margin: a
+    loss of the headline metric that was declared tolerable. Raises UsageError, BadShape, BadValues.
+    """
+    if isinstance(methods, Mapping):
+        return comparing.compare_tables(methods, cohort, design, margin=margin, seed=seed)
+    names = [m for m in methods if isinstance(m, str)]
+    planned = plan(cohort, design, names or ["forest"], store=store, with_floors=True)
+    floors = [recipe.name for recipe in planned if recipe.role == "floor"]
+    made = {r.name: r for r in planned if r.name in floors or r.name in names}
+    tables: dict[str, pd.DataFrame] = {}
+    for one in (*methods, *floors):
+        if isinstance(one, Model):
+            if design.several:
+                raise UsageError("This design fits and tests models of its own.", "Give the names of methods.")
+            tables[one.name] = scoring.scores(one, cohort, design)
+        elif design.several:
+            tables[one] = cross_scores(made[one], cohort, design, seed=seed, store=store)
+        else:
+            model = fit_recipe(made[one], cohort, design, seed=seed, store=store).model
+            tables[one] = scoring.scores(model, cohort, design)
+    return comparing.compare_tables(tables, cohort, design, floors=floors, margin=margin, seed=seed)
+
+
 def cross_scores(
     recipe: Recipe,
     cohort: Cohort,
@@ -288,7 +355,7 @@ def cross_scores(
     """Predictions of all splits beside the reference, out-of-fold and tested, with their repeat and fold."""
     found = []
     for split in walk(design, recipe.name, told=told):
-        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish)
+        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish, kept=False)
         tuning = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
         found.append(scoring.fold_scores(fitted.model, tuning, cohort, split))
     return pd.concat(found, ignore_index=True)
@@ -305,11 +372,15 @@ def report(
     thumbnail: Callable[[Case], bytes] = preparation.thumbnail,
     command: str = "",
     options: dict[str, Any] | None = None,
+    comparisons: Sequence[Comparison] = (),
+    readers: Mapping[str, Any] | None = None,
+    around: Mapping[str, Any] | None = None,
 ) -> str:
     """One self-contained HTML page; the first model is the primary one.
 
     evaluations, predictions: by model name, made now where they are not given; thumbnail: a
-    case's picture as PNG; command, options: how to repeat the study, for its last section.
+    case's picture as PNG; command, options: how to repeat the study, for its last section; around:
+    what surrounds the numbers ("shortcuts", "sample_size", "seeds", "learning"), as far as it is known.
     """
     audit = audit or audit_cohort(cohort, None, ())
     if design.several and predictions is None:
@@ -333,7 +404,7 @@ def report(
             cohort=cohort,
             design=design,
             audit=audit.to_dict(),
-            models=[model.card for model in models],
+            models=[{**model.card, "decision": model.decision.told()} for model in models],
             evaluations=evaluations,
             predictions=predictions,
             thumbnails=pictures,
@@ -341,14 +412,20 @@ def report(
             options=options or {},
             versions=dict(models[0].card["versions"]),
             notes=cohort.notes,
-            warnings=warnings(cohort, audit, design),
+            around=around or {},
+            warnings=warnings(cohort, audit, design, (around or {}).get("shortcuts", ())),
+            comparisons=comparisons,
+            readers=readers or {},
+            units=scoring.patient_rows(predictions),
         )
     )
 
 
-def warnings(cohort: Cohort, audit: Audit, design: Design) -> tuple[str, ...]:
+def warnings(
+    cohort: Cohort, audit: Audit, design: Design, shortcuts: Sequence[Mapping[str, Any]] = ()
+) -> tuple[str, ...]:
     """Every sentence that must not be missed, each once."""
-    return tuple(dict.fromkeys((*cohort.warnings, *audit.warnings, *design.warnings)))
+    return tuple(dict.fromkeys((*cohort.warnings, *audit.warnings, *design.warnings, *alarms(shortcuts))))
 
 
 def predict(

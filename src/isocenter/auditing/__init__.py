@@ -1,7 +1,9 @@
 """What can be wrong with a cohort before anything is learned from it.
 
 `audit` counts and reconciles, `duplicates` finds the same pixels or rows twice and what two parts
-share, `suspicions` says what should not be missed, `exclusions` stops a study that lost too much.
+share, `suspicions` says what should not be missed, `exclusions` stops a study that lost too much,
+`sample` says whether the cohort is large enough for what is planned.
+`shortcuts` says whether the way images were made gives the answer away.
 For external tests: `casemix` says how two cohorts differ, `seen` whom a model has learned from.
 """
 
@@ -10,9 +12,11 @@ from isocenter.auditing.casemix import compare as compare_case_mix
 from isocenter.auditing.casemix import describe as describe_case_mix
 from isocenter.auditing.duplicates import Overlap, leaked, overlaps
 from isocenter.auditing.exclusions import check_exclusions
+from isocenter.auditing.sample import sample_size
 from isocenter.auditing.seen import fingerprints, seen
+from isocenter.auditing.shortcuts import alarms, metadata_auc
 
 __all__ = [
-    "Audit", "Overlap", "audit_cohort", "check_exclusions", "compare_case_mix", "describe_case_mix", "fingerprints",
-    "leaked", "overlaps", "seen",
+    "Audit", "Overlap", "alarms", "audit_cohort", "check_exclusions", "compare_case_mix", "describe_case_mix",
+    "fingerprints", "leaked", "metadata_auc", "overlaps", "sample_size", "seen",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ pooled predictions as one sample. How a number and its interval are made:
   What ranks cases is never pooled, for scores of different models are not on one scale: then it is
   the mean over the folds that define it;
 - sites left out in turn: a random-effects mean over sites ("hartung-knapp"), and what a site that
-  was not seen may find ("prediction").
+  was not seen may find ("confidence-distribution").
 
 Stratified folds hold the prevalence fixed, so that accuracy and the like vary too little from fold to
 fold. The sampling variance of each fold, by a bootstrap of its patients, is therefore the least.
@@ -30,6 +30,7 @@ from isocenter.metrics import Floats, Ints
 from isocenter.metrics.bootstrap import bootstrap, strata_of
 from isocenter.metrics.estimation import Estimated, Panel
 from isocenter.metrics.intervals import NONE, Interval, delong
+from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.metrics.pooling import Pooled, pool, steady_auc
 from isocenter.metrics.resampling import Scale, corrected, nested
@@ -114,12 +115,13 @@ class Repeat:
 
 @dataclass(frozen=True, eq=False)
 class Folded:
-    """All folds and repeats of a design; ratio: cases tested to cases learned from."""
+    """All folds and repeats of a design; ratio: cases tested to cases learned from; draws 0: no variances."""
 
     folds: Sequence[Fold]
     repeats: Sequence[Repeat]
     ratio: float = 0.0
     seed: int = 0
+    draws: int = DRAWS
 
     @property
     def whole(self) -> Panel:
@@ -147,13 +149,13 @@ class Folded:
     @cached_property
     def variances(self) -> dict[Key, Floats]:
         """(J,) sampling variance of each metric in each fold."""
-        each = [fold.variances(self.seed) for fold in self.folds]
+        each = [fold.variances(self.seed) if self.draws else {} for fold in self.folds]
         return {key: np.array([one.get(key, math.nan) for one in each]) for key in self.whole.keys}
 
     @cached_property
     def of_repeat(self) -> dict[Key, float]:
         """Sampling variance of what is pooled within a repeat."""
-        return self.repeats[0].variances(self.seed)
+        return self.repeats[0].variances(self.seed) if self.draws else dict.fromkeys(self.keys, math.nan)
 
 
 def kfold(data: Folded, key: Key) -> Estimated:
@@ -212,6 +214,8 @@ def _site(fold: Fold, key: Key, seed: int) -> tuple[float, float, bool]:
     panel, value = fold.panel, fold.values.get(key, math.nan)
     if not math.isfinite(value):
         return math.nan, math.nan, False
+    if isinstance(panel, LabelPanel) and key[1] is not None:
+        return _site(Fold(panel.labels[key[1]], fold.patients), (key[0], None), seed)
     if isinstance(panel, ClassPanel) and key[0] == "auc" and key[1] in panel.codes:
         event = panel.is_event(key[1])
         alone = int(fold.patients.max()) + 1 == len(fold.patients)

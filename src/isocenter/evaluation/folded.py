@@ -33,21 +33,29 @@ Found = dict[Key, Estimated]
 
 
 def evaluate_folds(
-    table: pd.DataFrame, target: Target, design: Design, *, method: str, group: str | None = None, seed: int = 0
+    table: pd.DataFrame,
+    target: Target,
+    design: Design,
+    *,
+    method: str,
+    group: str | None = None,
+    seed: int = 0,
+    draws: int = dependent.DRAWS,
 ) -> Evaluation:
     """Every metric of all splits together, on test and tuning part.
 
     table: case_id, patient_id, part, reference, prediction, probability_<class>..., repeat, fold;
-    group: what these rows are, where they are not the whole. Numbers on tuning data are means over
-    the splits, without interval. With a group column each of its values is a group, "<column>=<value>",
-    and the group "the next <column>" holds the range to expect for one that was not seen.
+    group: what these rows are, where they are not the whole; draws 0: values only. Numbers on
+    tuning data are means over the splits, without interval. With a group column each of its values
+    is a group, "<column>=<value>", and the group "the next <column>" holds the range to expect for
+    one that was not seen.
     """
-    rows, lost = _finite(table, target)
+    rows, lost = finite_rows(table, target)
     tested = rows[rows["part"] == TEST]
     said = [f"{lost} predictions are missing or not finite and are left out."] if lost else []
     if tested.empty:
         return Evaluation(method, warnings=_placed([*said, "there is no case to evaluate."], TEST, group))
-    data = _folds(tested, target, _ratio(design), seed)
+    data = replace(folds_of(tested, target), ratio=ratio_of(design), seed=seed, draws=draws)
     first = tested[tested["repeat"] == tested["repeat"].min()]
     n_cases = int(first["n_cases"].sum()) if "n_cases" in first else len(first)
     blank = Estimate("", method, TEST, 0, 0, 0, "", n_cases, int(_patients(first).nunique()), group=group)
@@ -62,12 +70,13 @@ def evaluate_folds(
     said += [_procedure(design, data), *_undefined(found, data, target, design)]
     estimates = tuple(row for some in made for row in some)
     whole = Evaluation(method, estimates, curves, confusion, warnings=_placed(said, TEST, group))
-    sites = _by_site(tested, target, design, method, seed) if group is None and design.group_column else []
+    alone = group is None and design.group_column is not None and draws > 0
+    sites = _by_site(tested, target, design, method, seed) if alone else []
     return whole.joined(*sites)
 
 
 # -- from the table to folds -------------------------------------------------------------------
-def _finite(table: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, int]:
+def finite_rows(table: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, int]:
     usable = _usable(Prediction.from_table(table), target.encode(table["reference"]), target)
     return table[usable], int((~usable).sum())
 
@@ -78,7 +87,7 @@ def _patients(rows: pd.DataFrame) -> pd.Series[Any]:
     return known.where(known.notna(), "case:" + rows["case_id"].astype(str))
 
 
-def _ratio(design: Design) -> float:
+def ratio_of(design: Design) -> float:
     """Cases tested to cases learned from, the mean over the splits."""
     return float(np.mean([len(s.test) / max(len(s.fitting), 1) for s in design.splits]))
 
@@ -87,7 +96,7 @@ def _panel_of(rows: pd.DataFrame, target: Target) -> Panel:
     return _panel(Prediction.from_table(rows), target.encode(rows["reference"]), target)
 
 
-def _folds(rows: pd.DataFrame, target: Target, ratio: float = 0.0, seed: int = 0) -> Folded:
+def folds_of(rows: pd.DataFrame, target: Target) -> Folded:
     folds = [
         Fold(_panel_of(some, target), _codes(_patients(some)))
         for _, some in rows.groupby(["repeat", "fold"], sort=True)
@@ -96,7 +105,7 @@ def _folds(rows: pd.DataFrame, target: Target, ratio: float = 0.0, seed: int = 0
         Repeat(_panel_of(some, target), _codes(_patients(some)), _codes(some["fold"]))
         for _, some in rows.groupby("repeat", sort=True)
     ]
-    return Folded(folds, repeats, ratio, seed)
+    return Folded(folds, repeats)
 
 
 def _codes(names: pd.Series[Any]) -> Ints:
@@ -108,7 +117,7 @@ def _rows(blank: Estimate, found: Found, panel: Panel, target: Target) -> list[E
     return [_row(blank, key, one, panel, target) for key, one in found.items()]
 
 
-def _one_by_one(design: Design) -> bool:
+def one_by_one(design: Design) -> bool:
     """Whether single patients are left out: folds that define no metric of their own."""
     return design.kind == "leave-one-out" and design.group_column is None
 
@@ -119,7 +128,7 @@ def _estimates(data: Folded, rows: pd.DataFrame, target: Target, design: Design)
         pools = {key: dependent.sites(data, key) for key in data.whole.keys}
         found = {key: Estimated(one.value, one.interval) for key, one in pools.items()}
         return found, {k: Estimated(p.value, p.prediction) for k, p in pools.items() if p.prediction is not NONE}
-    if _one_by_one(design):
+    if one_by_one(design):
         nothing = Estimated(math.nan)
         return {k: nothing if k[0] in dependent.RANKS else dependent.pooled(data, k) for k in data.keys}, {}
     if design.kind == "nested":
@@ -138,7 +147,7 @@ def _inner_values(tuning: pd.DataFrame, target: Target, design: Design, data: Fo
         inner = None
         if rows is not None:
             own = rows.assign(repeat=0, fold=rows["case_id"].map(fold_of))
-            inner = _folds(own, target).values
+            inner = folds_of(own, target).values
         for key in data.keys:
             found[key].append(math.nan if inner is None or key not in inner else float(inner[key].mean()))
     return {key: np.array(values) for key, values in found.items()}
@@ -177,7 +186,7 @@ def _drawn(
     curves and the confusion matrix from the pooled predictions of the first repeat.
     """
     curves, confusion = _pictures(data.whole, target, data.repeats[0].patients, place)
-    if _one_by_one(design) or isinstance(data.whole, ValuePanel):
+    if one_by_one(design) or isinstance(data.whole, ValuePanel):
         return {kind: some for kind, some in curves.items() if kind not in ("roc", "pr")}, confusion
     codes = {None if k is None else target.classes[k]: k for k in data.whole.codes}
     found: dict[str, list[dict[str, object]]] = {}
@@ -227,7 +236,7 @@ def _undefined(found: Found, data: Folded, target: Target, design: Design) -> li
     names = {key: key[0] if key[1] is None else f"{key[0]} of {target.classes[key[1]]}" for key in found}
     said = []
     pooled = [names[k] for k in data.whole.keys if found[k].interval.how == "corrected-resampled-pooled"]
-    if pooled and not _one_by_one(design):
+    if pooled and not one_by_one(design):
         said.append(f"some folds do not define {', '.join(pooled)}: pooled within each repeat.")
     if few := [names[k] for k, e in found.items() if e.undefined]:
         most = max(e.undefined for e in found.values())
@@ -235,7 +244,7 @@ def _undefined(found: Found, data: Folded, target: Target, design: Design) -> li
     lacking = [
         names[k]
         for k, e in found.items()
-        if math.isnan(e.value) and not (_one_by_one(design) and k[0] in dependent.RANKS)
+        if math.isnan(e.value) and not (one_by_one(design) and k[0] in dependent.RANKS)
     ]
     if lacking:
         said.append(f"{', '.join(lacking)} cannot be computed: no fold defines it.")

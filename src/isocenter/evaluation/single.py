@@ -31,7 +31,7 @@ from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.prediction import Prediction
 
-FEW = 10  # patients of a class, below which a bootstrap is said to be too narrow
+FEW = 10  # patients of a class, below which what a bootstrap says is rough
 
 
 def headline(target: Target) -> str:
@@ -216,14 +216,14 @@ def _about_intervals(found: Mapping[Key, Estimated], target: Target) -> list[str
 
 
 def _few(found: Mapping[Key, Estimated], panel: Panel, patients: Ints, target: Target) -> list[str]:
-    """Bootstrap intervals from a handful of patients are too narrow: say so."""
-    if not any(e.interval.how == NAME for e in found.values()):
+    """Bootstrap intervals from a handful of patients are rough: say so."""
+    if not any(e.interval.how.startswith(NAME) for e in found.values()):
         return []
     if isinstance(panel, ValuePanel):
         n = int(patients.max()) + 1
-        return [f"{n} patients are few: bootstrap intervals are too narrow."] if n < FEW else []
+        return [f"{n} patients are few: bootstrap intervals are rough."] if n < FEW else []
     labels = isinstance(panel, LabelPanel)
     members = panel.reference.T == 1 if labels else panel.reference == np.arange(panel.n_classes)[:, None]
     counts = {k: len(np.unique(patients[members[k]])) for k in panel.present.tolist()}
     few = [f"{target.classes[k]} ({n})" for k, n in counts.items() if n < FEW]
-    return [f"few patients with {', '.join(few)}: bootstrap intervals are too narrow."] if few else []
+    return [f"few patients with {', '.join(few)}: bootstrap intervals are rough."] if few else []

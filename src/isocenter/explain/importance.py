@@ -90,7 +90,7 @@ def _weights(estimator: Any, fold: HeldOut) -> Floats:
     if hasattr(last, "coef_"):
         return np.asarray(np.abs(np.atleast_2d(last.coef_)).mean(axis=0), dtype=np.float64)
     if hasattr(last, "estimators_"):  # of grades and labels
-        return np.mean([_weights(one, fold) for one in last.estimators_], axis=0)
+        return np.asarray(np.mean([_weights(one, fold) for one in last.estimators_], axis=0), dtype=np.float64)
     return _association(fold.table, fold.reference)
 
 

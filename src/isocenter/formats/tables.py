@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from isocenter import disk
 from isocenter.errors import BadShape, EmptyInput, UnknownFormat, UnreadableFile
 from isocenter.formats.limits import check_present, check_size, empty, reading
+from isocenter.formats.office import workbook
 from isocenter.formats.text import read_text
 
 if TYPE_CHECKING:
     from isocenter.formats.matlab import MatFile
 
 _READ = "Tables are read from .csv, .tsv, .xlsx, .parquet and .mat."
-_EXCEL_ROWS = 1_048_576
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
 _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _NAMES = "names"  # of the columns, in a .mat
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what XML, and so .xlsx, cannot hold
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -181,7 +180,7 @@ def _frame(names: Iterable[str], columns: list[Any]) -> pd.DataFrame:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write by extension (.csv, .tsv, .parquet, .xlsx, .mat), all or nothing; a named index becomes the first column.
 
-    Numbers are written exactly. In CSV, TSV and XLSX text that a spreadsheet would run as a
+    Numbers are written exactly, in XLSX with 16 digits. In CSV, TSV and XLSX text that a spreadsheet would run as a
     formula (it starts with = + - @ tab or CR and is no number) gets a ' in front. .mat has one
     variable a column, and `names`, the columns' own names in the same order.
     """
@@ -194,7 +193,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     elif suffix == ".parquet":
         disk.write_bytes(path, _parquet_bytes(whole))
     elif suffix == ".xlsx":
-        disk.write_bytes(path, _xlsx_bytes(_guarded(whole), path))
+        write_workbook({"Sheet1": whole}, path)
     elif suffix == ".mat":
         from isocenter.formats.matlab import write_mat
 
@@ -229,29 +228,9 @@ def _parquet_bytes(table: pd.DataFrame) -> bytes:
     return content.getvalue()
 
 
-def _xlsx_bytes(table: pd.DataFrame, path: Path) -> bytes:
-    import openpyxl
-
-    if len(table) >= _EXCEL_ROWS:
-        raise BadShape(f"{path}: {len(table)} rows are more than an Excel sheet holds.", "Write .csv or .parquet.")
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("Sheet1")
-    sheet.append(list(table.columns))
-    for row in table.itertuples(index=False, name=None):
-        sheet.append([_cell(value) for value in row])
-    content = io.BytesIO()
-    book.save(content)
-    return content.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """What openpyxl takes: plain Python values, None for missing, text without control characters."""
-    if value is None or value is pd.NA or value is pd.NaT:
-        return None
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and not np.isfinite(value):
-        return None if np.isnan(value) else str(value)
-    return _CONTROL.sub("", value) if isinstance(value, str) else value
+def write_workbook(sheets: Mapping[str, pd.DataFrame], path: Path) -> None:
+    """Several tables as one .xlsx, a sheet each, all or nothing; formulas are made harmless as in `write_table`."""
+    disk.write_bytes(path, workbook({name: _guarded(table) for name, table in sheets.items()}, path))
 
 
 def mat_variables(table: pd.DataFrame) -> dict[str, NDArray[Any]]:

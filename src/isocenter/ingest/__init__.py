@@ -43,6 +43,8 @@ def index(
     class_names: Sequence[str] = (),
     order: Sequence[str] = (),
     group_column: str | None = None,
+    readers: Sequence[str] = (),
+    consensus: str = "majority",
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -50,7 +52,8 @@ def index(
     0 and 1), task and positive: how, each inferred where not given; order: grades from low to high;
     the *_column arguments name columns of the table; image, mask: `[NAME=]GLOB`, which files are
     what; covariates: attributes that may enter a model; exclude: case or patient ids.
-    with_labels=False is for new data to predict: no target is looked for.
+    readers: columns with each reader's label, never a feature; consensus: the rule that makes a target
+    of them where none is named. with_labels=False is for new data to predict: no target is looked for.
     known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
     the table calls its classes.
     Raises InputError, LabelError; faults of single cases are collected in `Cohort.excluded`.
@@ -58,7 +61,7 @@ def index(
     request = Request(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
-        known, tuple(class_names), tuple(order), group_column,
+        known, tuple(class_names), tuple(order), group_column, tuple(readers), consensus,
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 

@@ -24,7 +24,7 @@ from isocenter.errors import (
     NoTarget,
     UnknownFormat,
 )
-from isocenter.ingest import given, multilabel, scans, stacks
+from isocenter.ingest import consensus, given, multilabel, scans, stacks
 from isocenter.ingest.arrays import Opened, opened
 from isocenter.ingest.columns import TARGET_NAMES, commonest, count, id_like, listed, plain, wanted
 from isocenter.ingest.draft import Draft, Request
@@ -43,6 +43,7 @@ def assemble(path: Path, request: Request) -> Cohort:
     draft = _draft(path, request)
     found = len(draft.table)
     _exclude(draft, request.exclude)
+    readers = consensus.gather(draft, request) if request.with_labels else ()
     labels = multilabel.gather(draft, request) if request.with_labels else ()
     column = None
     if request.with_labels:
@@ -52,6 +53,8 @@ def assemble(path: Path, request: Request) -> Cohort:
     if draft.table.empty:
         raise _nothing_left(excluded, found, path)
     target, unlabelled = _label(draft, column, request, labels)
+    if target is not None and readers:
+        consensus.clean(draft, target, readers, made=column == consensus.COLUMN and request.target is None)
     features = _features(draft, column, request) if draft.origin == "table" else []
     split = _split(draft, request)
     covariates = _covariates(draft, column, request)
@@ -68,6 +71,7 @@ def assemble(path: Path, request: Request) -> Cohort:
         notes=tuple(dict.fromkeys(draft.notes)),
         warnings=(*draft.warnings, *(_patient_warnings(draft.table) if request.with_labels else ())),
         origin=draft.origin,
+        readers=readers,
     )
 
 
@@ -172,7 +176,7 @@ def _label(
             raise BadTarget("--order was given, but the target holds labels.", "Leave it out.")
         target, values, warnings = multilabel.infer(given, column, labels, request.positive)
     else:
-        target, values, warnings = infer(given, column, request.task, request.positive, request.order)
+        target, values, warnings = infer(given, column, request.task or draft.task, request.positive, request.order)
     draft.table = draft.table.assign(**{column: values}) if values is not draft.table[column] else draft.table
     known = values.notna().to_numpy()
     unlabelled = tuple(draft.table.index[~known])
@@ -241,6 +245,8 @@ def _covariates(draft: Draft, column: str | None, request: Request) -> tuple[str
             raise BadTarget(
                 f"'{name}' is the target: it cannot be a covariate as well.", "Take it out of --covariates."
             )
+        if name in request.readers:
+            raise BadTarget(f"'{name}' is a reader's label: it cannot be a covariate.", "Take it out of --covariates.")
         wanted(draft.without([column] if column else []), name, "covariate")
     return tuple(dict.fromkeys(request.covariates))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from isocenter import formats
 from isocenter.errors import BadShape
-from isocenter.ingest.arrays import is_mat, opened, pick_labels
+from isocenter.ingest.arrays import is_mat, is_vector, opened, pick_labels
 from isocenter.ingest.draft import Request
 from isocenter.ingest.rows import read_labels
 
@@ -25,7 +25,12 @@ _COLOURS = (3, 4)  # so many images are also the channels of one
 def labels_within(path: Path, found: Mapping[str, Array], *, sure: bool = False) -> int | None:
     """How many labels a file of arrays holds; None where it has none. sure: its only array will do."""
     picked = pick_labels(path, found, sure=sure)
-    return None if picked is None else picked[1].size
+    return None if picked is None else length_of(picked[1])
+
+
+def length_of(labels: Array) -> int:
+    """The number of cases that labels are for: n, n x 1, 1 x n, or n x k of several labels a case."""
+    return labels.size if is_vector(labels) else len(labels)
 
 
 def labels_of(path: Path, found: Mapping[str, Array], request: Request) -> int | None:

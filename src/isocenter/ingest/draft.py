@@ -33,6 +33,8 @@ class Request:
     class_names: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     group_column: str | None = None
+    readers: tuple[str, ...] = ()  # columns with each reader's label
+    consensus: str = "majority"
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -56,8 +58,8 @@ class Request:
 
     @property
     def reserved(self) -> tuple[str | None, ...]:
-        """Columns with a task in the design: neither target nor feature nor id."""
-        return self.split_name, self.group_column
+        """Columns with a task in the design, or of readers: neither target nor feature nor id."""
+        return self.split_name, self.group_column, *self.readers
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Draft:
     candidates: list[str] = field(default_factory=list)
     target: str | None = None
     labels: tuple[str, ...] = ()
+    task: str | None = None  # of that target, where it is known
     split: str | None = None
     broken: dict[str, Fault] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)

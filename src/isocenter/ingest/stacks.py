@@ -52,7 +52,7 @@ def draft_parts(path: Path, found: Mapping[str, NDArray[Any]]) -> Draft:
         if images.ndim < 3:
             raise BadShape(f"'{member}' in {path} has {images.ndim} dimensions.", "Images are N x rows x columns.")
         labels = found.get(part + _LABELS)
-        counting.check(path, member, images, None if labels is None else labels.size)
+        counting.check(path, member, images, None if labels is None else counting.length_of(labels))
         index = pd.Index([f"{part}/{i}" for i in range(len(images))], dtype="str", name="case_id")
         table = pd.DataFrame({SPLIT: PARTS[part]}, index=index)
         if labels is not None:

@@ -110,6 +110,11 @@ def _by_number(names: list[str], column: str) -> tuple[str, ...]:
     return ordered(names)
 
 
+def is_measurement(values: pd.Series, task: str | None = None) -> bool:
+    """Whether a column of these values would be a measurement. Raises BadTarget as `infer` does."""
+    return task in (None, Task.REGRESSION.value) and _task(_stripped(values), "readers", task)[0] is Task.REGRESSION
+
+
 def _stripped(values: pd.Series) -> pd.Series:
     """Text without spaces around; empty text is missing."""
     if not _is_text(values):

@@ -24,7 +24,19 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _SMALLER_IS_BETTER = frozenset(
-    {"brier", "mae", "rmse", "median_absolute_error", "mape", "rps", "grade_error", "hamming_loss"}
+    {
+        "brier",
+        "mae",
+        "rmse",
+        "median_absolute_error",
+        "mape",
+        "rps",
+        "grade_error",
+        "hamming_loss",
+        "ici",
+        "ece",
+        "brier_reliability",
+    }
 )
 
 

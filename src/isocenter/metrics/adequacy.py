@@ -51,17 +51,24 @@ class Verdict:
 
 
 def verdict_for_classes(
-    counts: Mapping[str, int], parameters: int, *, test_fraction: float = 0.2, auc: float | None = None
+    counts: Mapping[str, int],
+    parameters: int,
+    *,
+    test_fraction: float = 0.2,
+    in_turn: bool = False,
+    auc: float | None = None,
 ) -> Verdict:
     """Verdict for classes. counts: patients by class; parameters: candidate predictors; auc: the one to expect.
+
+    in_turn: parts of `test_fraction` are tested one after the other until every patient was (cross-validation).
 
     The rarer class counts as the event; with more than two, Pate's criteria take every pair of classes, and
     the test part is judged by the rarest against the rest.
     """
     sizes = [max(int(n), 0) for n in counts.values()]
     total, rarest = sum(sizes), min(sizes, default=0)
-    train, events = total * (1 - test_fraction), rarest * test_fraction
-    others = total * test_fraction - events
+    train, tested = total * (1 - test_fraction), 1.0 if in_turn else test_fraction
+    events, others = rarest * tested, (total - rarest) * tested
     if len(sizes) < 2 or rarest == 0:
         return Verdict((), 0, NESTED, "There are no patients of a second class: nothing can be learned.")
     prevalence = rarest / total
@@ -72,7 +79,7 @@ def verdict_for_classes(
 
     rows = [
         *_training(needed(parameters), parameters, train),
-        _events(events),
+        _events(events, in_turn),
         _width("AUC", expected_auc_width(round(events), round(others), supposed), supposed),
         _width("sensitivity", _wilson_width(events), _SHARE),
         _width("specificity", _wilson_width(others), _SHARE),
@@ -80,14 +87,21 @@ def verdict_for_classes(
     ]
     most = needs.affordable(train, lambda p: _by_predictors(needed(p)))
     test = f"about {events:.0f} events"
-    return _verdict(rows, most, parameters, train, f"AUC {supposed:.2f}", test, events < TEST_EVENTS)
+    return _verdict(rows, most, parameters, train, f"AUC {supposed:.2f}", test, events < TEST_EVENTS, in_turn)
 
 
 def verdict_for_numbers(
-    n: int, mean: float, sd: float, parameters: int, *, test_fraction: float = 0.2, r2: float = needs.UNKNOWN_R2
+    n: int,
+    mean: float,
+    sd: float,
+    parameters: int,
+    *,
+    test_fraction: float = 0.2,
+    in_turn: bool = False,
+    r2: float = needs.UNKNOWN_R2,
 ) -> Verdict:
-    """Verdict for a number. n: patients; mean, sd: of the outcome; r2: the one to expect."""
-    train, test = n * (1 - test_fraction), n * test_fraction
+    """Verdict for a number. n: patients; mean, sd: of the outcome; r2: the one to expect; in_turn: as for classes."""
+    train, test = n * (1 - test_fraction), float(n) if in_turn else n * test_fraction
 
     def needed(p: int) -> dict[str, float]:
         return needs.for_numbers(p, r2, mean, sd)
@@ -97,13 +111,14 @@ def verdict_for_numbers(
         *_training(needed(parameters), parameters, train),
         Criterion(
             "test patients", TEST_EVENTS, test, test >= TEST_EVENTS,
-            f"The test part holds about {test:.0f} patients; {TEST_EVENTS} are the least for numbers that hold.",
+            f"{_where(in_turn)} about {test:.0f} patients; {TEST_EVENTS} are the least for numbers that hold.",
         ),
         _width("R2", needs.r2_width(test, r2), r2),
         _width("correlation", needs.correlation_width(test, correlation), correlation),
     ]  # fmt: skip
     most = needs.affordable(train, lambda p: _by_predictors(needed(p)))
-    return _verdict(rows, most, parameters, train, f"R2 {r2:.2f}", f"about {test:.0f} patients", test < TEST_EVENTS)
+    told = f"about {test:.0f} patients"
+    return _verdict(rows, most, parameters, train, f"R2 {r2:.2f}", told, test < TEST_EVENTS, in_turn)
 
 
 def _for_classes(sizes: list[int], parameters: int, auc: float | None) -> dict[str, float]:
@@ -149,8 +164,12 @@ def _training(needed: Mapping[str, float], parameters: int, train: float) -> lis
     return rows
 
 
-def _events(events: float) -> Criterion:
-    sentence = f"The test part holds about {events:.0f} events; {TEST_EVENTS} are the least for numbers that hold."
+def _where(in_turn: bool) -> str:
+    return "All folds together test" if in_turn else "The test part holds"
+
+
+def _events(events: float, in_turn: bool) -> Criterion:
+    sentence = f"{_where(in_turn)} about {events:.0f} events; {TEST_EVENTS} are the least for numbers that hold."
     return Criterion("test events", TEST_EVENTS, events, events >= TEST_EVENTS, sentence)
 
 
@@ -176,15 +195,24 @@ def _external(n: float) -> Criterion:
 
 
 def _verdict(
-    rows: list[Criterion], most: int, parameters: int, train: float, supposed: str, test: str, small: bool
+    rows: list[Criterion],
+    most: int,
+    parameters: int,
+    train: float,
+    supposed: str,
+    test: str,
+    small: bool,
+    in_turn: bool,
 ) -> Verdict:
     few = "not even one candidate predictor" if most < 1 else f"at most {most:,} candidate predictor{'s' * (most > 1)}"
     there = f"{train:,.0f} training patients carry {few}; there are {parameters:,}"
     parts = [f"{there} (criteria of Riley and colleagues for regression without penalty, supposing {supposed})."]
     if any(row.met is False and row.name in _OVERALL for row in rows):
         parts.append("They are too few even for the overall risk or mean.")
-    if small:
+    if in_turn:
+        parts.append(f"All folds together test {test}{': few, so read the intervals' if small else ''}.")
+    elif small:
         parts.append(f"A test part with {test} would say little: use {NESTED} and read its interval.")
     elif most >= parameters:
         parts.append("The cohort is large enough for a hold-out.")
-    return Verdict(tuple(rows), most, NESTED if small else HOLD_OUT, " ".join(parts))
+    return Verdict(tuple(rows), most, NESTED if small or in_turn else HOLD_OUT, " ".join(parts))

@@ -1,6 +1,7 @@
-"""Intervals in closed form: Wilson for shares, DeLong and Newcombe for the AUC. 95 % unless told.
+"""Intervals in closed form: Wilson for shares, DeLong and Newcombe for the AUC, means and differences of these.
 
-All of them take independent cases: one case a patient. Several go through `bootstrap`.
+All of them take independent cases: one case a patient, and 95 % unless told. Several cases a patient go
+through `bootstrap` and `drawn`. What each covers in simulation: `benchmarks/results/coverage.md`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from isocenter.metrics import Floats
 from isocenter.metrics.ranking import placements
@@ -38,6 +39,13 @@ def z_of(level: float = LEVEL) -> float:
     return NormalDist().inv_cdf(0.5 + level / 2)
 
 
+def t_of(level: float, freedom: float) -> float:
+    """Student's quantile of a two-sided interval: 2.09 for 0.95 and 19 degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + level / 2))
+
+
 def wilson(successes: float, trials: float, level: float = LEVEL) -> Interval:
     """Score interval of a share (Wilson, JASA 1927); never empty, not even at 0 or 1. None without trials."""
     if trials <= 0:
@@ -51,17 +59,80 @@ def wilson(successes: float, trials: float, level: float = LEVEL) -> Interval:
     return Interval(low, 1.0 if successes == trials else min(centre + half, 1.0), "wilson")
 
 
-def wilson_mean(counts: Sequence[tuple[float, float]], level: float = LEVEL) -> Interval:
-    """Mean of independent shares (successes, trials): balanced accuracy.
+def clopper_pearson(successes: float, trials: float, level: float = LEVEL) -> Interval:
+    """Exact interval of a share (Clopper and Pearson, Biometrika 1934): never covers less than it says.
 
-    The Wilson distances are added in quadrature (MOVER: Zou and Donner, Stat Med 2008).
+    Wider than Wilson's, which covers 95 % on average over shares: for those who must be sure.
     """
+    from scipy.special import betaincinv
+
+    if trials <= 0:
+        return NONE
+    tail, failures = (1 - level) / 2, trials - successes
+    low = float(betaincinv(successes, failures + 1, tail)) if successes > 0 else 0.0
+    return Interval(low, float(betaincinv(successes + 1, failures, 1 - tail)) if failures > 0 else 1.0, "exact")
+
+
+def mover(
+    values: ArrayLike, intervals: Sequence[Interval], factors: ArrayLike, correlation: Floats | None = None
+) -> Interval:
+    """Interval of the sum of factors x values from those of the values (MOVER: Zou and Donner, Stat Med 2008).
+
+    The distances of the limits are added in quadrature, as standard errors are; correlation: (k, k) of the
+    estimates (Zou, Stat Med 2008), None for independent ones. So each side keeps the skewness of its parts,
+    and width where a part is 0 or 1. None if a value has no interval. Named after the parts, if these agree.
+    """
+    if NONE in intervals:
+        return NONE
+    theta, weights = np.asarray(values, dtype=np.float64), np.asarray(factors, dtype=np.float64)
+    limits = np.array([interval[:2] for interval in intervals])
+    middle, names = float(weights @ theta), {interval.how for interval in intervals}
+    together = np.eye(len(theta)) if correlation is None else correlation
+
+    def reach(from_below: NDArray[np.bool_]) -> float:
+        steps = weights * np.where(from_below, theta - limits[:, 0], limits[:, 1] - theta)
+        return math.sqrt(max(float(steps @ together @ steps), 0.0))
+
+    below, above = reach(weights > 0), reach(weights < 0)
+    return Interval(middle - below, middle + above, f"{names.pop()}-mover" if len(names) == 1 else "mover")
+
+
+def wilson_mean(counts: Sequence[tuple[float, float]], level: float = LEVEL) -> Interval:
+    """Mean of independent shares (successes, trials): balanced accuracy."""
     if any(trials <= 0 for _, trials in counts):
         return NONE
-    shares = np.array([successes / trials for successes, trials in counts])
-    limits = np.array([wilson(*count, level)[:2] for count in counts])
-    below, above = (math.sqrt(np.sum(d**2)) / len(counts) for d in (shares - limits[:, 0], limits[:, 1] - shares))
-    return Interval(float(shares.mean()) - below, float(shares.mean()) + above, "wilson-mover")
+    shares = [successes / trials for successes, trials in counts]
+    return mover(shares, [wilson(*count, level) for count in counts], np.full(len(counts), 1 / len(counts)))
+
+
+def share_difference(first: tuple[float, float], second: tuple[float, float], level: float = LEVEL) -> Interval:
+    """First minus second of two independent shares (successes, trials): Newcombe's hybrid score interval.
+
+    Method 10 of Newcombe, Stat Med 1998;17:873.
+    """
+    if min(first[1], second[1]) <= 0:
+        return NONE
+    shares = [successes / trials for successes, trials in (first, second)]
+    return mover(shares, [wilson(*first, level), wilson(*second, level)], (1, -1))._replace(how="newcombe-difference")
+
+
+def paired_difference(both: int, only_first: int, only_second: int, neither: int, level: float = LEVEL) -> Interval:
+    """First minus second of two shares of the same cases, from how often both, one or neither succeed.
+
+    Method 10 of Newcombe, Stat Med 1998;17:2635: Wilson's distances with the correlation of the pairs,
+    which is taken towards 0 by a half case where it is positive.
+    """
+    n = both + only_first + only_second + neither
+    if n == 0:
+        return NONE
+    first, second = both + only_first, both + only_second
+    product = first * (n - first) * second * (n - second)
+    surplus: float = both * neither - only_first * only_second
+    surplus = max(surplus - n / 2, 0.0) if surplus > 0 else surplus
+    phi = surplus / math.sqrt(product) if product else 0.0
+    limits = [wilson(first, n, level), wilson(second, n, level)]
+    found = mover((first / n, second / n), limits, (1, -1), np.array([[1.0, phi], [phi, 1.0]]))
+    return found._replace(how="newcombe-paired")
 
 
 def delong(events: NDArray[np.bool_], scores: Floats) -> tuple[float, float]:

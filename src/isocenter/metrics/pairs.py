@@ -15,9 +15,10 @@ import numpy as np
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics.bootstrap import bootstrap, strata_of
 from isocenter.metrics.comparison import Comparison, compare_auc, compare_drawn, mcnemar
+from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 
-Panel = ClassPanel | ValuePanel
+Panel = ClassPanel | LabelPanel | ValuePanel
 # Shares of cases that the reference chooses, so that they are the same cases for every method.
 _SHARES = frozenset({"accuracy", "sensitivity", "specificity"})
 
@@ -43,13 +44,13 @@ def compare_all(
         raise ValueError("only methods that predict the same cases can be compared")
     wanted = panels[0].keys if keys is None else tuple(keys)
     alone = int(patients.max()) + 1 == len(patients)
-    rest = [key for key in wanted if not (alone and _has_closed_form(panels[0], key))]
+    rest = [key for key in wanted if not (alone and has_closed_form(panels[0], key))]
     values = [panel.measures(np.ones(len(patients)), rest) for panel in panels]
     samples = [drawn(panel, patients, rest, draws=draws, seed=seed) for panel in panels]
 
     def compared(a: int, b: int, key: Key) -> Comparison:
         if key not in rest:
-            return _closed(panels[a], panels[b], key)
+            return closed(panels[a], panels[b], key)
         return compare_drawn(float(values[a][key]), float(values[b][key]), (samples[a][key], samples[b][key]))
 
     return {(a, b): {key: compared(a, b, key) for key in wanted} for a, b in combinations(range(len(panels)), 2)}
@@ -75,13 +76,15 @@ def drawn(
     return found
 
 
-def _has_closed_form(panel: Panel, key: Key) -> bool:
+def has_closed_form(panel: Panel, key: Key) -> bool:
+    """Whether `closed` compares this metric, for one case a patient."""
     if not isinstance(panel, ClassPanel):
         return False
     return (key[0] == "auc" and key[1] in panel.codes) or (key[0] in _SHARES and panel.share(key) is not None)
 
 
-def _closed(first: Panel, second: Panel, key: Key) -> Comparison:
+def closed(first: Panel, second: Panel, key: Key) -> Comparison:
+    """DeLong's test, or McNemar's."""
     assert isinstance(first, ClassPanel) and isinstance(second, ClassPanel)
     if key[0] == "auc":
         return compare_auc(first.is_event(key[1]), first.scores(key[1]), second.scores(key[1]))

@@ -1,82 +1,125 @@
-"""Charts: plain numbers in, matplotlib figures out; `inline` turns a figure into SVG for the page.
+"""Charts: plain numbers in, matplotlib figures out.
 
-One figure serves the paper (`figure.savefig("roc.pdf")`) and the page. Colours are looked up in
-PALETTE; `inline` replaces each by its CSS variable, so that the page's light and dark schemes
-decide. No text of the user's is drawn: names stand in HTML legends, where they can be escaped and wrap.
-matplotlib costs 0.3 s to import, so only functions import it; pyplot never.
+One figure serves the page (`printing.inline`) and the paper (`printing.svg`, `printing.pdf`). Colours are
+names of `canvas.PALETTE`, so that the page's light and dark schemes can decide. No text of the
+user's is drawn here: names stand in legends. What needs names in the drawing is in `plates`.
 """
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from isocenter.reporting.canvas import (
+    DASHED,
+    PALETTE,
+    Floats,
+    axes_of,
+    guide,
+    level,
+    padded,
+    scaled,
+    scatter,
+    square,
+    thinned,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.float64]
-MOST_POINTS = 1500  # of a scatter plot
-# Name of the CSS variable -> colour on paper. Each colour occurs once: `inline` finds it by its value.
-PALETTE = {
-    "series-1": "#1f6490",
-    "series-2": "#b4621b",
-    "series-3": "#2b7a5e",
-    "series-4": "#7b4d9e",
-    "series-5": "#a8354f",
-    "series-6": "#54700f",
-    "series-7": "#0f7c86",
-    "series-8": "#8a5a44",
-    "floor-1": "#737e85",
-    "floor-2": "#96897a",
-    "rule": "#d9dfe2",
-    "muted": "#5a666e",
-    "ink": "#1b2328",
-}
-_SIZE = 4.3  # inches; 310 units of the drawing, about the width of a phone
+BINS = 50  # of the scores under a calibration curve
+_STRIP = 0.06  # height of one row of scores
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A curve: x, y (p,), its style (a key of PALETTE), and an operating point to mark."""
+    """A curve: x, y (p,), its style (a key of PALETTE), an operating point to mark, a band (p,), (p,) around it.
+
+    beside: y (p,) of a second, dashed line in the same colour.
+    """
 
     x: Sequence[float]
     y: Sequence[float]
     style: str
     point: tuple[float, float] | None = None
+    band: tuple[Sequence[float], Sequence[float]] | None = None
+    beside: Sequence[float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """A horizontal line with its interval, NaN where there is none."""
+
+    at: float
+    low: float = field(default=float("nan"))
+    high: float = field(default=float("nan"))
 
 
 def roc(lines: Sequence[Line]) -> Figure:
     """Sensitivity against 1 - specificity, with the diagonal of chance."""
-    with _square("1 − specificity", "Sensitivity") as (figure, axes):
-        axes.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=0.8, linestyle=(0, (2, 3)))
+    with square("1 − specificity", "Sensitivity") as (figure, axes):
+        guide(axes, [0, 1], [0, 1])
         _draw(axes, lines)
     return figure
 
 
 def precision_recall(lines: Sequence[Line], prevalence: float | None = None) -> Figure:
     """Precision against recall; prevalence: what guessing reaches."""
-    with _square("Recall (sensitivity)", "Precision (PPV)") as (figure, axes):
+    with square("Recall (sensitivity)", "Precision (PPV)") as (figure, axes):
         if prevalence is not None:
-            axes.axhline(prevalence, color=PALETTE["muted"], linewidth=0.8, linestyle=(0, (2, 3)))
+            level(axes, prevalence)
         _draw(axes, lines, drawstyle="steps-pre")
+    return figure
+
+
+def calibration(lines: Sequence[Line], scores: Sequence[tuple[Floats, str]] = ()) -> Figure:
+    """Observed share against predicted probability, with bands; the diagonal is perfect.
+
+    scores: predicted probabilities (n,) and their style, a row of bars each under the axes' floor.
+    """
+    with square("Predicted probability", "Observed share") as (figure, axes):
+        guide(axes, [0, 1], [0, 1])
+        _draw(axes, lines)
+        for row, (values, style) in enumerate(scores):
+            _row_of_scores(axes, values, style, -0.03 - _STRIP * (row + 1))
+        if scores:
+            axes.set_ylim(-0.045 - _STRIP * len(scores), 1.015)
+    return figure
+
+
+def _row_of_scores(axes: Axes, values: Floats, style: str, floor: float) -> None:
+    """How often each score occurs: bars on a floor, the tallest fills the row."""
+    counts, edges = np.histogram(np.clip(values, 0, 1), BINS, (0, 1))
+    heights = 0.85 * _STRIP * np.sqrt(counts / max(int(counts.max()), 1))  # the root shows single cases beside many
+    axes.vlines((edges[1:] + edges[:-1]) / 2, floor, floor + heights, color=PALETTE[style], linewidth=scaled(2.2))
+
+
+def decision_curve(lines: Sequence[Line], treat_all: Line | None = None) -> Figure:
+    """Net benefit against the threshold probability; treating nobody is 0, treating everybody `treat_all`."""
+    tops = [float(np.max(line.y)) for line in lines]
+    if treat_all is not None:
+        tops.append(float(np.max(treat_all.y)))
+    top = max([*tops, 0.01])
+    with axes_of("Threshold probability", "Net benefit", left=0.175) as (figure, axes):
+        level(axes, 0.0, "solid")
+        if treat_all is not None:
+            guide(axes, treat_all.x, treat_all.y, DASHED)
+        _draw(axes, lines)
+        axes.set(xlim=(-0.015, 1.015), ylim=(-0.25 * top, 1.08 * top), xticks=np.linspace(0, 1, 6))
     return figure
 
 
 def agreement(reference: Floats, predicted: Floats) -> Figure:
     """Predicted against measured, with the line of identity."""
     reference, predicted = thinned(reference, predicted)
-    ends = _padded(np.concatenate([reference, predicted]))
-    with _axes("Measured", "Predicted") as (figure, axes):
-        axes.plot(ends, ends, color=PALETTE["muted"], linewidth=0.8, linestyle=(0, (2, 3)))
-        _scatter(axes, reference, predicted)
+    ends = padded(np.concatenate([reference, predicted]))
+    with axes_of("Measured", "Predicted") as (figure, axes):
+        guide(axes, ends, ends)
+        scatter(axes, reference, predicted)
         axes.set(xlim=ends, ylim=ends, aspect="equal")
     return figure
 
@@ -84,10 +127,28 @@ def agreement(reference: Floats, predicted: Floats) -> Figure:
 def residuals(reference: Floats, predicted: Floats) -> Figure:
     """Predicted minus measured against predicted."""
     reference, predicted = thinned(reference, predicted)
-    with _axes("Predicted", "Predicted − measured") as (figure, axes):
-        axes.axhline(0, color=PALETTE["muted"], linewidth=0.8, linestyle=(0, (2, 3)))
-        _scatter(axes, predicted, predicted - reference)
-        axes.set(xlim=_padded(predicted), ylim=_padded(predicted - reference))
+    with axes_of("Predicted", "Predicted − measured") as (figure, axes):
+        level(axes, 0)
+        scatter(axes, predicted, predicted - reference)
+        axes.set(xlim=padded(predicted), ylim=padded(predicted - reference))
+    return figure
+
+
+def bland_altman(reference: Floats, predicted: Floats, bias: Level, limits: Sequence[Level] = ()) -> Figure:
+    """Predicted minus measured against the mean of both, with bias and limits of agreement and their intervals."""
+    reference, predicted = thinned(reference, predicted)
+    mean, difference = (reference + predicted) / 2, predicted - reference
+    known = [x for one in (bias, *limits) for x in (one.at, one.low, one.high) if np.isfinite(x)]
+    with axes_of("Mean of measured and predicted", "Predicted − measured", left=0.175) as (figure, axes):
+        level(axes, 0)
+        for one, style in ((bias, "series-2"), *((limit, "series-4") for limit in limits)):
+            if np.isfinite([one.low, one.high]).all():
+                axes.axhspan(one.low, one.high, color=PALETTE[style], alpha=0.13, linewidth=0)
+            if np.isfinite(one.at):
+                dashes = "solid" if one is bias else DASHED
+                axes.axhline(one.at, color=PALETTE[style], linewidth=scaled(1.4), linestyle=dashes)
+        scatter(axes, mean, difference)
+        axes.set(xlim=padded(mean), ylim=padded(np.array([*difference, *known])))
     return figure
 
 
@@ -96,7 +157,7 @@ def pixel_map(grid: Floats, style: str = "series-1") -> Figure:
     from matplotlib.patches import Rectangle
 
     rows, columns = grid.shape
-    with _axes("Pixel column", "Pixel row") as (figure, axes):
+    with axes_of("Pixel column", "Pixel row") as (figure, axes):
         largest = max(float(np.nanmax(grid, initial=0.0)), 1e-12)
         for r, c in np.argwhere(np.nan_to_num(grid) > 0).tolist():
             depth = 0.12 + 0.88 * float(grid[r, c]) / largest
@@ -107,117 +168,17 @@ def pixel_map(grid: Floats, style: str = "series-1") -> Figure:
     return figure
 
 
-def thinned(*arrays: Floats) -> tuple[Floats, ...]:
-    """At most MOST_POINTS of the points, evenly through the list, so that the same data give the same chart."""
-    n = len(arrays[0])
-    chosen = np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(np.intp))
-    return tuple(array[chosen] for array in arrays)
-
-
-def inline(figure: Figure, name: str, label: str) -> str:
-    """The figure as an <svg> element. name: prefix of its ids, unique in the page; label: read aloud.
-
-    Both are ours, never the user's: letters, digits, spaces and plain punctuation.
-    """
-    with _settings():
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"font:[^;\"]*?([\d.]+px)[^;\"]*", r"font-size: \1", svg)
-    for variable, colour in PALETTE.items():
-        svg = svg.replace(colour, "currentColor" if variable == "ink" else f"var(--{variable})")
-    svg = _own_ids(svg, name)
-    box = re.search(r'viewBox="[^"]*"', svg)
-    assert box is not None
-    head = f'<svg class="chart" {box.group()} role="img" aria-label="{label}" xmlns="http://www.w3.org/2000/svg">'
-    return re.sub(r">\s+<", "><", head + svg[svg.index(">") + 1 :]).strip()
-
-
-def _own_ids(svg: str, name: str) -> str:
-    """Ids that something points to get a prefix, the others go: several charts share one page."""
-    wanted = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
-
-    def renamed(match: re.Match[str]) -> str:
-        return f' id="{name}-{match[1]}"' if match[1] in wanted else ""
-
-    svg = re.sub(r'\sid="([^"]+)"', renamed, svg)
-    svg = svg.replace("xlink:href", "href")
-    return re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    import matplotlib as mpl
-
-    ours: dict[str, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "isocenter",
-        "text.parse_math": False,
-        "font.family": "DejaVu Sans",  # comes with matplotlib: the layout is the same on every machine
-        "font.size": 10,
-        "text.color": PALETTE["ink"],
-        "axes.labelcolor": PALETTE["ink"],
-        "axes.edgecolor": PALETTE["muted"],
-        "axes.linewidth": 0.8,
-        "axes.unicode_minus": True,
-        "xtick.color": PALETTE["muted"],
-        "ytick.color": PALETTE["muted"],
-        "xtick.labelcolor": PALETTE["ink"],
-        "ytick.labelcolor": PALETTE["ink"],
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": PALETTE["rule"],
-        "grid.linewidth": 0.7,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "savefig.dpi": 72,
-        "figure.dpi": 72,
-    }
-    with mpl.rc_context(ours):  # type: ignore[arg-type]  # its keys are literals
-        yield
-
-
-@contextmanager
-def _axes(x: str, y: str) -> Iterator[tuple[Figure, Axes]]:
-    from matplotlib.figure import Figure
-
-    with _settings():
-        figure = Figure(figsize=(_SIZE, _SIZE * 0.94))
-        axes = figure.add_axes((0.155, 0.135, 0.825, 0.845))
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
-        yield figure, axes
-
-
-@contextmanager
-def _square(x: str, y: str) -> Iterator[tuple[Figure, Axes]]:
-    """Axes from 0 to 1."""
-    with _axes(x, y) as (figure, axes):
-        ticks = np.linspace(0, 1, 6)
-        axes.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015), xticks=ticks, yticks=ticks)
-        yield figure, axes
-
-
 def _draw(axes: Axes, lines: Sequence[Line], **more: Any) -> None:
     """Later lines are less important: the first lies on top."""
     for depth, line in enumerate(reversed(lines)):
         floor = line.style.startswith("floor")
-        dashes: Any = (0, (5, 2)) if floor else "solid"
-        width = 1.2 if floor else 1.9
+        dashes: Any = DASHED if floor else "solid"
+        width = scaled(1.2 if floor else 1.9)
         colour = PALETTE[line.style]
+        if line.band is not None:
+            axes.fill_between(line.x, *line.band, color=colour, alpha=0.16, linewidth=0, zorder=2)
+        if line.beside is not None:
+            axes.plot(line.x, line.beside, color=colour, linewidth=scaled(1.0), linestyle=DASHED, zorder=2)
         axes.plot(line.x, line.y, color=colour, linewidth=width, linestyle=dashes, zorder=3 + depth, **more)
         if line.point is not None:
-            axes.plot(*line.point, "o", color=colour, markersize=6.5, zorder=40, clip_on=False)
-
-
-def _scatter(axes: Axes, x: Floats, y: Floats) -> None:
-    alpha = 0.75 if len(x) < 200 else 0.45
-    axes.plot(x, y, "o", color=PALETTE["series-1"], markersize=4.5, markeredgewidth=0, alpha=alpha)
-
-
-def _padded(values: Floats) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    margin = 0.05 * (high - low) or max(abs(high), 1.0) * 0.05
-    return low - margin, high + margin
+            axes.plot(*line.point, "o", color=colour, markersize=scaled(6.5), zorder=40, clip_on=False)

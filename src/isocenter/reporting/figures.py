@@ -1,4 +1,4 @@
-"""Which charts a study gets: lines and points from its evaluations and predictions, as inline SVG with legends."""
+"""The page's charts as inline SVG, importance as bars and as a map of pixels."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from isocenter.evaluation import Evaluation
-from isocenter.reporting import charts
-from isocenter.reporting.results import find, styles
-from isocenter.reporting.study import Study, is_floor
-from isocenter.reporting.words import count, decimal, title
+from isocenter.reporting import charts, printing
+from isocenter.reporting.canvas import Floats
+from isocenter.reporting.drawings import result_drawings
+from isocenter.reporting.results import styles
+from isocenter.reporting.study import Study
+from isocenter.reporting.words import decimal
 
 MOST_BARS = 15
 _PIXEL = re.compile(r"^p(\d+)_(\d+)(?:_\d+)?$")
@@ -20,105 +21,18 @@ Figure = dict[str, Any]  # {"svg", "title", "legend": [{"name", "style", "value"
 
 
 def result_figures(study: Study) -> list[Figure]:
-    """ROC and precision-recall curves, or predicted against measured and residuals."""
-    if not study.evaluated:
-        return []
-    return _points(study) if study.target.is_value else _curves(study)
-
-
-def _curves(study: Study) -> list[Figure]:
-    """Two classes: the methods over each other; more: each class of the primary method against the rest."""
-    found = []
-    for kind, metric, name in (("roc", "auc", "ROC curve"), ("pr", "average_precision", "Precision-recall curve")):
-        pairs = _by_class(study, kind, metric) if study.several else _by_method(study, kind, metric)
-        if not pairs:
-            continue
-        lines, legend = [line for line, _ in pairs], [entry for _, entry in pairs]
-        figure = charts.roc(lines) if kind == "roc" else charts.precision_recall(lines, _prevalence(study))
-        note = {
-            "roc": "Dot: the decision as reported. Dotted diagonal: chance.",
-            "pr": "" if study.several else "Dotted line: the share of cases with the condition, what guessing reaches.",
-        }[kind]
-        about = f"each class against the rest, {study.primary['name']}" if study.several else "all methods"
-        svg = charts.inline(figure, kind, f"{name} on the test part, with a curve for each entry of the legend")
-        found.append(
-            {"svg": svg, "title": name, "about": about, "legend": legend, "value": title(metric), "note": note}
-        )
-    return found
-
-
-def _by_method(study: Study, kind: str, metric: str) -> list[tuple[charts.Line, dict[str, str]]]:
-    style = styles(study)
-    found = []
-    for card in study.evaluated:
-        evaluation = study.evaluations[card["name"]]
-        curve = _curve(evaluation, kind, None)
-        if curve is not None:
-            point = None if is_floor(card) else _operating_point(evaluation, kind, None)
-            line = charts.Line(curve["x"], curve["y"], style[card["name"]], point)
-            found.append((line, _entry(str(card["name"]), line.style, evaluation, metric, None)))
-    return found
-
-
-def _by_class(study: Study, kind: str, metric: str) -> list[tuple[charts.Line, dict[str, str]]]:
-    found = []
-    for i, name in enumerate(study.target.classes):
-        curve = _curve(study.first, kind, name)
-        if curve is not None:
-            point = _operating_point(study.first, kind, name)
-            line = charts.Line(curve["x"], curve["y"], f"series-{i % 8 + 1}", point)
-            found.append((line, _entry(name, line.style, study.first, metric, name)))
-    return found
-
-
-def _entry(name: str, style: str, evaluation: Evaluation, metric: str, class_name: str | None) -> dict[str, str]:
-    row = find(evaluation, metric, class_name=class_name)
-    return {"name": name, "style": style, "value": "" if row is None else decimal(row.value)}
-
-
-def _curve(evaluation: Evaluation, kind: str, class_name: str | None) -> Mapping[str, Any] | None:
-    for curve in evaluation.curves.get(kind, ()):
-        if (curve["part"], curve.get("group"), curve.get("class")) == ("test", None, class_name) and curve["x"]:
-            return curve
-    return None
-
-
-def _operating_point(evaluation: Evaluation, kind: str, class_name: str | None) -> tuple[float, float] | None:
-    """Where the decision lies on the curve; None where it cannot be computed."""
-    sensitivity = find(evaluation, "sensitivity", class_name=class_name)
-    other = find(evaluation, "specificity" if kind == "roc" else "ppv", class_name=class_name)
-    if sensitivity is None or other is None or not np.isfinite([sensitivity.value, other.value]).all():
-        return None
-    return (1 - other.value, sensitivity.value) if kind == "roc" else (sensitivity.value, other.value)
-
-
-def _prevalence(study: Study) -> float | None:
-    row = find(study.first, "auc")
-    if study.several or row is None or row.n_events is None:
-        return None
-    return row.n_events / row.n_cases
-
-
-def _points(study: Study) -> list[Figure]:
-    table = study.predictions.get(study.primary["name"])
-    if table is None:
-        return []
-    rows = table[table["part"] == "test"] if "part" in table else table
-    reference, predicted = (rows[name].to_numpy(dtype=np.float64) for name in ("reference", "prediction"))
-    known = np.isfinite(reference) & np.isfinite(predicted)
-    reference, predicted = reference[known], predicted[known]
-    if not reference.size:
-        return []
-    n = len(reference)
-    thin = f"{count(charts.MOST_POINTS)} of {count(n)} cases are drawn. " if n > charts.MOST_POINTS else ""
-    about = f"{study.primary['name']}, test part"
-    first = charts.inline(charts.agreement(reference, predicted), "agreement", "Predicted against measured values")
-    second = charts.inline(charts.residuals(reference, predicted), "residuals", "Residuals against predicted values")
+    """The study's charts as inline SVG, with their legends."""
     return [
-        {"svg": first, "title": "Predicted and measured", "about": about, "legend": [],
-         "note": f"{thin}Dotted line: perfect agreement."},
-        {"svg": second, "title": "Residuals", "about": about, "legend": [], "note": f"{thin}Dotted line: no error."},
-    ]  # fmt: skip
+        {
+            "svg": printing.inline(one.draw(), one.name, one.label),
+            "title": one.title,
+            "about": one.about,
+            "legend": list(one.legend),
+            "value": one.value,
+            "note": one.note,
+        }
+        for one in result_drawings(study)
+    ]
 
 
 def importance(study: Study) -> list[dict[str, Any]]:
@@ -174,16 +88,23 @@ def pixel_name(feature: str) -> str:
 
 
 def _map(card: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], name: str, style: str) -> str:
-    """A map of the image where every feature is a pixel (channels added up), else nothing."""
+    grid = pixel_grid(card, rows)
+    if grid is None:
+        return ""
+    return printing.inline(charts.pixel_map(grid, style), name, "Map of the image: deep colour, large importance")
+
+
+def pixel_grid(card: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Floats | None:
+    """(rows, columns) importance where every feature is a pixel (channels added up), NaN where unknown; else None."""
     names = [str(n) for n in card.get("feature_names") or [row["feature"] for row in rows]]
     places = [_PIXEL.match(n) for n in names]
     if len(names) < 16 or not all(places):
-        return ""
+        return None
     grid = np.full([1 + max(int(m[i]) for m in places if m) for i in (1, 2)], np.nan)
     if grid.size > 1_000_000:
-        return ""
+        return None
     for row in rows:
         if match := _PIXEL.match(str(row["feature"])):
             place = int(match[1]), int(match[2])
             grid[place] = np.nan_to_num(grid[place]) + row["mean"]
-    return charts.inline(charts.pixel_map(grid, style), name, "Map of the image: deep colour, large importance")
+    return grid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from isocenter.cohort import Target
+from isocenter.reporting.elsewhere import summarize_external
 from isocenter.reporting.study import Study
 from isocenter.reporting.summary import summarize
 
@@ -21,7 +24,18 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-
 
 def render(study: Study) -> str:
     """The report as one HTML text; equal studies give equal texts."""
-    text = _template().render(show(summarize(study)), style=Markup(_style()))  # noqa: S704  our own file
+    return _page("report.html.jinja", show(summarize(study)))
+
+
+def render_external(found: Mapping[str, Any], target: Target, name: str) -> str:
+    """The page of an external test, from the plain data of `external.json`."""
+    summary = summarize_external(found, target, name)
+    figures = [figure | {"svg": Markup(figure["svg"])} for figure in summary["figures"]]  # noqa: S704
+    return _page("external.html.jinja", summary | {"figures": figures})
+
+
+def _page(template: str, summary: Mapping[str, Any]) -> str:
+    text = _template(template).render(summary, style=Markup(_style()))  # noqa: S704  our own file
     text = _FORBIDDEN.sub("\ufffd", text)
     # File names that are not UTF-8 arrive with lone surrogates, which no file could be written with.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -34,8 +48,8 @@ def show(summary: dict[str, Any]) -> dict[str, Any]:
     return summary | {"figures": figures, "importance": importance}
 
 
-@lru_cache(maxsize=1)
-def _template() -> Template:
+@lru_cache(maxsize=2)
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -43,7 +57,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(name)
 
 
 @lru_cache(maxsize=1)

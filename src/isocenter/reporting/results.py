@@ -15,6 +15,7 @@ from isocenter.reporting.words import (
     METRICS,
     NOTHING,
     OF_UNITS,
+    UNSCALED,
     count,
     counted,
     has_interval,
@@ -154,7 +155,7 @@ def detail(study: Study) -> list[dict[str, Any]]:
         row = find(study.first, metric)
         if row is None:
             continue
-        drawn = metric not in OF_UNITS and larger_is_better(metric) and scale.holds(row.value)
+        drawn = metric not in OF_UNITS | UNSCALED and larger_is_better(metric) and scale.holds(row.value)
         bar = scale.bar(row.value, row.low, row.high, has_interval(row)) if drawn else None
         note = "" if larger_is_better(metric) else "lower is better"
         rows.append({"title": title(metric, study.several), "note": note, **cell(row), "bar": bar})

@@ -11,7 +11,7 @@ import pandas as pd
 
 from isocenter.cohort import Cohort, Target
 from isocenter.errors import BadTarget
-from isocenter.evaluation import Evaluation
+from isocenter.evaluation import Comparison, Evaluation
 from isocenter.splitting import Design
 
 FLOOR = "floor"
@@ -26,8 +26,10 @@ class Study:
     ("primary", "compared", "floor"), "features", "parameters", "seed", "summary", "importance" ([{"feature",
     "mean", "sd"}...]: drop of the headline metric on tuning data). evaluations and predictions: by
     name; predictions have the columns case_id, patient_id, part, reference, prediction,
-    probability_<class>... thumbnails: PNG by case id. command, options, versions: how to repeat
-    it. notes: what was inferred; warnings: what must not be missed. created: a date to print, or
+    probability_<class>... units: the same of the test part, one row a patient where patients are
+    the unit; absent where cases are. thumbnails: PNG by case id. command, options, versions: how to
+    repeat it. notes: what was inferred; warnings: what must not be missed. comparisons: methods against
+    each other and the floors; readers: `evaluation.readers`; around: `workbench.report`. created: a date to print, or
     None; the page never asks the clock.
     """
 
@@ -45,6 +47,10 @@ class Study:
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
     created: str | None = None
+    comparisons: Sequence[Comparison] = ()
+    readers: Mapping[str, Any] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @cached_property
     def target(self) -> Target:
@@ -73,6 +79,15 @@ class Study:
     def first(self) -> Evaluation:
         """The primary model's evaluation; an empty one where nothing was evaluated."""
         return self.evaluations[self.primary["name"]] if self.primary else Evaluation("")
+
+    @cached_property
+    def test_rows(self) -> pd.DataFrame | None:
+        """The primary method's predictions of the test part, at the unit that is reported."""
+        name = str(self.primary.get("name"))
+        if name in self.units:
+            return self.units[name]
+        table = self.predictions.get(name)
+        return None if table is None else table[table["part"] == "test"] if "part" in table else table
 
     @cached_property
     def synthetic(self) -> bool:

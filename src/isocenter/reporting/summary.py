@@ -8,13 +8,16 @@ from typing import Any
 
 from isocenter.evaluation import headline
 from isocenter.reporting import results, story
+from isocenter.reporting.around import around
 from isocenter.reporting.baseline import baseline
+from isocenter.reporting.comparisons import comparisons, readers
 from isocenter.reporting.figures import importance, result_figures
 from isocenter.reporting.flow import flow
 from isocenter.reporting.gallery import gallery
+from isocenter.reporting.points import points
 from isocenter.reporting.scales import UNIT
 from isocenter.reporting.study import Study, is_floor
-from isocenter.reporting.words import METRICS, NOTHING, count, counted, percent, quantity, title
+from isocenter.reporting.words import METRICS, NOTHING, count, counted, decimal, of_class, percent, quantity, title
 
 FEW_ROWS = 12  # of what was left out, before the rest is folded away
 MOST_ROWS = 200  # of the lists of cases; audit.json holds them all
@@ -43,8 +46,12 @@ def summarize(study: Study) -> dict[str, Any]:
             "classes": results.per_class(study),
             "groups": results.groups(study),
             "confusions": results.confusions(study),
+            "comparisons": comparisons(study),
+            "readers": readers(study),
             "remarks": results.remarks(study),
         },
+        "points": points(study),
+        "around": around(study),
         "figures": result_figures(study),
         "gallery": gallery(study),
         "importance": importance(study),
@@ -118,6 +125,28 @@ def _folds(sizes: Sequence[int]) -> str:
     return f"{len(sizes)} of {low if low == high else f'{low} to {high}'} cases"
 
 
+def _decision(study: Study, card: Mapping[str, Any]) -> list[str]:
+    """How the model decides, and where that comes from, in sentences."""
+    told, decided = card.get("decision") or {}, card.get("decided") or {}
+    found = []
+    if told.get("aggregation"):
+        found.append(f"Images of a patient become one prediction by {told['aggregation']}.")
+    if told.get("calibrator") == "identity":
+        found.append(f"Probabilities could not be recalibrated: {decided.get('uncalibrated', '')}.")
+    elif told.get("calibrator"):
+        found.append(f"Probabilities are recalibrated ({told['calibrator']}).")
+    if told.get("threshold") is not None:
+        positive = of_class(study.target, study.target.positive or "")
+        found.append(
+            f"{positive} is called from a probability of {decimal(told['threshold'])} on ({told['criterion']})."
+        )
+    elif study.target.is_classes:
+        found.append("The most probable class is decided.")
+    if found and decided.get("n") and len(found) + bool(told.get("threshold")) > 1:
+        found.append(f"Chosen on {counted(int(decided['n']), 'out-of-fold prediction')} of the training part.")
+    return found
+
+
 def _model(study: Study, card: Mapping[str, Any]) -> dict[str, Any]:
     features = card.get("features") or ()
     features = [features] if isinstance(features, str) else [str(f) for f in features]
@@ -136,6 +165,7 @@ def _model(study: Study, card: Mapping[str, Any]) -> dict[str, Any]:
         "covariates": covariates,
         "parameters": [{"name": k, "value": plain(v)} for k, v in (card.get("parameters") or {}).items()],
         "chosen": chosen,
+        "decision": _decision(study, card),
         "seed": plain(card.get("seed")),
         "summary": card.get("summary") or "",
     }

@@ -33,6 +33,35 @@ METRICS: dict[str, tuple[str, str]] = {
     "npv": ("NPV", "Negative predictive value: share of the negative calls that are right. Depends on the prevalence."),
     "f1": ("F1", "Harmonic mean of sensitivity and PPV."),
     "brier": ("Brier score", "Mean squared error of the probabilities; 0 is perfect, lower is better."),
+    "scaled_brier": (
+        "Scaled Brier score",
+        "1 is perfect, 0 no better than telling everybody the prevalence, negative worse (prediction accuracy index).",
+    ),
+    "brier_reliability": ("Brier: reliability", "Part of the Brier score that miscalibration adds; 0 is best."),
+    "brier_resolution": (
+        "Brier: resolution",
+        "Part of the Brier score that telling cases apart takes off; more is better.",
+    ),
+    "calibration_slope": (
+        "Calibration slope",
+        "1 is perfect; below 1 predictions are too extreme, above 1 too timid. Fitted without penalty.",
+    ),
+    "calibration_intercept": (
+        "Calibration intercept",
+        "Intercept fitted together with the slope; means little by itself unless the slope is 1.",
+    ),
+    "calibration_in_the_large": (
+        "Calibration in the large",
+        "Intercept with the slope held at 1: above 0 risks are underestimated on the whole, below 0 overestimated.",
+    ),
+    "ici": (
+        "ICI",
+        "Integrated calibration index: mean distance of the calibration curve from the diagonal; 0 is best.",
+    ),
+    "ece": (
+        "ECE",
+        "Expected calibration error over ten bins; secondary: far above 0 for a perfect model in a small sample.",
+    ),
     "ordinal_c_index": (
         "Ordinal c-index",
         "How often, of two cases of different grades, the higher is predicted higher (pairs of grades count the same).",
@@ -69,21 +98,35 @@ METRICS: dict[str, tuple[str, str]] = {
 }
 # Numbers in the units of the target, not shares.
 OF_UNITS = frozenset({"mae", "rmse", "median_absolute_error", "bias", "agreement_low", "agreement_high"})
+# Neither shares of one scale, nor errors: no bar from 0 to 1 can show them.
+UNSCALED = frozenset(
+    {"calibration_slope", "calibration_intercept", "calibration_in_the_large", "scaled_brier", "brier_resolution"}
+)
 
 _INTERVALS = {
     "wilson": "Wilson",
-    "wilson-mover": "Wilson, combined",
     "delong": "DeLong",
-    "delong-logit": "DeLong, logit scale",
     "newcombe": "Newcombe",
+    "mover": "from the classes' intervals",
     "bootstrap-patients": "bootstrap over patients",
+    "wald": "Wald",
     "constant-scores": "constant scores",
     "corrected-resampled": "corrected resampled t over the folds",
     "corrected-resampled-pooled": "corrected resampled t, pooled in each repeat",
     "nested-cv": "nested cross-validation",
     "hartung-knapp": "random effects, Hartung-Knapp",
-    "prediction": "prediction interval",
+    "confidence-distribution": "prediction interval, by a confidence distribution",
     "none": "",
+}
+_ENDINGS = {
+    "-patients": "by patients",
+    "-mover": "combined",
+    "-logit": "logit scale",
+    "-log": "log scale",
+    "-fisher-z": "Fisher's z",
+    "-t": "Student's t",
+    "-wilson": "Wilson",
+    "-hall": "corrected for skewness",
 }
 
 
@@ -97,7 +140,7 @@ def interval_name(how: str) -> str:
     """How an interval was made, in words."""
     if how in _INTERVALS:
         return _INTERVALS[how]
-    for ending, words in (("-patients", "by patients"), ("-mean", "mean of the classes' limits")):
+    for ending, words in _ENDINGS.items():
         if how.endswith(ending):
             return f"{interval_name(how.removesuffix(ending))}, {words}"
     return how.replace("-", " ")

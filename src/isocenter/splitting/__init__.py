@@ -6,9 +6,9 @@ groups into parts, `advice` says what to know of a design before anything is lea
 through its splits.
 """
 
-from isocenter.splitting.allocation import allocate, strata_of
+from isocenter.splitting.allocation import allocate, inner_folds, strata_of
 from isocenter.splitting.making import make_design
 from isocenter.splitting.nouns import Design, Split
 from isocenter.splitting.walk import duration, shape, walk
 
-__all__ = ["Design", "Split", "allocate", "duration", "make_design", "shape", "strata_of", "walk"]
+__all__ = ["Design", "Split", "allocate", "duration", "inner_folds", "make_design", "shape", "strata_of", "walk"]

@@ -195,7 +195,7 @@ def _refuse_shared(cohort: Cohort, groups: Ints, names: pd.Series[Any], column: 
 def _refuse_one_class(part: Cohort, name: str, column: str | None) -> None:
     if part.target is None or not part.target.is_classes:
         return
-    if len(set(part.codes)) < 2:
+    if len(np.unique(part.codes)) < 2:
         where = f"{column} = {name}" if column is not None else f"patient {name}"
         raise TooFewPatients(
             f"Without {where} only one class is left to learn from.",

@@ -93,6 +93,11 @@ class Design:
         return tuple(sorted({case_id for split in self.splits for case_id in split.test}))
 
     @property
+    def test_fingerprint(self) -> str:
+        """SHA-256 of the cases that are tested: the identity of what has been looked at."""
+        return hashlib.sha256("\n".join(self.tested).encode()).hexdigest()
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of what is in which part."""
         return hashlib.sha256(json.dumps([asdict(s) for s in self.splits]).encode()).hexdigest()

@@ -1,0 +1,241 @@
+"""Methods against each other and against the floors, paired on the same test cases.
+
+One split: DeLong, McNemar or Obuchowski, else both methods in the same bootstrap draws of patients
+(`metrics.comparison`). Several splits: differences fold by fold, which share their training cases
+(corrected resampled t); sites left out in turn: a random-effects mean of the sites' differences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr, stdtrit
+
+from isocenter.cohort import Target
+from isocenter.errors import BadValues
+from isocenter.evaluation.claims import Comparison, corrected
+from isocenter.evaluation.dependent import DRAWS, RANKS
+from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_rows, one_by_one, ratio_of
+from isocenter.evaluation.nouns import Evaluation
+from isocenter.evaluation.single import headline
+from isocenter.metrics import Floats, Ints, comparison, pairs
+from isocenter.metrics.intervals import LEVEL, z_of
+from isocenter.metrics.pairs import Panel
+from isocenter.metrics.panels import ClassPanel, Key
+from isocenter.metrics.pooling import pool
+from isocenter.splitting import Design
+
+_BESIDE_THE_HEADLINE = ("accuracy", "exact_match", "brier", "rps", "mae")
+_PLACE = ["case_id", "repeat", "fold"]
+Found = comparison.Comparison
+NOTHING = Found(math.nan, math.nan, math.nan, math.nan, "none")
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One method's test rows, at the reported unit, and what both halves of a pair need of them."""
+
+    rows: pd.DataFrame
+    target: Target
+    seed: int = 0
+    kept: dict[tuple[Key, int], Floats] = field(default_factory=dict)
+
+    @cached_property
+    def panel(self) -> Panel:
+        return _panel_of(self.rows, self.target)
+
+    @cached_property
+    def patients(self) -> Ints:
+        return _codes(_patients(self.rows))
+
+    @property
+    def alone(self) -> bool:
+        """Whether every row is a patient of its own."""
+        return int(self.patients.max(initial=-1)) + 1 == len(self.patients)
+
+    def value(self, key: Key) -> float:
+        return float(self.panel.measures(np.ones(len(self.rows)), [key])[key])
+
+    def drawn(self, key: Key, draws: int) -> Floats:
+        """(draws,) the same draws of patients for every method of the same cases; kept, for each pair asks again."""
+        if (key, draws) not in self.kept:
+            found = pairs.drawn(self.panel, self.patients, [key], draws=draws, seed=self.seed)
+            self.kept[key, draws] = found[key]
+        return self.kept[key, draws]
+
+    @cached_property
+    def folds(self) -> list[Side]:
+        """The rows of each fold of each repeat."""
+        return [Side(some, self.target, self.seed) for _, some in self.rows.groupby(["repeat", "fold"], sort=True)]
+
+
+def compare_methods(
+    tables: Mapping[str, pd.DataFrame],
+    target: Target,
+    design: Design,
+    *,
+    floors: Mapping[str, str] | None = None,
+    margin: float = 0.0,
+    seed: int = 0,
+    draws: int = 2000,
+) -> tuple[Comparison, ...]:
+    """Every method against those named after it and every floor, by headline metric, decisions and probabilities.
+
+    tables: test rows by method, at the reported unit (columns as in `scoring.scores`), the method that was
+    best on tuning data first; floors: which of them are floors, and what sentences call them; margin: a loss of the
+    headline metric that is tolerable. Cases that one of two methods does not predict are left out for both.
+    Raises BadValues where two tables know the same case by different references.
+    """
+    floors = floors or {}
+    whole = {name: _sorted(table, target) for name, table in tables.items()}
+    sides: dict[tuple[str, bytes], Side] = {}
+
+    def side(name: str, mask: pd.Series) -> Side:
+        key = name, mask.to_numpy().tobytes()
+        if key not in sides:
+            sides[key] = Side(whole[name][mask].reset_index(drop=True), target, seed)
+        return sides[key]
+
+    found = []
+    for name, other in _pairs(list(tables), floors):
+        first, second = (side(n, _common(whole[n], whole[m])) for n, m in ((name, other), (other, name)))
+        _same_reference(name, first, other, second)
+        for key in _keys(first, target):
+            one = _compared(first, second, key, design, draws)
+            n = int(first.patients.max(initial=-1)) + 1
+            row = Comparison(key[0], name, other, "test", None, *one, n_patients=n)
+            found.append(_placed(row, floors, margin if key[0] == headline(target) else 0.0))
+    return corrected(found)
+
+
+def _pairs(names: Sequence[str], floors: Mapping[str, str]) -> list[tuple[str, str]]:
+    learned = [name for name in names if name not in floors]
+    found = [(a, b) for i, a in enumerate(learned) for b in learned[i + 1 :]]
+    pairs = [*found, *((a, floor) for a in learned for floor in names if floor in floors)]
+    return sorted(pairs, key=lambda pair: learned.index(pair[0]))
+
+
+def _placed(row: Comparison, floors: Mapping[str, str], margin: float) -> Comparison:
+    return replace(row, floor=row.against in floors, called=floors.get(row.against, ""), margin=margin)
+
+
+def _sorted(table: pd.DataFrame, target: Target) -> pd.DataFrame:
+    """The test rows with a finite prediction, indexed by their place, in one order for all methods."""
+    rows = table[table["part"] == "test"] if "part" in table else table
+    rows = finite_rows(rows, target)[0]
+    place = [name for name in _PLACE if name in rows]
+    return rows.set_index(pd.MultiIndex.from_frame(rows[place])).sort_index()
+
+
+def _common(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    return pd.Series(rows.index.isin(others.index), index=rows.index)
+
+
+def _same_reference(name: str, first: Side, other: str, second: Side) -> None:
+    differ = first.rows["reference"].to_numpy() != second.rows["reference"].to_numpy()
+    if differ.any():
+        case = first.rows["case_id"].to_numpy()[differ][0]
+        raise BadValues(
+            f"'{name}' and '{other}' know {int(differ.sum())} cases by different references, the first is '{case}'.",
+            "Only predictions of one and the same target can be compared.",
+        )
+
+
+def _keys(side: Side, target: Target) -> list[Key]:
+    wanted = dict.fromkeys((headline(target), *_BESIDE_THE_HEADLINE))
+    if not len(side.rows):
+        return [(headline(target), None)]
+    return [(metric, None) for metric in wanted if (metric, None) in side.panel.keys]
+
+
+def _compared(first: Side, second: Side, key: Key, design: Design, draws: int) -> Found:
+    if not len(first.rows):
+        return NOTHING
+    if not design.several:
+        return _paired(first, second, key, draws)
+    if design.group_column is not None:
+        return _over_sites(first, second, key)
+    if one_by_one(design):
+        return NOTHING if key[0] in RANKS else _paired(first, second, key, draws)
+    return _over_folds(first, second, key, ratio_of(design), design.repeats)
+
+
+def _paired(first: Side, second: Side, key: Key, draws: int) -> Found:
+    """One prediction a case and method."""
+    a, b = first.panel, second.panel
+    if key == ("accuracy", None) and not first.alone and isinstance(a, ClassPanel) and isinstance(b, ClassPanel):
+        return comparison.obuchowski(a.reference == a.decided, b.reference == b.decided, first.patients)
+    if first.alone and pairs.has_closed_form(a, key):
+        return pairs.closed(a, b, key)
+    return comparison.compare_drawn(
+        first.value(key), second.value(key), (first.drawn(key, draws), second.drawn(key, draws))
+    )
+
+
+def _over_folds(first: Side, second: Side, key: Key, ratio: float, repeats: int) -> Found:
+    """Corrected resampled t of the folds' differences, no narrower than as many independent patients make it.
+
+    Stratified folds hold the prevalence fixed and agree too well (as in `dependent`).
+    """
+    values = np.array([a.value(key) - b.value(key) for a, b in zip(first.folds, second.folds, strict=True)])
+    known = np.isfinite(values)
+    found, j = comparison.corrected_t(values, 1.0, ratio), int(known.sum())
+    if j < 2 or not np.ptp(values[known]) > 0:
+        return found
+    spread = [_variance(a, b, key) for a, b in zip(first.folds, second.folds, strict=True)]
+    free, least = j - 1, math.sqrt(float(np.nanmean(spread)) * repeats / j)
+    quantile = float(stdtrit(free, 0.5 + LEVEL / 2))
+    if not math.isfinite(least) or least <= (found.high - found.low) / 2 / quantile:
+        return found
+    p = 2 * float(stdtr(free, -abs(found.difference / least)))
+    half = quantile * least
+    return Found(found.difference, found.difference - half, found.difference + half, p, found.how)
+
+
+def _over_sites(first: Side, second: Side, key: Key) -> Found:
+    """Random-effects mean of the sites' differences (Hartung and Knapp), t with one less than the sites."""
+    pairs = list(zip(first.folds, second.folds, strict=True))
+    values = [a.value(key) - b.value(key) for a, b in pairs]
+    pooled = pool(values, [_variance(a, b, key) for a, b in pairs])
+    if pooled.sites < 2 or not pooled.error > 0:
+        mean = float(np.mean(values)) if np.isfinite(values).all() else math.nan
+        return NOTHING._replace(difference=mean, p=1.0 if mean == 0 else math.nan)
+    p = 2 * float(stdtr(pooled.sites - 1, -abs(pooled.value / pooled.error)))
+    return Found(pooled.value, pooled.interval.low, pooled.interval.high, p, pooled.interval.how)
+
+
+def _variance(first: Side, second: Side, key: Key) -> float:
+    """Sampling variance of a difference, both models as they are."""
+    drawn = first.drawn(key, DRAWS) - second.drawn(key, DRAWS)
+    known = drawn[np.isfinite(drawn)]
+    return float(known.var(ddof=1)) if len(known) > 1 else math.nan
+
+
+def between_groups(evaluation: Evaluation, columns: Sequence[str], target: Target) -> tuple[Comparison, ...]:
+    """The headline metric's difference between the two groups of a column, where exactly two are shown.
+
+    Groups hold different patients: the interval comes from the two groups' own (Zou and Donner, Stat Med 2008), and
+    p belongs to the normal deviate at which it would touch 0.
+    """
+    rows = [e for e in evaluation.estimates if e.metric == headline(target) and e.class_name is None]
+    found = []
+    for column in columns:
+        own = [e for e in rows if e.part == "test" and (e.group or "").startswith(f"{column}=")]
+        if len(own) != 2 or not all(math.isfinite(x) for e in own for x in (e.value, e.low, e.high)):
+            continue
+        a, b = own
+        below, above = math.hypot(a.value - a.low, b.high - b.value), math.hypot(a.high - a.value, b.value - b.low)
+        difference = a.value - b.value
+        towards = below if difference > 0 else above
+        p = math.erfc(abs(z_of(LEVEL) * difference / towards) / math.sqrt(2)) if towards > 0 else math.nan
+        limits = difference - below, difference + above
+        n = a.n_patients + b.n_patients
+        found.append(
+            Comparison(a.metric, evaluation.method, b.group or "", "test", a.group, difference, *limits, p, "mover", n)
+        )
+    return corrected(found)

@@ -1,0 +1,237 @@
+"""Readers with each other, and the model beside them: does it agree with them as they do among themselves?
+
+Classes: Cohen's kappa (quadratic weights for grades) of each pair, Fleiss' kappa, AC1 and
+Krippendorff's alpha of all; measurements: Lin's concordance and Bland-Altman of each pair, ICC of all.
+A reader stands against the consensus of the *others*: with a vote in it he would agree with himself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isocenter.cohort import Target, Task
+from isocenter.metrics import Floats, Ints
+from isocenter.metrics import agreement as a
+from isocenter.metrics import readers as r
+from isocenter.metrics.bootstrap import bootstrap, percentiles
+from isocenter.metrics.icc import icc_columns, icc_interval, icc_of, mean_squares_of
+from isocenter.metrics.intervals import NONE, Interval
+from isocenter.metrics.regression import ccc, error_columns, moments_of
+
+ALL, TEST = "all", "test"
+OTHERS = "consensus of the others"
+_RULES = ("majority", "unanimous", "mean", "median")
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """One column a reader as numbers, NaN where he did not read.
+
+    values: (n, readers) class codes or measurements; names: (readers,); patients: (n,) codes; classes: of the
+    target, then those that only readers use, () for measurements; graded: whether these are in order.
+    """
+
+    values: Floats
+    names: tuple[str, ...]
+    patients: Ints
+    classes: tuple[str, ...] = ()
+    graded: bool = False
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, target: Target, patients: Sequence[object]) -> Readings:
+        """From columns of class names or measurements."""
+        codes = pd.factorize(np.asarray(patients, dtype=object))[0].astype(np.int64)
+        if target.is_value:
+            return cls(table.to_numpy(dtype=np.float64), tuple(map(str, table)), codes)
+        extra = sorted({str(v) for c in table for v in table[c].dropna()} - set(target.classes))
+        classes = (*target.classes, *extra)
+        graded = target.task is Task.ORDINAL and not extra
+        return cls(
+            np.column_stack([encode(table[c], classes) for c in table]), tuple(map(str, table)), codes, classes, graded
+        )
+
+    @property
+    def weighting(self) -> a.Weighting:
+        return "quadratic" if self.graded else "nominal"
+
+    def select(self, rows: Ints) -> Readings:
+        patients = pd.factorize(self.patients[rows])[0].astype(np.int64)
+        return Readings(self.values[rows], self.names, patients, self.classes, self.graded)
+
+    def beside(self, name: str, column: Floats) -> Readings:
+        """With one column more."""
+        values = np.column_stack([self.values, column])
+        return Readings(values, (*self.names, name), self.patients, self.classes, self.graded)
+
+
+def encode(values: pd.Series, classes: Sequence[str]) -> Floats:
+    """(n,) codes of class names, NaN where missing."""
+    codes = pd.Index(classes).get_indexer(pd.Index(values.astype(object))).astype(np.float64)
+    return np.where(codes < 0, np.nan, codes)
+
+
+def evaluate_readers(
+    readings: Readings,
+    tested: Ints,
+    predicted: Floats,
+    reference: Floats,
+    *,
+    model: str,
+    rule: str | None,
+    seed: int = 0,
+    draws: int = 2000,
+) -> dict[str, Any]:
+    """Plain data: pairs and coefficients of all cases; on the test part the model and the consensus beside them.
+
+    tested: (t,) rows of `readings` in the test part; predicted, reference: (t,) codes or measurements; rule: how the
+    reference was made of these readers ("majority"... or a reader's name), None where it was not.
+    """
+    how = {"seed": seed, "draws": draws}
+    test = readings.select(tested)
+    beside = test.beside(model, predicted)
+    pairs = [*_pairs(readings, ALL, how), *_pairs(beside, TEST, how)]
+    pairs += _against_reference(beside, reference, rule, how)
+    as_they_do = _as_they_do(beside, how)
+    return {
+        "model": model,
+        "names": list(readings.names),
+        "read": {name: int(np.isfinite(readings.values[:, i]).sum()) for i, name in enumerate(readings.names)},
+        "overall": _overall(readings, how),
+        "pairs": pairs,
+        "as_they_do": as_they_do,
+        "sentence": _sentence(as_they_do, model),
+    }
+
+
+def _pairs(readings: Readings, part: str, how: Mapping[str, int]) -> list[dict[str, Any]]:
+    if readings.classes:
+        k, weighting = len(readings.classes), readings.weighting
+        every = r.pairs(readings.values, k, readings.names, weighting, patients=readings.patients, **how)
+        return [_pair(one, part, weighting) for one in every]
+    every_measured = r.measured_pairs(readings.values, readings.names, patients=readings.patients, **how)
+    return [_measured(one, part) for one in every_measured]
+
+
+def _pair(one: r.Pair, part: str, weighting: str) -> dict[str, Any]:
+    head = {"part": part, "first": one.first, "second": one.second, "n": one.n}
+    kappa = "kappa" if weighting == "nominal" else f"{weighting} kappa"
+    return {**head, "coefficient": kappa, **_number(one.kappa, one.kappa_interval), "why": one.why,
+            "agreement": _plain(one.agreement)}  # fmt: skip
+
+
+def _measured(one: r.MeasuredPair, part: str) -> dict[str, Any]:
+    d = one.differences
+    head = {"part": part, "first": one.first, "second": one.second, "n": d.n, "coefficient": "concordance"}
+    limits = {"bias": _plain(d.bias), "limits": [_plain(d.low), _plain(d.high)]}
+    return {**head, **_number(one.concordance, one.concordance_interval), "why": one.why, **limits}
+
+
+def _against_reference(
+    beside: Readings, reference: Floats, rule: str | None, how: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """The model against the reference; each reader against it too, or against the consensus of the others."""
+    found, last = [], len(beside.names) - 1
+    for i, name in enumerate(beside.names):
+        against, other = reference, "reference" if rule is None else "consensus"
+        if i < last and rule in _RULES:
+            rest = np.delete(beside.values[:, :last], i, axis=1)
+            against, other = r.consensus(rest, rule).values, OTHERS  # type: ignore[arg-type]
+        if name != rule:
+            both = Readings(np.column_stack([beside.values[:, i], against]), (name, other), beside.patients,
+                            beside.classes, beside.graded)  # fmt: skip
+            found += _pairs(both, TEST, how)
+    return found
+
+
+def _overall(readings: Readings, how: Mapping[str, int]) -> list[dict[str, Any]]:
+    """All readers at once."""
+    if readings.classes:
+        scale: a.Scale = "ordinal" if readings.graded else "nominal"
+        every = r.coefficients(readings.values, len(readings.classes), scale, patients=readings.patients, **how)
+        return [{"name": one.name, **_number(one.value, one.interval), "why": one.why} for one in every]
+    columns = icc_columns(readings.values)
+    complete = int(columns[:, 0].sum())
+    found = {
+        "icc": (lambda w: icc_of(mean_squares_of(w @ columns), "2"), icc_interval(readings.values)),
+        "krippendorff_alpha": (lambda w: a.krippendorff_alpha(readings.values, "interval", w), NONE),
+    }
+    rows = []
+    for name, (measure, closed) in found.items():
+        value, interval = _drawn(measure, readings.patients, closed, how)
+        why = r.NOT_TWO if name != "icc" else f"{complete} cases that all have measured"
+        rows.append({"name": name, **_number(value, interval), "why": "" if math.isfinite(value) else why})
+    return rows
+
+
+def _drawn(
+    measure: Callable[[Floats], Floats], patients: Ints, closed: Interval, how: Mapping[str, int]
+) -> tuple[float, Interval]:
+    """Value and interval: the closed form for one case a patient, if there is one, else a bootstrap of patients."""
+    value, n = float(measure(np.ones(len(patients)))), int(patients.max(initial=-1)) + 1
+    if not math.isfinite(value) or n < 2 or (closed is not NONE and n == len(patients)):
+        return value, closed if n == len(patients) else NONE
+    drawn = bootstrap(lambda w: {"value": measure(w)}, patients, draws=how["draws"], seed=how["seed"])
+    return value, percentiles(drawn["value"]).interval
+
+
+def _as_they_do(beside: Readings, how: Mapping[str, int]) -> dict[str, Any]:
+    """Mean agreement of the model (last column) with the readers, of readers with each other, and the difference."""
+    last = len(beside.names) - 1
+    scales = {pair: _of_pair(beside, *pair) for pair in combinations(range(last + 1), 2)}
+    every = np.ones(len(beside.patients))
+    known = {pair: one for pair, one in scales.items() if math.isfinite(float(one(every)))}
+    own = [one for pair, one in known.items() if last in pair]
+    theirs = [one for pair, one in known.items() if last not in pair]
+    if not own or not theirs:
+        return {}
+
+    def measures(w: Floats) -> dict[str, Floats]:
+        model, readers = (np.mean([one(w) for one in some], axis=0) for some in (own, theirs))
+        return {"model": model, "readers": readers, "difference": model - readers}
+
+    point, n = {k: float(v) for k, v in measures(every).items()}, int(beside.patients.max(initial=-1)) + 1
+    drawn = bootstrap(measures, beside.patients, draws=how["draws"], seed=how["seed"]) if n > 1 else {}
+    spread = {k: percentiles(v).interval for k, v in drawn.items()}
+    coefficient = "concordance" if not beside.classes else "kappa"
+    return {"coefficient": coefficient, **{k: _number(v, spread.get(k, NONE)) for k, v in point.items()}}
+
+
+def _of_pair(readings: Readings, i: int, j: int) -> Callable[[Floats], Floats]:
+    """Kappa or concordance of two columns under case weights (..., n)."""
+    one, other = readings.values[:, i], readings.values[:, j]
+    if readings.classes:
+        pairs = a.pair_columns(one, other, len(readings.classes), readings.weighting)
+        return lambda w: a.kappa_of_columns(w @ pairs, readings.weighting)
+    both = np.isfinite(one) & np.isfinite(other)
+    errors = error_columns(one[both], other[both])
+    return lambda w: ccc(moments_of(w[..., both] @ errors))
+
+
+def _sentence(found: Mapping[str, Any], model: str) -> str:
+    if not found:
+        return f"Whether {model} agrees with readers as they do among themselves cannot be told on the test part."
+    own, theirs, apart = found["model"], found["readers"], found["difference"]
+    head = f"{model} and readers: mean {found['coefficient']} {own['value']:.2f}; readers among themselves"
+    head += f" {theirs['value']:.2f}; difference {apart['value']:+.2f}"
+    if apart["low"] is None:
+        return f"{head}."
+    told = "less than they do among themselves" if apart["high"] < 0 else "more than they do among themselves"
+    claim = f"{model} agrees with them {told}" if apart["high"] < 0 or apart["low"] > 0 else (
+        "the data cannot tell these apart"
+    )  # fmt: skip
+    return f"{head} ({apart['low']:+.2f} to {apart['high']:+.2f}): {claim}."
+
+
+def _number(value: float, interval: Interval) -> dict[str, Any]:
+    return {"value": _plain(value), "low": _plain(interval.low), "high": _plain(interval.high), "how": interval.how}
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

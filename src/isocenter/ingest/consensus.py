@@ -1,0 +1,156 @@
+"""Readers' labels: columns of their own, and a target made of them where none is named.
+
+A reader's column is never a feature, a covariate or an attribute: it would give the answer away.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isocenter.cohort import Target, Task
+from isocenter.errors import BadTarget, UsageError
+from isocenter.ingest.columns import count, listed, wanted
+from isocenter.ingest.draft import Draft, Request
+from isocenter.ingest.target import class_names, is_measurement
+from isocenter.metrics.readers import Rule, consensus
+
+COLUMN = "consensus"
+_OF_NUMBERS = ("mean", "median")
+_RULES: tuple[Rule, ...] = ("majority", "unanimous", "mean", "median")
+_NONE = {"tie": "ties", "disagreement": "disagreements", "too few readers": "without a reading"}
+
+
+def gather(draft: Draft, request: Request) -> tuple[str, ...]:
+    """The readers' columns; their consensus becomes the draft's target unless a target is named.
+
+    Raises UnknownColumn, UsageError, BadTarget.
+    """
+    readers = tuple(dict.fromkeys(request.readers))
+    if not readers:
+        if request.consensus != "majority":
+            raise UsageError("--consensus was given without readers.", "Name their columns: --readers R1,R2.")
+        return ()
+    for name in readers:
+        wanted(draft.without([]), name, "reader")
+    if len(readers) < 2:
+        raise UsageError(f"'{readers[0]}' is one reader only.", "Name two or more: --readers R1,R2.")
+    if both := sorted(set(readers) & set(request.targets)):
+        raise BadTarget(f"'{both[0]}' is target and reader.", f"Leave --target out and say --consensus {both[0]}.")
+    if request.consensus not in (*_RULES, *readers):
+        raise UsageError(
+            f"There is no consensus '{request.consensus}'.", f"Choose one of {listed((*_RULES, *readers), 40)}."
+        )
+    draft.features = [c for c in draft.features if c not in readers]
+    known = request.known is not None and request.known.column in draft.without(list(readers))
+    if request.target is None and not known:
+        _become_target(draft, readers, request)
+    return readers
+
+
+def _become_target(draft: Draft, readers: tuple[str, ...], request: Request) -> None:
+    if COLUMN in draft.table:
+        raise BadTarget(f"The table has a column '{COLUMN}' already.", f"Name it with --target {COLUMN}, or rename it.")
+    table, rule = draft.table[list(readers)], request.consensus
+    measured = rule in _OF_NUMBERS or (not request.order and is_measurement(_pooled(table), request.task))
+    if measured and rule not in (*_OF_NUMBERS, *readers):
+        raise BadTarget(
+            f"The readers' values are measurements, which have no {rule}.", "Say --consensus mean or median."
+        )
+    values, how = _numbers(table, rule) if measured else _classes(table, rule)
+    draft.table = draft.table.assign(**{COLUMN: values})
+    draft.candidates, draft.target = [COLUMN], COLUMN
+    draft.task = Task.REGRESSION.value if measured else None
+    draft.notes.append(_told(readers, rule, how, draft.table.index))
+
+
+def _pooled(table: pd.DataFrame) -> pd.Series:
+    """All readings in one column: numbers where all are, else text."""
+    whole = pd.concat([table[c] for c in table.columns], ignore_index=True)
+    return pd.to_numeric(whole, errors="coerce") if _as_numbers(table) is not None else whole
+
+
+def _as_numbers(table: pd.DataFrame) -> NDArray[np.float64] | None:
+    """(n, readers), or None where some reading is no number."""
+    found = table.apply(pd.to_numeric, errors="coerce")
+    return found.to_numpy(dtype=np.float64) if (found.notna() == table.notna()).all(axis=None) else None
+
+
+def _numbers(table: pd.DataFrame, rule: str) -> tuple[pd.Series, NDArray[np.str_]]:
+    values = _as_numbers(table)
+    if values is None:
+        raise BadTarget("The readers' values are not all numbers.", "Say --consensus majority, or correct them.")
+    if rule in table:
+        own = values[:, list(table).index(rule)]
+        return pd.Series(own, table.index), _only(own, rule)
+    found = consensus(values, "mean" if rule == "mean" else "median")
+    return pd.Series(found.values, table.index), found.how
+
+
+def _classes(table: pd.DataFrame, rule: str) -> tuple[pd.Series, NDArray[np.str_]]:
+    names = table.apply(names_of)
+    labels = sorted({name for c in names for name in names[c].dropna()})
+    codes = np.column_stack([pd.Index(labels).get_indexer(pd.Index(names[c])) for c in names]).astype(np.float64)
+    codes[codes < 0] = np.nan
+    if rule in table:
+        own = codes[:, list(table).index(rule)]
+        values, how = own, _only(own, rule)
+    else:
+        found = consensus(codes, "unanimous" if rule == "unanimous" else "majority")
+        values, how = found.values, found.how
+    text = [labels[int(v)] if np.isfinite(v) else None for v in values]
+    return pd.Series(text, table.index, dtype="str"), how
+
+
+def _only(own: NDArray[np.float64], rule: str) -> NDArray[np.str_]:
+    return np.where(np.isfinite(own), rule, "too few readers")
+
+
+def names_of(values: pd.Series) -> pd.Series:
+    """A reader's labels as class names are written; empty is missing."""
+    text = class_names(values).str.strip()
+    return text.mask(text == "")
+
+
+def _told(readers: tuple[str, ...], rule: str, how: NDArray[np.str_], ids: pd.Index) -> str:
+    """How the cases came to their consensus, and which have none."""
+    counts = Counter(how.tolist())
+    by = ", ".join(
+        f"{n} {'by ' if name in (rule, 'majority') else ''}{name}" for name, n in counts.items() if name not in _NONE
+    )
+    said = f"Target: consensus of {listed(readers, 20)} by {rule}: {by or 'none'}."
+    for name, words in _NONE.items():
+        if counts[name]:
+            said += f" Without a target, {words}: {count(counts[name], 'case')} ({listed(ids[how == name])})."
+    return said
+
+
+def clean(draft: Draft, target: Target, readers: tuple[str, ...], *, made: bool) -> None:
+    """Write the readers' columns as the target's is: class names, or numbers. made: the target is their consensus.
+
+    BadTarget for a label that a named target does not have; in a consensus it may be one that always lost.
+    """
+    if target.is_labels:
+        raise BadTarget("The target holds several labels a case.", "Readers can be compared on one label at a time.")
+    table = draft.table[list(readers)]
+    if target.is_value:
+        values = _as_numbers(table)
+        if values is None:
+            raise BadTarget(f"The readers' values are not all numbers, '{target.column}' is.", "Correct these cells.")
+        draft.table = draft.table.assign(**{name: values[:, i] for i, name in enumerate(readers)})
+        return
+    known = {name.lower(): name for name in target.classes}
+    names = table.apply(lambda c: names_of(c).map(lambda v: known.get(v.lower(), v), na_action="ignore").astype("str"))
+    strange = Counter(v for c in readers for v in names[c].dropna() if v not in target.classes)
+    shown = listed([f"'{label}' ({n})" for label, n in strange.most_common()])
+    if strange and not made:
+        raise BadTarget(
+            f"Readers give labels that '{target.column}' does not have: {shown}.",
+            f"Its classes are {listed(target.classes, 20)}; correct the readers' columns.",
+        )
+    if strange:
+        draft.warnings.append(f"Readers give labels that no consensus has: {shown}.")
+    draft.table = draft.table.assign(**{name: names[name] for name in readers})

@@ -1,0 +1,177 @@
+"""Numbers of folds against the formulas written out, and what must never be pooled."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics as sk
+
+from isocenter.evaluation import dependent
+from isocenter.evaluation.dependent import Fold, Folded, Repeat
+from isocenter.metrics import Floats, Ints
+from isocenter.metrics.panels import ClassPanel, ValuePanel
+
+
+def panel(y: Ints, score: Floats) -> ClassPanel:
+    return ClassPanel(y, (score >= 0.5).astype(np.int64), np.column_stack([1 - score, score]), 1)
+
+
+def data(y: Ints, scores: list[Floats], fold: list[Ints], ratio: float = 0.25, draws: int = 200) -> Folded:
+    """Repeats of the same cases: scores and folds of each."""
+    folds, repeats = [], []
+    for one, of in zip(scores, fold, strict=True):
+        folds += [Fold(panel(y[of == k], one[of == k]), np.arange((of == k).sum())) for k in np.unique(of)]
+        repeats.append(Repeat(panel(y, one), np.arange(len(y)), of))
+    return Folded(folds, repeats, ratio, 0, draws)
+
+
+def drawn(
+    n: int = 100, k: int = 5, repeats: int = 2, seed: int = 0, signal: float = 1.0
+) -> tuple[Ints, list[Floats], list[Ints]]:
+    rng = np.random.default_rng(seed)
+    y = (np.arange(n) % 5 < 2).astype(np.int64)
+    scores = [1 / (1 + np.exp(-(rng.normal(size=n) + signal * (y - 0.4)))) for _ in range(repeats)]
+    folds = [np.arange(n) // 5 % k for _ in range(repeats)]
+    return y, scores, [rng.permutation(k)[f] for f in folds]
+
+
+def test_the_value_is_the_mean_of_the_folds_own_values() -> None:
+    y, scores, folds = drawn()
+    found = dependent.kfold(data(y, scores, folds), ("auc", None))
+    each = [sk.roc_auc_score(y[f == k], s[f == k]) for s, f in zip(scores, folds, strict=True) for k in range(5)]
+    assert found.value == pytest.approx(np.mean(each))
+    assert found.interval.how == "corrected-resampled"
+
+
+def test_the_interval_is_nadeau_and_bengios() -> None:
+    rng = np.random.default_rng(3)
+    y = np.tile([0, 1], 50).astype(np.int64)
+    score = np.clip(0.5 + (2 * y - 1) * 0.3 * np.repeat([1, 1, -1, 1, -1], 20) + rng.normal(0, 0.05, 100), 0, 1)
+    one = data(y, [score], [np.repeat(np.arange(5), 20)])  # folds that differ more than chance lets them
+    found = dependent.kfold(one, ("accuracy", None))
+    accuracies = [1.0, 1.0, 0.0, 1.0, 0.0]
+    half = stats.t.ppf(0.975, 4) * math.sqrt((1 / 5 + 0.25) * np.var(accuracies, ddof=1))
+    assert found.interval.low == pytest.approx(max(0.6 - half, 0))
+    assert found.interval.high == pytest.approx(min(0.6 + half, 1))
+
+
+def test_stratified_folds_that_agree_too_well_do_not_narrow_the_interval() -> None:
+    y = np.tile([0, 0, 0, 1, 1], 20).astype(np.int64)
+    constant = data(y, [np.full(100, 0.2)], [np.repeat(np.arange(5), 20)])  # the majority, in every fold .60
+    found = dependent.kfold(constant, ("accuracy", None))
+    assert found.value == 0.6
+    assert found.interval.high - found.interval.low > 2 * 1.96 * math.sqrt(0.6 * 0.4 / 100)
+
+
+def test_a_fold_that_defines_no_share_makes_it_pooled() -> None:
+    y, scores, folds = drawn(seed=1)
+    for s, f in zip(scores, folds, strict=True):
+        s[f == 2] = 0.1  # nothing is called positive there
+    one = data(y, scores, folds)
+    found = dependent.kfold(one, ("ppv", None))
+    per_repeat = [sk.precision_score(y, s >= 0.5) for s in scores]
+    assert found.value == pytest.approx(np.mean(per_repeat))
+    assert found.interval.how == "corrected-resampled-pooled"
+    assert found.interval.low < found.value < found.interval.high
+
+
+def test_pooled_shares_of_single_patients_are_the_patients_themselves() -> None:
+    y, scores, _ = drawn(40, repeats=1)
+    one = data(y, scores, [np.arange(40)], ratio=1 / 39)
+    right = (scores[0] >= 0.5) == y
+    np.testing.assert_allclose(one.repeats[0].shares["accuracy", None], right, atol=1e-9)
+    found = dependent.pooled(one, ("accuracy", None))
+    assert found.value == pytest.approx(right.mean())
+    half = stats.t.ppf(0.975, 39) * math.sqrt((1 / 40 + 1 / 39) * right.var(ddof=1))
+    assert (found.interval.high - found.interval.low) / 2 == pytest.approx(half, rel=0.15)  # or the bootstrap's
+    event = y == 1
+    sensitivity = dependent.pooled(one, ("sensitivity", None))
+    assert sensitivity.value == pytest.approx(right[event].mean())
+    assert sensitivity.interval.high - sensitivity.interval.low > found.interval.high - found.interval.low
+
+
+def test_what_ranks_is_never_pooled() -> None:
+    y, scores, folds = drawn(repeats=1, seed=2)
+    shifted = [np.clip(0.2 * s + 0.2 * f, 0, 1) for s, f in zip(scores, folds, strict=True)]  # a scale a fold
+    y = y.copy()
+    y[folds[0] == 4] = 0  # and a fold without events
+    found = dependent.kfold(data(y, shifted, folds), ("auc", None))
+    each = [sk.roc_auc_score(y[folds[0] == k], scores[0][folds[0] == k]) for k in range(4)]
+    assert found.value == pytest.approx(np.mean(each))
+    assert found.undefined == 1
+    assert abs(found.value - sk.roc_auc_score(y, shifted[0])) > 0.05  # pooled it would be another number
+
+
+def test_means_over_classes_need_all_of_them() -> None:
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1, 2], 20).astype(np.int64)
+    fold = np.repeat(np.arange(4), 15)
+    y[(fold == 3) & (y == 2)] = 1
+    proba = rng.dirichlet(np.ones(3), 60)
+    panels = [ClassPanel(y[fold == k], proba[fold == k].argmax(1), proba[fold == k], None) for k in range(4)]
+    whole = ClassPanel(y, proba.argmax(1), proba, None)
+    one = Folded([Fold(p, np.arange(15)) for p in panels], [Repeat(whole, np.arange(60), fold)], 0.3)
+    assert math.isnan(one.values["auc", None][3]) and np.isfinite(one.values["auc", None][:3]).all()
+    assert np.isfinite(one.values["accuracy", None]).all()
+
+
+def test_nested_takes_the_place_of_the_corrected_interval_only_where_it_can() -> None:
+    y, scores, folds = drawn(repeats=10, seed=5)
+    one = data(y, scores, folds)
+    inner = np.full(50, one.values["auc", None].mean())
+    found = dependent.nested_cv(one, ("auc", None), inner)
+    assert found.interval.how == "nested-cv"
+    assert found.value == dependent.kfold(one, ("auc", None)).value
+    inner[3] = np.nan
+    assert dependent.nested_cv(one, ("auc", None), inner).interval.how == "corrected-resampled"
+
+
+def test_sites_are_pooled_at_random_and_the_next_may_lie_further_off() -> None:
+    rng = np.random.default_rng(1)
+    shifts = [0.2, 1.0, 1.8, 0.6]
+    folds, parts = [], []
+    for shift in shifts:
+        y = rng.integers(0, 2, 80)
+        score = 1 / (1 + np.exp(-(rng.normal(size=80) + shift * (2 * y - 1))))
+        folds.append(Fold(panel(y, score), np.arange(80)))
+        parts.append((y, score))
+    whole = panel(*(np.concatenate(a) for a in zip(*parts, strict=True)))
+    one = Folded(folds, [Repeat(whole, np.arange(320), np.repeat(np.arange(4), 80))], 0.3)
+    each = [sk.roc_auc_score(y, s) for y, s in parts]
+    found = dependent.sites(one, ("auc", None))
+    assert min(each) < found.value < max(each)
+    assert found.sites == 4
+    assert found.interval.how == "hartung-knapp"
+    assert found.prediction.low < found.interval.low < found.value < found.interval.high < found.prediction.high <= 1
+    share = dependent.sites(one, ("sensitivity", None))
+    assert 0 < share.interval.low < share.value < share.interval.high < 1
+
+
+def test_a_site_at_one_is_not_left_out() -> None:
+    y = np.tile([0, 1], 20).astype(np.int64)
+    perfect = Fold(panel(y, y * 0.8 + 0.1), np.arange(40))
+    rng = np.random.default_rng(0)
+    other = Fold(panel(y, np.clip(0.5 + 0.1 * (2 * y - 1) + rng.normal(0, 0.2, 40), 0, 1)), np.arange(40))
+    one = Folded([perfect, other, other], [Repeat(perfect.panel, np.arange(40), np.repeat([0, 1], 20))], 0.3)
+    for metric in ("auc", "sensitivity", "accuracy"):
+        assert dependent.sites(one, (metric, None)).sites == 3
+
+
+def test_limits_stay_where_the_metric_can_go() -> None:
+    rng = np.random.default_rng(0)
+    reference = rng.normal(size=60)
+    value = reference + rng.normal(0, 0.4, 60)
+    fold = np.repeat(np.arange(3), 20)
+    folds = [Fold(ValuePanel(reference[fold == k], value[fold == k]), np.arange(20)) for k in range(3)]
+    one = Folded(folds, [Repeat(ValuePanel(reference, value), np.arange(60), fold)], 0.5)
+    for metric in ("r2", "mae", "rmse", "spearman"):
+        low, high = dependent.kfold(one, (metric, None)).interval[:2]
+        assert low < high
+        assert high <= (1 if metric in ("r2", "spearman") else math.inf)
+        assert low >= (0 if metric in ("mae", "rmse") else -math.inf)
+    slope = dependent.kfold(one, ("calibration_slope", None))
+    assert slope.value == pytest.approx(np.polyfit(value, reference, 1)[0])
+    assert slope.interval.how == "corrected-resampled-pooled"

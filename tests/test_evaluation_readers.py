@@ -1,0 +1,165 @@
+"""Readers and the model: planted disagreement, readers who never overlap, no leak, the whole run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+import isocenter
+from isocenter.cohort import Target, Task
+from isocenter.evaluation.readers import OTHERS, Readings, evaluate_readers
+
+T = Target(Task.CLASSIFICATION, "outcome", ("a", "b"), "b")
+
+
+def noisy(y: Any, wrong: float, seed: int) -> Any:
+    return np.where(np.random.default_rng(seed).random(len(y)) < wrong, 1 - y, y)
+
+
+def named(codes: Any) -> Any:
+    return np.array(["a", "b"], dtype=object)[np.asarray(codes)]
+
+
+def find(found: dict[str, Any], first: str, second: str, part: str = "test") -> dict[str, Any]:
+    return next(p for p in found["pairs"] if (p["first"], p["second"], p["part"]) == (first, second, part))
+
+
+def evaluated(
+    columns: dict[str, Any], model: Any, reference: Any, rule: str | None = None, patients: Any = None
+) -> dict[str, Any]:
+    n = len(model)
+    whose = list(range(n)) if patients is None else patients
+    readings = Readings.of(pd.DataFrame(columns), T, whose)
+    codes = [np.asarray(c, dtype=np.float64) for c in (model, reference)]
+    return evaluate_readers(readings, np.arange(n), *codes, model="forest", rule=rule, draws=400)
+
+
+def test_kappas_are_those_of_scikit_learn_and_the_planted_reader_stands_out() -> None:
+    y = np.arange(200) % 2
+    reads = {f"r{i}": noisy(y, wrong, i) for i, wrong in enumerate((0.1, 0.1, 0.5))}
+    model = noisy(y, 0.1, 9)
+    found = evaluated({k: named(v) for k, v in reads.items()}, model, y)
+    for first, second in (("r0", "r1"), ("r0", "r2"), ("r1", "r2")):
+        pair = find(found, first, second, "all")
+        assert pair["value"] == pytest.approx(cohen_kappa_score(reads[first], reads[second]))
+        assert pair["low"] < pair["value"] < pair["high"]
+    assert find(found, "r0", "r1")["low"] > find(found, "r0", "r2")["high"]
+    assert find(found, "r0", "forest")["value"] == pytest.approx(cohen_kappa_score(reads["r0"], model))
+    assert find(found, "forest", "reference")["value"] == pytest.approx(cohen_kappa_score(model, y))
+    assert {one["name"] for one in found["overall"]} == {
+        "percent_agreement",
+        "fleiss_kappa",
+        "ac1",
+        "krippendorff_alpha",
+    }
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_model_like_a_reader_cannot_be_told_from_one_and_a_bad_one_can() -> None:
+    y = np.arange(300) % 2
+    reads = {f"r{i}": named(noisy(y, 0.1, i)) for i in range(3)}
+    like, bad = (evaluated(reads, noisy(y, wrong, 9), y) for wrong in (0.1, 0.4))
+    assert like["as_they_do"]["difference"]["low"] < 0 < like["as_they_do"]["difference"]["high"]
+    assert "cannot tell these apart" in like["sentence"]
+    assert bad["as_they_do"]["difference"]["high"] < 0
+    assert "agrees with them less than they do among themselves" in bad["sentence"]
+
+
+def test_a_reader_has_no_vote_in_the_consensus_that_he_is_compared_with() -> None:
+    y = np.arange(120) % 2
+    reads = [noisy(y, 0.2, i) for i in range(3)]
+    majority = (np.sum(reads, axis=0) > 1).astype(int)
+    found = evaluated({f"r{i}": named(r) for i, r in enumerate(reads)}, noisy(y, 0.2, 9), majority, "majority")
+    agreed = reads[1] == reads[2]
+    alone = find(found, "r0", OTHERS)
+    assert alone["n"] == agreed.sum()
+    assert alone["value"] == pytest.approx(cohen_kappa_score(reads[0][agreed], reads[1][agreed]))
+    assert find(found, "forest", "consensus")["n"] == 120
+
+
+def test_readers_who_never_overlap_are_a_reason_not_a_crash() -> None:
+    y = np.arange(40) % 2
+    first, second = named(y), named(y)
+    first[:20], second[20:] = None, None
+    found = evaluated({"r1": first, "r2": second}, y, y)
+    pair = find(found, "r1", "r2", "all")
+    assert (pair["n"], pair["value"], pair["why"]) == (0, None, "no case that both have read")
+    assert all(one["value"] is None and one["why"] for one in found["overall"])
+    assert "cannot be told" in found["sentence"]
+
+
+def test_patients_with_several_cases_widen_the_intervals() -> None:
+    y = np.arange(60).repeat(5) % 2
+    reads = {f"r{i}": named(noisy(np.arange(60) % 2, 0.2, i).repeat(5)) for i in range(2)}
+    model = noisy(np.arange(60) % 2, 0.2, 9).repeat(5)
+    apart = evaluated(reads, model, y)
+    together = evaluated(reads, model, y, patients=np.arange(60).repeat(5).tolist())
+    wide, narrow = (find(f, "r0", "r1", "all") for f in (together, apart))
+    assert wide["value"] == narrow["value"]
+    assert wide["high"] - wide["low"] > 1.6 * (narrow["high"] - narrow["low"])
+
+
+def test_measurements_get_concordance_limits_and_icc() -> None:
+    rng = np.random.default_rng(0)
+    size = rng.normal(50, 10, 80)
+    table = pd.DataFrame({"r1": size + rng.normal(0, 2, 80), "r2": size + 3 + rng.normal(0, 2, 80)})
+    readings = Readings.of(table, Target(Task.REGRESSION, "size"), list(range(80)))
+    found = evaluate_readers(readings, np.arange(80), size, size, model="forest", rule=None, draws=400)
+    pair = find(found, "r1", "r2", "all")
+    assert pair["bias"] == pytest.approx(float((table["r2"] - table["r1"]).mean()))
+    assert pair["limits"] == pytest.approx([pair["bias"] - 1.96 * 2.83, pair["bias"] + 1.96 * 2.83], abs=1)
+    icc = next(one for one in found["overall"] if one["name"] == "icc")
+    assert 0.4 < icc["low"] < icc["value"] < icc["high"] < 1
+    assert found["as_they_do"]["coefficient"] == "concordance"
+
+
+def read_by_three(path: Path, n: int = 120) -> Path:
+    """Features of nothing; readers in numbers, of which the first is the outcome itself."""
+    rng = np.random.default_rng(1)
+    y = np.arange(n) % 2
+    table = pd.DataFrame({"id": [f"c{i}" for i in range(n)], **{f"x{j}": rng.normal(size=n) for j in range(4)}})
+    table = table.assign(r1=y, r2=noisy(y, 0.1, 2), r3=noisy(y, 0.15, 3))
+    table.loc[:9, "r3"] = np.nan
+    table.assign(outcome=y).to_csv(path, index=False)
+    return path
+
+
+def test_a_reader_who_knows_the_answer_does_not_tell_the_model(tmp_path: Path) -> None:
+    path = read_by_three(tmp_path / "t.csv")
+    study = isocenter.run(
+        path, target="outcome", readers="r1,r2,r3", method="linear", test_fraction=0.4, project=tmp_path / "p"
+    )
+    assert study.evaluate()["linear"].get("auc").value < 0.75
+    summary = study.summary()
+    assert find(summary["readers"], "r1", "reference")["value"] == 1.0
+    assert (tmp_path / "p" / "readers.json").is_file()
+    page = (tmp_path / "p" / "report.html").read_text("utf-8")
+    assert "linear and readers: mean kappa" in page
+    leaking = isocenter.run(path, target="outcome", method="linear", test_fraction=0.4)
+    assert leaking.evaluate()["linear"].get("auc").value > 0.9  # the same column, not declared
+
+
+def test_the_command_line_makes_the_consensus_and_compares(tmp_path: Path) -> None:
+    path = read_by_three(tmp_path / "t.csv")
+    pd.read_csv(path).drop(columns="outcome").to_csv(path, index=False)
+    words = ["run", str(path), "--readers", "r1,r2,r3", "--method", "linear", "--project", str(tmp_path / "p")]
+    done = subprocess.run([sys.executable, "-m", "isocenter", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Target: consensus of r1, r2, r3 by majority" in done.stdout
+    assert "Readers   linear and readers: mean kappa" in done.stdout
+    assert "r1 and r2 (all cases, " in done.stdout
+    assert f"({OTHERS}" not in done.stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "isocenter", *words[:2], "--readers", "r1,r9", "--project", str(tmp_path / "q")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "There is no reader column 'r9'" in done.stderr
