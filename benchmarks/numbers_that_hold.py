@@ -117,6 +117,7 @@ def icu(data: Path, folder: Path) -> Iterator[str]:
 
 
 def derma(data: Path, folder: Path) -> Iterator[str]:
+    del folder
     root = data / "derma_ham10000"
     study = isocenter.run(
         root / "images", labels=root / "metadata.csv", target="dx", id_column="image_id", patient_column="lesion_id",
