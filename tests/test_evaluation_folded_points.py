@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from designs import cohort_of, predicted
 
+from designs import cohort_of, predicted
 from isocenter.cohort import Cohort, Task
 from isocenter.evaluation.folded_points import fold_points
 from isocenter.metrics.thresholds import nearest

@@ -20,7 +20,7 @@ from isocenter.cohort import Target
 from isocenter.errors import BadValues
 from isocenter.evaluation.claims import Comparison, corrected
 from isocenter.evaluation.dependent import DRAWS, RANKS
-from isocenter.evaluation.folded import _codes, _finite, _one_by_one, _panel_of, _patients, _ratio
+from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_rows, one_by_one, ratio_of
 from isocenter.evaluation.nouns import Evaluation
 from isocenter.evaluation.single import headline
 from isocenter.metrics import Floats, Ints, comparison, pairs
@@ -127,7 +127,7 @@ def _placed(row: Comparison, floors: Mapping[str, str], margin: float) -> Compar
 def _sorted(table: pd.DataFrame, target: Target) -> pd.DataFrame:
     """The test rows with a finite prediction, indexed by their place, in one order for all methods."""
     rows = table[table["part"] == "test"] if "part" in table else table
-    rows = _finite(rows, target)[0]
+    rows = finite_rows(rows, target)[0]
     place = [name for name in _PLACE if name in rows]
     return rows.set_index(pd.MultiIndex.from_frame(rows[place])).sort_index()
 
@@ -160,9 +160,9 @@ def _compared(first: Side, second: Side, key: Key, design: Design, draws: int) -
         return _paired(first, second, key, draws)
     if design.group_column is not None:
         return _over_sites(first, second, key)
-    if _one_by_one(design):
+    if one_by_one(design):
         return NOTHING if key[0] in RANKS else _paired(first, second, key, draws)
-    return _over_folds(first, second, key, _ratio(design), design.repeats)
+    return _over_folds(first, second, key, ratio_of(design), design.repeats)
 
 
 def _paired(first: Side, second: Side, key: Key, draws: int) -> Found:
