@@ -52,7 +52,9 @@ def test_it_has_all_that_classes_have() -> None:
     plain = ClassPanel(p.reference, p.decided, p.proba).measures(np.ones(len(p.reference)))
     found = values(p)
     assert {key: found[key] for key in plain} == {key: float(value) for key, value in plain.items()}
-    assert list(found)[:5] == [(n, None) for n in ("ordinal_c_index", "kappa_quadratic", "kappa_linear", "grade_error", "rps")]
+    assert list(found)[:5] == [
+        (n, None) for n in ("ordinal_c_index", "kappa_quadratic", "kappa_linear", "grade_error", "rps")
+    ]
 
 
 def test_every_draw_is_what_its_cases_repeated_would_be() -> None:
@@ -85,7 +87,10 @@ def test_intervals_and_names() -> None:
         assert row.interval.low < row.value < row.interval.high
         assert how is None or row.interval.how == how
     assert found[CUMULATIVE, 2].interval.how == "delong-logit"
-    assert (p.name_of((CUMULATIVE, 2), CLASSES), p.events_of((CUMULATIVE, 2))) == ("≥ high", int((p.reference >= 2).sum()))
+    assert (p.name_of((CUMULATIVE, 2), CLASSES), p.events_of((CUMULATIVE, 2))) == (
+        "≥ high",
+        int((p.reference >= 2).sum()),
+    )
     assert (p.name_of(("auc", 2), CLASSES), p.name_of(("auc", None), CLASSES)) == ("high", None)
     clustered = estimate(p, np.arange(120) // 3, draws=500)
     assert all(clustered[key].interval.how.startswith("bootstrap-patients") for key in p.own)
