@@ -172,8 +172,8 @@ def test_a_finding_in_one_image_makes_it_the_patients() -> None:
 
 def test_what_does_not_suit_grades_and_labels_is_refused() -> None:
     proba, has = labelled(60)
+    twice = np.repeat(proba[:30], 2, axis=0), np.repeat(has[:30], 2, axis=0)
     with pytest.raises(UsageError, match="does not suit"):
-        twice = np.repeat(proba[:30], 2, axis=0), np.repeat(has[:30], 2, axis=0)
         decide(Wish(aggregate="median"), LABELS, *twice, names(60, 2), score)
     with pytest.raises(UsageError, match="needs two classes"):
         decide(Wish("youden"), GRADES, np.full((60, 3), 1 / 3), np.arange(60) % 3, names(60), score)
