@@ -77,6 +77,16 @@ def test_nothing_of_the_bundle_changes(tmp_path: Path, home: Path) -> None:
     assert len(pd.read_parquet(tmp_path / "p/external/there/predictions.parquet")) == 80
 
 
+def test_labels_may_lie_in_a_table_of_their_own(tmp_path: Path, home: Path) -> None:
+    there = hospital(80, 4, prefix="e").rename_axis("id").reset_index()
+    there[["id", "a", "b", "c", "d", "age"]].to_csv(tmp_path / "there.csv", index=False)
+    there[["id", "outcome", "patient_id"]].to_csv(tmp_path / "t.csv", index=False)
+    how = {"labels": str(tmp_path / "t.csv"), "patient_column": "patient_id"}
+    path = home / "project/models/linear.iso"
+    said = evaluate_elsewhere(path, str(tmp_path / "there.csv"), tmp_path / "p", id_column="id", **how)
+    assert said["external"]["counts"] == {"found": 80, "used": 80, "refused": 0, "unlabelled": 0}
+
+
 def test_training_patients_are_left_out_by_id_and_rows_even_under_other_ids(
     tmp_path: Path, home: Path, model: Model
 ) -> None:

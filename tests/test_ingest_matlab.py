@@ -237,6 +237,9 @@ def test_volumes(tmp_path: Path) -> None:
     cohort = index(path)
     assert len(cohort) == 4
     np.testing.assert_array_equal(pixels(cohort)[2][0], volumes[2])
+    colour = RANDOM.integers(0, 9, (4, 7, 6, 5, 3))  # with three channels each
+    path = save_v5(tmp_path / "c.mat", {"images": colour.transpose(2, 3, 1, 4, 0), "y": column([0, 1, 0, 1])})
+    np.testing.assert_array_equal(pixels(index(path))[2], np.moveaxis(colour[2], -1, 0))
 
 
 @both

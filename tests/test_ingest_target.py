@@ -9,12 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isocenter.cohort import Target, Task
-from isocenter.errors import BadTarget, NoTarget, UnknownColumn
+from isocenter.errors import BadTarget, NoTarget, UnknownColumn, UsageError
 from isocenter.ingest.target import choose_column, infer
 
 
-def found(values: list[object], task: str | None = None, positive: str | None = None, dtype: object = None) -> Target:
-    return infer(pd.Series(values, dtype=dtype), "t", task, positive)[0]
+def found(
+    values: list[object],
+    task: str | None = None,
+    positive: str | None = None,
+    dtype: object = None,
+    order: tuple[str, ...] = (),
+) -> Target:
+    return infer(pd.Series(values, dtype=dtype), "t", task, positive, order)[0]
 
 
 @pytest.mark.parametrize(
@@ -100,3 +106,63 @@ def test_the_column_is_named_or_found_by_its_name_or_the_only_one() -> None:
         choose_column(["label", "y"], ["label", "y"], None, only=False)
     with pytest.raises(NoTarget, match="--target"):
         choose_column(["a"], ["a"], None, only=False)
+
+
+GRADES = ["Low", "High", "Intermediate", "Low", "High"]
+
+
+def test_an_order_makes_grades_of_text_and_of_whole_numbers() -> None:
+    target, values, warnings = infer(pd.Series([*GRADES, None]), "t", None, None, ("Low", "Intermediate", " High "))
+    assert (target.task, target.classes, target.positive) == (Task.ORDINAL, ("Low", "Intermediate", "High"), None)
+    assert "Low < Intermediate < High" in target.how and values.isna().tolist() == [False] * 5 + [True]
+    assert warnings == ["Only one case has class Intermediate: it cannot be in training and test."]
+    assert target.encode(values.dropna()).tolist() == [0, 2, 1, 0, 2]
+    for numbers in ([1, 2, 3] * 3, [1.0, 2.0, 3.0] * 3):
+        assert found(numbers, order=("3", "2", "1")).classes == ("3", "2", "1")
+
+
+def test_numbers_have_an_order_of_their_own() -> None:
+    target = found([10, 9, 2, 10, 9, 2], task="ordinal")
+    assert (target.task, target.classes) == (Task.ORDINAL, ("2", "9", "10"))
+    assert found(["10", "9", "2"] * 2, task="ordinal").classes == ("2", "9", "10")
+    assert found([0.5, 1.0, 1.5] * 2, task="ordinal").classes == ("0.5", "1.0", "1.5")
+
+
+def test_two_grades_are_a_classification_of_the_upper_one() -> None:
+    target = found(["Low", "High", "Low"], order=("Low", "High"))
+    assert (target.task, target.classes, target.positive) == (Task.CLASSIFICATION, ("Low", "High"), "High")
+    assert found(["Low", "High", "High"], order=("Low", "High")).positive == "High"  # not the rarer one
+
+
+@pytest.mark.parametrize(
+    "order, task, positive, error, says",
+    [
+        (("Low", "High"), None, None, BadTarget, "does not name Intermediate"),
+        (("Low", "Intermediate", "High", "Severe"), None, None, BadTarget, "names Severe"),
+        (("low", "Intermediate", "High"), None, None, BadTarget, "does not name Low"),
+        (("Low", "Low", "High"), None, None, UsageError, "Low more than once"),
+        (("Low", "Intermediate", "High"), "regression", None, BadTarget, "--order and --task regression"),
+        (("Low", "Intermediate", "High"), None, "High", BadTarget, "--positive"),
+        ((), "ordinal", None, BadTarget, "--order High,Intermediate,Low"),
+    ],
+)
+def test_orders_that_do_not_fit(
+    order: tuple[str, ...], task: str | None, positive: str | None, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        found(GRADES, task=task, positive=positive, order=order)
+
+
+def test_too_many_numbers_are_no_grades() -> None:
+    with pytest.raises(BadTarget, match="--task regression"):
+        found(list(range(51)), task="ordinal")
+    with pytest.raises(BadTarget, match="one grade only"):
+        found([3, 3, 3], task="ordinal")
+
+
+def test_a_bar_in_classes_is_asked_about() -> None:
+    values = ["Mass|Effusion", "Mass", "Effusion"] * 4
+    _, _, warnings = infer(pd.Series(values), "t", None, None)
+    assert "--task multilabel" in warnings[0]
+    with pytest.raises(BadTarget, match="--task multilabel"):
+        infer(pd.Series([f"Mass|{i}" for i in range(60)]), "t", None, None)

@@ -33,25 +33,39 @@ def table(noisy: bool) -> pd.DataFrame:
     frame["age"] = rng.integers(30, 90, n).astype(float)
     frame["sex"] = rng.choice(["F", "M"], n)
     frame["label"], frame["part"] = y, np.where(np.arange(n) < 80, "training", "test")
+    frame["grade"] = np.array(["low", "mid", "high"])[y + rng.integers(0, 2, n)]
+    frame["other"] = rng.integers(0, 2, n)
     if noisy:
         test = frame.index[frame["part"] == "test"]
         frame.loc[test, [f"x{i}" for i in range(6)]] = np.random.default_rng(9).normal(size=(len(test), 6)) * 1e3
         frame.loc[test, "x0"] = np.nan
         frame.loc[test, "age"] = 999.0
         frame.loc[test, "sex"] = "unheard of"
-        frame.loc[test, "label"] = np.random.default_rng(8).permutation(frame.loc[test, "label"])
+        for answer in ("label", "grade", "other"):
+            frame.loc[test, answer] = np.random.default_rng(8).permutation(frame.loc[test, answer])
     return frame
 
 
-def test_noise_in_the_test_rows_changes_no_parameter(tmp_path: Path) -> None:
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "target, order",
+    [("label", ""), pytest.param("grade", "low,mid,high", marks=SLOW), pytest.param("label,other", "", marks=SLOW)],
+)
+def test_noise_in_the_test_rows_changes_no_parameter(tmp_path: Path, target: str, order: str) -> None:
     for name, noisy in (("clean", False), ("noisy", True)):
-        table(noisy).to_csv(tmp_path / f"{name}.csv", index=False)
+        some = table(noisy)
+        some = some.drop(columns=[c for c in ("label", "grade", "other") if c not in target.split(",")])
+        some.to_csv(tmp_path / f"{name}.csv", index=False)
         isocenter.run(
-            tmp_path / f"{name}.csv", project=tmp_path / name, target="label", split_column="part",
-            covariates="age,sex", method="forest,linear",
+            tmp_path / f"{name}.csv", project=tmp_path / name, target=target, order=order, split_column="part",
+            covariates="age,sex", method="forest,linear,boosting,svm",
+            set={"n_estimators": 10, "learning_rate": 0.1, "max_leaf_nodes": 3},
         )  # fmt: skip
     clean, noisy_ = parameters(tmp_path / "clean"), parameters(tmp_path / "noisy")
-    assert {"forest", "linear", "majority", "covariates"} == {name.split("/")[0] for name in clean}
+    learned = {name.split("/")[0] for name in clean}
+    assert learned == {"forest", "linear", "boosting", "svm", "majority", "covariates"}
     assert clean == noisy_
     one, other = ((tmp_path / n / "evaluations/forest.json").read_text() for n in ("clean", "noisy"))
     assert one != other  # the noise did arrive

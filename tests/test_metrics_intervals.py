@@ -106,12 +106,17 @@ def test_pairs_that_agree_are_known_better_and_have_width_still() -> None:
     assert i.paired_difference(0, 0, 0, 0) == i.NONE
 
 
-def test_wilson_mean_of_one_share_is_wilson_and_of_equal_ones_is_narrower() -> None:
-    assert i.wilson_mean([(7, 9)])[:2] == pytest.approx(i.wilson(7, 9)[:2])
-    one, two = i.wilson(7, 9), i.wilson_mean([(7, 9), (7, 9)])
+def mean_of(counts: list[tuple[int, int]]) -> i.Interval:
+    """Balanced accuracy of independent cases."""
+    k = len(counts)
+    return i.mover([x / n for x, n in counts], [i.wilson(*count) for count in counts], np.full(k, 1 / k))
+
+
+def test_mean_of_one_share_is_wilsons_and_of_equal_ones_is_narrower() -> None:
+    assert mean_of([(7, 9)])[:2] == pytest.approx(i.wilson(7, 9)[:2])
+    one, two = i.wilson(7, 9), mean_of([(7, 9), (7, 9)])
     assert (two.high - two.low) == pytest.approx((one.high - one.low) / math.sqrt(2))
-    assert i.wilson_mean([(7, 9), (0, 0)]) == i.NONE
-    perfect = i.wilson_mean([(5, 5), (5, 5)])
+    perfect = mean_of([(5, 5), (5, 5)])
     assert perfect.low < 0.8
     assert perfect.high == 1.0
 
@@ -177,10 +182,10 @@ def test_clopper_pearson_never_covers_less(n: int) -> None:
 
 
 @pytest.mark.parametrize("sensitivity, specificity", [(0.9, 0.8), (0.98, 0.6)])
-def test_wilson_mean_covers(sensitivity: float, specificity: float) -> None:
+def test_mean_of_shares_covers(sensitivity: float, specificity: float) -> None:
     rng = np.random.default_rng(1)
     pairs = zip(rng.binomial(25, sensitivity, 1000), rng.binomial(60, specificity, 1000), strict=True)
-    limits = [i.wilson_mean([(int(a), 25), (int(b), 60)]) for a, b in pairs]
+    limits = [mean_of([(int(a), 25), (int(b), 60)]) for a, b in pairs]
     assert 0.93 < coverage((sensitivity + specificity) / 2, limits) < 0.975
 
 

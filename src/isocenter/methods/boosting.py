@@ -25,13 +25,16 @@ def build(
     max_leaf_nodes: int = 7,
     max_iter: int = 100,
     min_samples_leaf: int = 5,
+    max_features: float = 0.3,
     l2: float = 1.0,
 ) -> Any:
     """learning_rate and max_leaf_nodes are chosen by inner folds unless they are set.
 
     max_iter: trees (times classes); min_samples_leaf: cases in a leaf, fewer than scikit-learn's 20, with
-    which a cohort of 40 has no split; l2: penalty on the values of leaves. There is no early stopping: the
-    part it would hold back is drawn without regard to patients.
+    which a cohort of 40 has no split; max_features: share of the features that a split may choose from:
+    with many features and few cases all trees would else follow the one that fits best by chance; l2:
+    penalty on the values of leaves. There is no early stopping: the part it would hold back is drawn
+    without regard to patients.
     """
     kind = HistGradientBoostingClassifier if task is Task.CLASSIFICATION else HistGradientBoostingRegressor
     return kind(
@@ -39,6 +42,7 @@ def build(
         max_leaf_nodes=max_leaf_nodes,
         max_iter=max_iter,
         min_samples_leaf=min_samples_leaf,
+        max_features=max_features,
         l2_regularization=l2,
         early_stopping=False,
         random_state=seed,

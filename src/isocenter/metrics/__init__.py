@@ -7,10 +7,16 @@ how often each case counts; the answer then has shape (...). One formula so serv
 all bootstrap draws at once, and a weight of 2 is a case that is there twice. Where a metric is not
 defined (no case of the class, a constant reference) the answer is NaN, never an error.
 
-`classification` (decisions and probabilities), `ranking` (AUC, average precision), `ordinal`,
-`multilabel`, `regression`, `differences` (Bland-Altman), `agreement` and `icc` (between readers),
-`readers` (consensus, tables of pairs), `curves` (ROC and precision-recall points), `intervals`
-(closed forms), `bootstrap` (the rest).
+- Formulas: `classification` (decisions and probabilities), `ranking` (AUC, average precision), `ordinal`,
+  `multilabel`, `regression`, `differences` (Bland-Altman), `curves` (ROC and precision-recall points).
+- Probabilities: `calibration`, `reliability` (its curve), `scoring` (parts of the Brier score), `recalibration`;
+  `logistic` and `probabilities` serve them.
+- Decisions: `thresholds`, `operating` (points on tuning and test scores), `usefulness` (net benefit, prevalences).
+- All metrics of a task at once: `panels`, `grade_panel`, `label_panel`; `estimation` gives each its interval, from
+  `closed` and `intervals` (closed forms) or `bootstrap` and `drawn`; `groups` and `kernels` (compiled) are for speed.
+- Several splits or sites: `resampling`, `pooling`; other seeds: `seeds`.
+- Methods against each other: `comparison`, `pairs`. Readers: `agreement`, `icc`, `readers`.
+- How many patients: `sample_size` (criteria), `adequacy` (the verdict), `learning_curve`.
 """
 
 from __future__ import annotations

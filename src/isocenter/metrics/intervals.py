@@ -97,14 +97,6 @@ def mover(
     return Interval(middle - below, middle + above, f"{names.pop()}-mover" if len(names) == 1 else "mover")
 
 
-def wilson_mean(counts: Sequence[tuple[float, float]], level: float = LEVEL) -> Interval:
-    """Mean of independent shares (successes, trials): balanced accuracy."""
-    if any(trials <= 0 for _, trials in counts):
-        return NONE
-    shares = [successes / trials for successes, trials in counts]
-    return mover(shares, [wilson(*count, level) for count in counts], np.full(len(counts), 1 / len(counts)))
-
-
 def share_difference(first: tuple[float, float], second: tuple[float, float], level: float = LEVEL) -> Interval:
     """First minus second of two independent shares (successes, trials): Newcombe's hybrid score interval.
 
