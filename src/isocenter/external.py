@@ -19,7 +19,7 @@ import pandas as pd
 from isocenter import ingest, predicting, preparation, scoring
 from isocenter.auditing import compare_case_mix, describe_case_mix, seen
 from isocenter.cohort import Cohort
-from isocenter.deciding import calibrators
+from isocenter.deciding import calibrators, torn_warning
 from isocenter.errors import BadTarget, Fault, SeenInTraining
 from isocenter.evaluation import Estimate, Evaluation
 from isocenter.model import Decision, Model
@@ -123,7 +123,8 @@ def assess(
         evaluation = evaluation.joined(_recalibrated(recalibrate, table, model, kept, seed))
     mix = compare_case_mix(model.card.get("case_mix", []), describe_case_mix(kept))
     rows = (*internal, *(Estimate.from_dict(row) for row in model.card.get("tuning", ())))
-    warnings = (*cohort.warnings, *_warnings(known), *evaluation.warnings)
+    torn = torn_warning(kept) if model.decision.aggregation is not None else ()
+    warnings = (*cohort.warnings, *_warnings(known), *torn, *evaluation.warnings)
     return External(
         model,
         kept,
