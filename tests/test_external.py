@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import isocenter
@@ -96,18 +100,78 @@ def test_training_patients_are_left_out_by_id_and_rows_even_under_other_ids(
     renamed = ours.assign(patient_id=[f"z{i}" for i in range(len(ours))])
     both = pd.concat([hospital(50, 4, prefix="d"), renamed], ignore_index=True)
     found = elsewhere(tmp_path, both, model)
-    assert len(found.refused) == len(trained)  # the test part of home was never learned from
     assert {f.code for f in found.refused} == {"SeenInTraining"}
-    assert found.to_dict()["counts"] == {
-        "found": 250,
-        "used": 250 - len(trained),
-        "refused": len(trained),
-        "unlabelled": 0,
-    }
-    same_ids = hospital(60, 5).assign(patient_id=lambda t: [f"a{i}" for i in range(len(t))])
-    refused = {f.where for f in elsewhere(tmp_path, same_ids, model).refused}
-    assert refused and refused == {f"a{i}" for i in range(60)} & trained
+    assert found.to_dict()["counts"] == {"found": 250, "used": 50, "refused": 200, "unlabelled": 0}
+    some = [f"a{i}" for i in range(120, 200)]
+    same_ids = hospital(100, 5, prefix="x").assign(patient_id=some + [f"x{i}" for i in range(20)])
+    refused = {f.where: f.reason for f in elsewhere(tmp_path, same_ids, model).refused}
+    assert refused.keys() == set(some)
+    told = {where for where, reason in refused.items() if reason == "its patient is in the model's training data."}
+    assert told == set(some) & trained
     assert not elsewhere(tmp_path, same_ids, model, ids_are_local=True).refused
+
+
+def test_the_model_s_own_test_part_is_not_external(tmp_path: Path, home: Path, model: Model) -> None:
+    split = json.loads((home / "project/split.json").read_text())["parts"]
+    own = pd.read_csv(home / "home.csv").set_index("patient_id").loc[split["test"]].reset_index()
+    with pytest.raises(SeenInTraining, match="in the model's own test part: not external"):
+        elsewhere(tmp_path, own, model)
+    renamed = own.assign(patient_id=[f"z{i}" for i in range(len(own))])
+    found = elsewhere(tmp_path, pd.concat([hospital(50, 4, prefix="d"), renamed]), model)
+    assert {f.reason for f in found.refused} == {"its very row is in the model's own test part: not external."}
+    assert len(found.refused) == len(own)
+
+
+def test_recalibration_of_a_measurement_is_refused_before_anything_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Model
+) -> None:
+    hospital(60, 3).drop(columns="outcome").to_csv(tmp_path / "r.csv", index=False)
+    cohort = isocenter.index(tmp_path / "r.csv", target="age", patient_column="patient_id")
+    measured = isocenter.fit(cohort, isocenter.split(cohort), "linear")
+    monkeypatch.setattr("isocenter.predicting.predict", None)  # would be a TypeError
+    other = hospital(40, 4, prefix="o").drop(columns="outcome")
+    with pytest.raises(UsageError, match="'age' is a measurement"):
+        elsewhere(tmp_path, other, measured, recalibrate="platt")
+    with pytest.raises(UsageError, match="no recalibration called 'plat'"):
+        elsewhere(tmp_path, hospital(40, 4, prefix="o"), model, recalibrate="plat")
+
+
+def command(*words: str) -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-m", "isocenter", *words, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_the_command_line_takes_a_table_with_labels_of_its_own(tmp_path: Path, home: Path) -> None:
+    there = hospital(80, 4, prefix="e").rename_axis("id").reset_index()
+    there[["id", "a", "b", "c", "d", "age"]].to_csv(tmp_path / "there.csv", index=False)
+    there[["id", "outcome", "patient_id"]].to_csv(tmp_path / "t.csv", index=False)
+    said = command(
+        "evaluate", str(home / "project/models/linear.iso"), str(tmp_path / "there.csv"), "--labels",
+        str(tmp_path / "t.csv"), "--id-column", "id", "--project", str(tmp_path / "p"),
+    )  # fmt: skip
+    assert said["external"]["counts"] == {"found": 80, "used": 80, "refused": 0, "unlabelled": 0}
+
+
+def test_the_command_line_takes_a_folder_of_images_with_labels(tmp_path: Path) -> None:
+    for name, seed in (("home", 0), ("there", 1)):
+        rng, folder = np.random.default_rng(seed), tmp_path / name
+        folder.mkdir()
+        y = rng.permutation(np.arange(60) % 2)
+        for i, grade in enumerate(y):
+            pixels = rng.integers(0, 120, (12, 12)) + 60 * grade
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{name}{i}.png")
+        labels = pd.DataFrame({"file": [f"{name}{i}.png" for i in range(60)], "outcome": np.where(y, "ill", "well")})
+        labels.to_csv(tmp_path / f"{name}.csv", index=False)
+    cohort = isocenter.index(tmp_path / "home", labels=tmp_path / "home.csv", target="outcome", positive="ill")
+    made = isocenter.fit(cohort, isocenter.split(cohort), "linear", features="intensity")
+    isocenter.save(made, tmp_path / "m.iso")
+    said = command(
+        "evaluate", str(tmp_path / "m.iso"), str(tmp_path / "there"), "--labels", str(tmp_path / "there.csv"),
+        "--project", str(tmp_path / "p"),
+    )  # fmt: skip
+    assert said["external"]["counts"] == {"found": 60, "used": 60, "refused": 0, "unlabelled": 0}
+    assert Path(said["report"]).is_file()
 
 
 def test_only_training_patients_is_an_error_of_its_own(tmp_path: Path, home: Path, model: Model) -> None:

@@ -20,8 +20,9 @@ from isocenter import ingest, predicting, preparation, scoring
 from isocenter.auditing import compare_case_mix, describe_case_mix, seen
 from isocenter.cohort import Cohort
 from isocenter.deciding import calibrators
-from isocenter.errors import BadTarget, Fault, SeenInTraining
+from isocenter.errors import BadTarget, Fault, SeenInTraining, UsageError
 from isocenter.evaluation import Estimate, Evaluation
+from isocenter.metrics.recalibration import KINDS
 from isocenter.model import Decision, Model
 from isocenter.prediction import Prediction
 from isocenter.splitting import allocate, strata_of
@@ -103,8 +104,10 @@ def assess(
     """Score the model on the cohort; nothing is fitted but the recalibration that is asked for.
 
     internal: estimates of the model's own test part, to stand beside. Raises SeenInTraining
-    where no unseen case is left, InputDoesNotFit where none fits.
+    where no unseen case is left, InputDoesNotFit where none fits, UsageError for a recalibration
+    that is not known or does not suit the target.
     """
+    _check_recalibration(recalibrate, model)
     cohort = _of_target(model, cohort)
     facts, faults = (None, []) if cohort.features else preparation.facts(cohort.cases, store=store)
     known = seen(model.card, cohort, facts, ids_are_local=ids_are_local)
@@ -137,6 +140,19 @@ def assess(
     )
 
 
+def _check_recalibration(kind: str, model: Model) -> None:
+    """Before anything is read or scored."""
+    if kind == "none":
+        return
+    if model.target.is_value:
+        raise UsageError(
+            f"--recalibrate {kind} is about probabilities: '{model.target.column}' is a measurement.",
+            "Leave --recalibrate out.",
+        )
+    if kind not in KINDS:
+        raise UsageError(f"There is no recalibration called {kind!r}.", f"Choose one of: {', '.join(KINDS)}.")
+
+
 def _of_target(model: Model, cohort: Cohort) -> Cohort:
     """The cohort with the model's own target; BadTarget where it has none or knows other classes."""
     if cohort.target is None:
@@ -161,7 +177,7 @@ def _warnings(known: Sequence[Fault]) -> list[str]:
     if not known:
         return []
     many = "case is" if len(known) == 1 else "cases are"
-    return [f"{len(known)} {many} of the model's training data and left out: {known[0].where}: {known[0].reason}"]
+    return [f"{len(known)} {many} already known to the model and left out: {known[0].where}: {known[0].reason}"]
 
 
 def _recalibrated(kind: str, table: pd.DataFrame, model: Model, cohort: Cohort, seed: int) -> Evaluation:

@@ -240,7 +240,7 @@ def fit_recipe(
         wish = Wish(aggregate="none" if wish.aggregate == "none" else "mean")
     split = split or design.final
     part = cohort.select(split.fitting)
-    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    facts = _facts(part, store)[0]
     card: dict[str, Any] = {
         "roles": {name: list(globs) for name, globs in (roles or {}).items()},
         "case_mix": describe_case_mix(part),
@@ -249,6 +249,9 @@ def fit_recipe(
     }
     if facts is not None:
         card["profile"] = preparation.Profile.of(facts).to_dict()
+    if kept and split.test:  # nothing is learned from it: its digests only keep it out of external tests
+        test = cohort.select(split.test)
+        card["tested_on"] = fingerprints(test, _facts(test, store)[0])
     fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card, explained=kept)
     return replace(fitted, model=_with_tuning(fitted, cohort)) if kept else fitted
 
