@@ -257,11 +257,12 @@ def fit_recipe(
 
 
 def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
-    """The model with its out-of-fold numbers in the card: what an external test is shown beside."""
+    """The model with its out-of-fold numbers and operating points in the card, for external tests."""
     model = fitted.model
     table = scoring.beside_reference(fitted.tuning, cohort, "tuning", model.decision)
     rows = [row.to_dict() for row in scoring.evaluate_part(table, model.name, cohort).estimates if row.group is None]
-    return replace(model, card={**model.card, "tuning": rows})
+    points = scoring.chosen_points(table, cohort)
+    return replace(model, card={**model.card, "tuning": rows, "operating_points": points})
 
 
 def evaluate(
