@@ -243,7 +243,7 @@ def fit_recipe(
     part = cohort.select(split.fitting)
     if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
         wish = Wish(aggregate="none" if wish.aggregate == "none" or torn_patients(part) else "mean")
-    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    facts = _facts(part, store)[0]
     card: dict[str, Any] = {
         "roles": {name: list(globs) for name, globs in (roles or {}).items()},
         "case_mix": describe_case_mix(part),
@@ -252,6 +252,9 @@ def fit_recipe(
     }
     if facts is not None:
         card["profile"] = preparation.Profile.of(facts).to_dict()
+    if kept and split.test:  # nothing is learned from it: its digests only keep it out of external tests
+        test = cohort.select(split.test)
+        card["tested_on"] = fingerprints(test, _facts(test, store)[0])
     how: dict[str, Any] = {"explained": kept, "strict": recipe.role != "floor" and not several}
     if several:
         how["called"] = f"{recipe.name}, repeat {split.repeat + 1}, fold {split.fold + 1}"
@@ -260,11 +263,12 @@ def fit_recipe(
 
 
 def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
-    """The model with its out-of-fold numbers in the card: what an external test is shown beside."""
+    """The model with its out-of-fold numbers and operating points in the card, for external tests."""
     model = fitted.model
     table = scoring.beside_reference(fitted.tuning, cohort, "tuning", model.decision)
     rows = [row.to_dict() for row in scoring.evaluate_part(table, model.name, cohort).estimates if row.group is None]
-    return replace(model, card={**model.card, "tuning": rows})
+    points = scoring.chosen_points(table, cohort)
+    return replace(model, card={**model.card, "tuning": rows, "operating_points": points})
 
 
 def evaluate(

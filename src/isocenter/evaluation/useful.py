@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics.drawn import interval_of_draws
 from isocenter.metrics.estimation import EventPanel, draws_of, estimate
-from isocenter.metrics.operating import POINTS, OperatingPoint, operating_points
+from isocenter.metrics.operating import OperatingPoint, read
 from isocenter.metrics.panels import ClassPanel
+from isocenter.metrics.thresholds import Chosen
 from isocenter.metrics.usefulness import at_prevalence, decision_curve, npv_at, ppv_at
 
 Scored = tuple[NDArray[np.bool_], Floats]
@@ -33,18 +34,17 @@ def net_benefit_curves(panel: EventPanel) -> Iterator[tuple[int | None, dict[str
 
 
 def points(
-    tuning: Scored,
+    chosen: Sequence[Chosen],
     test: Scored,
     patients: Ints,
     *,
     n_tuning: int,
     prevalences: Sequence[float] = (),
-    criteria: Sequence[str] = POINTS,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Operating points as plain data, one a criterion.
+    """Operating points as plain data, one a threshold that was chosen on tuning scores.
 
-    tuning, test: (events, scores) of a class; patients: (n,) codes of the test rows; n_tuning:
+    test: (events, scores) of a class; patients: (n,) codes of the test rows; n_tuning:
     how many patients the tuning scores are of; prevalences: at which PPV, NPV and false alarms
     per 1,000 are told, beside that of the test part. Each: {"criterion", "threshold", "met",
     "why", "origin", "tuning": shares, "test": {share: [value, low, high, how]}, "counts",
@@ -65,7 +65,7 @@ def points(
             "elsewhere": point.elsewhere() if np.isfinite(point.chosen.threshold) else "",
             "prevalences": _elsewhere(point, test, patients, list(dict.fromkeys(map(float, prevalences))), seed),
         }
-        for point in operating_points(tuning, test, criteria)
+        for point in (read(one, *test) for one in chosen)
     ]
 
 
