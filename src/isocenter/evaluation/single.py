@@ -119,6 +119,8 @@ def _panel(prediction: Prediction, reference: NDArray[Any], target: Target) -> P
 
 def _row(blank: Estimate, key: Key, found: Estimated, panel: Panel, target: Target) -> Estimate:
     low, high, how = found.interval
+    if how.startswith("constant-scores"):  # 0.5 in every sample: not an estimate
+        low, high = math.nan, math.nan
     if not isinstance(panel, ValuePanel):
         blank = replace(blank, class_name=panel.name_of(key, target.classes), n_events=panel.events_of(key))
     blank = replace(blank, metric=key[0])

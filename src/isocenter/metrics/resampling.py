@@ -100,7 +100,8 @@ def nested(
     MSE = mean((inner - outer)^2 - variance), as standard error kept between the naive one and sqrt(folds) times it.
     For an AUC, which is no mean of losses, DeLong's variance takes its place: an assumption that the
     simulation bears out. n: patients; t with n - 1 degrees of freedom. Their correction for the smaller training
-    parts is told as `bias` but not made: it adds more noise than it removes.
+    parts is told as `bias` but not made: it adds more noise than it removes. Where inner values
+    are of a candidate chosen by them, they flatter, and inner - outer holds that too; no simulation here has a choice.
     """
     usable = np.isfinite(inner) & np.isfinite(outer) & np.isfinite(variances)
     value, folds, used = _mean(outer), outer.shape[1], int(np.isfinite(outer).sum())
