@@ -18,6 +18,7 @@ import pandas as pd
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.evaluation import BY_IMAGE, Evaluation, evaluate_folds
 from isocenter.evaluation import evaluate as single
+from isocenter.evaluation.folded import finite_rows
 from isocenter.evaluation.folded_points import fold_points
 from isocenter.evaluation.groups import subgroups as subgroups_of
 from isocenter.evaluation.useful import points
@@ -170,9 +171,12 @@ def operating_points(
     table: pd.DataFrame, cohort: Cohort, prevalences: Sequence[float] = (), *, seed: int = 0
 ) -> list[dict[str, Any]]:
     """Thresholds of the tuning rows read on the test rows, of each class that is told from the rest."""
-    parts = {str(part): _unit(rows) for part, rows in table.groupby("part", sort=False)}
     target = cohort.target
-    if target is None or target.is_value or not {"tuning", "test"} <= parts.keys():
+    if target is None or target.is_value:
+        return []
+    units = {str(part): finite_rows(_unit(rows), target)[0] for part, rows in table.groupby("part", sort=False)}
+    parts = {part: rows for part, rows in units.items() if len(rows)}  # a case without a prediction is not a negative
+    if not {"tuning", "test"} <= parts.keys():
         return []
     names = [target.positive] if target.positive is not None else list(target.classes)
     patients = {part: pd.factorize(cohort.select(rows["case_id"]).patients)[0] for part, rows in parts.items()}
