@@ -84,28 +84,6 @@ def test_difference_of_shares_is_newcombes(
     assert i.share_difference(first, (0, 0)) == i.NONE
 
 
-@pytest.mark.parametrize(
-    "counts, limits",
-    [
-        ((36, 12, 2, 0), (0.0569, 0.3404)),  # Newcombe, Stat Med 1998;17:2635, method 10
-        ((14, 5, 0, 22), (0.011, 0.226)),  # Altman et al., Statistics with Confidence, 2000, table 6.2
-        ((1, 1, 7, 12), (-0.507, -0.026)),  # Fagerland et al., Stat Med 2014: airways before and after transplantation
-    ],
-)
-def test_difference_of_paired_shares_is_newcombes(counts: tuple[int, ...], limits: tuple[float, float]) -> None:
-    a, b, c, d = counts
-    digits = 5e-5 if limits[0] == 0.0569 else 5e-4
-    assert i.paired_difference(a, b, c, d)[:2] == pytest.approx(limits, abs=digits)
-    assert i.paired_difference(a, c, b, d)[:2] == pytest.approx((-limits[1], -limits[0]), abs=digits)
-
-
-def test_pairs_that_agree_are_known_better_and_have_width_still() -> None:
-    apart, paired = i.share_difference((40, 50), (40, 50)), i.paired_difference(40, 0, 0, 10)
-    assert 0 < paired.high - paired.low < 0.5 * (apart.high - apart.low)
-    assert i.paired_difference(50, 0, 0, 0).high > 0
-    assert i.paired_difference(0, 0, 0, 0) == i.NONE
-
-
 def mean_of(counts: list[tuple[int, int]]) -> i.Interval:
     """Balanced accuracy of independent cases."""
     k = len(counts)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.evaluation import BY_IMAGE, Evaluation, evaluate_folds
 from isocenter.evaluation import evaluate as single
+from isocenter.evaluation.folded import finite_rows
 from isocenter.evaluation.folded_points import fold_points
 from isocenter.evaluation.groups import subgroups as subgroups_of
 from isocenter.evaluation.useful import points
@@ -185,7 +186,7 @@ def chosen_points(table: pd.DataFrame, cohort: Cohort, criteria: Sequence[str] =
 
     Each: the fields of `metrics.thresholds.Chosen`, and "class" and "n_patients".
     """
-    rows = _unit(table)
+    rows = _known(table, cohort)
     n = len(set(cohort.select(rows["case_id"]).patients))
     return [
         {"class": name, "n_patients": n, **asdict(nearest(criterion, *scored))}
@@ -203,7 +204,9 @@ def read_points(
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """What thresholds of `chosen_points` give on other rows (`evaluation.useful.points`, and "class")."""
-    rows = _unit(table)
+    rows = _known(table, cohort)
+    if rows.empty:
+        return []
     scored = _scored(rows, cohort)
     patients = pd.factorize(cohort.select(rows["case_id"]).patients)[0].astype(np.int64)
     found = []
@@ -233,6 +236,12 @@ def _as_chosen(told: Mapping[str, Any]) -> Chosen:
     reached = {name: math.nan if value is None else float(value) for name, value in told["reached"].items()}
     threshold, value = (math.nan if told[name] is None else float(told[name]) for name in ("threshold", "value"))
     return Chosen(threshold, told["criterion"], value, Reached(**reached), told["met"], told["why"])
+
+
+def _known(table: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Rows of the unit with a finite prediction: a case without one is not a negative."""
+    assert cohort.target is not None
+    return finite_rows(_unit(table), cohort.target)[0]
 
 
 def _unit(rows: pd.DataFrame) -> pd.DataFrame:

@@ -14,8 +14,8 @@ from isocenter.evaluation.claims import NOT_GIVEN
 from isocenter.progress import Event
 
 _SHOWN_FAULTS = 10
-_CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "sensitivity", "specificity",
-                  "ppv", "npv", "f1", "brier")  # fmt: skip
+_CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "partial_auc", "sensitivity",
+                  "specificity", "ppv", "npv", "f1", "brier")  # fmt: skip
 _CALIBRATION = ("calibration_slope", "calibration_in_the_large")
 _OF_GRADES = ("ordinal_c_index", "kappa_quadratic", "kappa_linear", "grade_error", "rps")
 _OF_LABELS = ("micro_f1", "exact_match", "hamming_loss")

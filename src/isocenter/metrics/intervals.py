@@ -108,25 +108,6 @@ def share_difference(first: tuple[float, float], second: tuple[float, float], le
     return mover(shares, [wilson(*first, level), wilson(*second, level)], (1, -1))._replace(how="newcombe-difference")
 
 
-def paired_difference(both: int, only_first: int, only_second: int, neither: int, level: float = LEVEL) -> Interval:
-    """First minus second of two shares of the same cases, from how often both, one or neither succeed.
-
-    Method 10 of Newcombe, Stat Med 1998;17:2635: Wilson's distances with the correlation of the pairs,
-    which is taken towards 0 by a half case where it is positive.
-    """
-    n = both + only_first + only_second + neither
-    if n == 0:
-        return NONE
-    first, second = both + only_first, both + only_second
-    product = first * (n - first) * second * (n - second)
-    surplus: float = both * neither - only_first * only_second
-    surplus = max(surplus - n / 2, 0.0) if surplus > 0 else surplus
-    phi = surplus / math.sqrt(product) if product else 0.0
-    limits = [wilson(first, n, level), wilson(second, n, level)]
-    found = mover((first / n, second / n), limits, (1, -1), np.array([[1.0, phi], [phi, 1.0]]))
-    return found._replace(how="newcombe-paired")
-
-
 def delong(events: NDArray[np.bool_], scores: Floats) -> tuple[float, float]:
     """AUC and its variance (DeLong, DeLong and Clarke-Pearson, Biometrics 1988).
 
@@ -174,6 +155,8 @@ def auc_interval(events: NDArray[np.bool_], scores: Floats, level: float = LEVEL
     if scores.min() == scores.max():
         return Interval(0.5, 0.5, "constant-scores")
     area, variance = delong(events, scores)
+    if math.isnan(area):
+        return NONE
     if min(m, n) < TINY or not 0 < area < 1 or variance == 0:
         return newcombe(area, m, n, level)
     logit, half = math.log(area / (1 - area)), z_of(level) * math.sqrt(variance) / (area * (1 - area))

@@ -18,6 +18,10 @@ _AUC = (
 # Metric -> (title, one line of explanation for the glossary).
 METRICS: dict[str, tuple[str, str]] = {
     "auc": ("AUC", _AUC),
+    "partial_auc": (
+        "Partial AUC (specificity 0.9 to 1)",
+        "The ROC curve's area where few are called in vain, McClish-corrected: 0.5 is chance, 1 is perfect.",
+    ),
     "average_precision": (
         "Average precision",
         "Area under the precision-recall curve. Guessing reaches the share of cases that have the condition.",
