@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import isocenter
 from designs import write_table
@@ -195,3 +196,17 @@ def test_leave_one_site_out_from_a_numeric_column_learns_nothing_from_it(tmp_pat
     assert "site" not in study.cohort.features
     found = study.evaluate()["linear"]
     assert {e.group for e in found.estimates} == {None, "site=0", "site=1", "site=2", "the next site"}
+
+
+def test_a_split_found_in_folders_can_be_set_aside(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for kind in ("dark", "light"):
+            (tmp_path / "scans" / part / kind).mkdir(parents=True)
+            for i in range(8):
+                pixels = rng.integers(0, 120, (8, 8)) + 60 * (kind == "light")
+                Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "scans" / part / kind / f"{part}{i}.png")
+    assert isocenter.index(tmp_path / "scans").split_column == "part"
+    cohort = isocenter.index(tmp_path / "scans", split_column="none")
+    assert cohort.split_column is None
+    assert len(isocenter.split(cohort, design="kfold", folds=4).splits) == 4
