@@ -147,10 +147,9 @@ def _from_draws(sample: _Sample, key: Key) -> Percentiles:
             return interval_of_share(value, sample.drawn[key], sample.sizes(share[0]))
     if name == "exact_match":
         return interval_of_share(value, sample.drawn[key], sample.sizes(np.ones(len(sample.patients), dtype=bool)))
-    found = interval_of_draws(value, sample.drawn[key], sample.n_patients, _BOUNDS.get(name, FREE))
-    if found.interval is NONE and found.undefined == 0 and isinstance(panel, ClassPanel):
-        return found._replace(interval=_at_the_edge(sample, panel, key))
-    return found
+    if isinstance(panel, ClassPanel) and value in (0.0, 1.0) and name in ("f1", "average_precision"):
+        return _at_the_edge(sample, panel, key)
+    return interval_of_draws(value, sample.drawn[key], sample.n_patients, _BOUNDS.get(name, FREE))
 
 
 def _of_loss(sample: _Sample, key: Key) -> Percentiles:
@@ -176,24 +175,21 @@ def _of_area(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:
     else:
         event, scores = panel.is_event(k), panel.scores(k)
     if scores.min() == scores.max():
-        return Percentiles(Interval(0.5, 0.5, "constant-scores"), 0, len(draws))
+        return Percentiles(Interval(0.5, 0.5, "constant-scores"), 0, 0)
     n_events, n_others = (len(sample.sizes(rows)) for rows in (event, ~event))
     if (fewer := min(n_events, n_others)) >= FEW_PATIENTS:
         found = interval_of_draws(sample.values[key], draws, fewer, SHARE)
-        if found.interval is not NONE or found.undefined:
+        if found.interval is not NONE:
             return found
-    interval = newcombe(sample.values[key], n_events, n_others)
-    return Percentiles(interval._replace(how="newcombe-patients"), 0, len(draws))
+    return Percentiles(newcombe(sample.values[key], n_events, n_others)._replace(how="newcombe-patients"), 0, 0)
 
 
-def _at_the_edge(sample: _Sample, panel: ClassPanel, key: Key) -> Interval:
-    """Where every draw says 0 or 1, as of a share whose cases are patients: of hits, or of ordered events."""
+def _at_the_edge(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:
+    """Where every draw says 0 or 1: as of a share, of hits, or of events that stand before all others."""
     (name, k), value = key, sample.values[key]
-    if value not in (0.0, 1.0) or name not in ("f1", "average_precision"):
-        return NONE
     counted = panel.is_event(k) | panel.is_called(k) if name == "f1" else panel.is_event(k)
-    interval = interval_of_share(value, np.full(1, value), sample.sizes(counted)).interval
-    return of_f1(interval) if name == "f1" else interval
+    found = interval_of_share(value, sample.drawn[key], sample.sizes(counted))
+    return found._replace(interval=of_f1(found.interval)) if name == "f1" else found
 
 
 def _parts(panel: Panel, key: Key) -> list[Key]:
