@@ -5,11 +5,12 @@
 | accuracy, sensitivity, specificity, PPV, NPV | Wilson | Wilson, with as many cases as the draws are worth |
 | AUC | DeLong on the logit scale; Newcombe with few, and at 0 and 1 | draws, logit scale; Newcombe with few |
 | F1 | Wilson, of hits among the cases that are or were called | draws, logit scale |
-| kappa, Lin's concordance | closed forms | draws, Fisher's z |
+| kappa | closed form | draws, Fisher's z |
 | means over classes or labels: balanced accuracy, macro AUC, macro F1 | from the classes' intervals | the same |
-| average precision, partial AUC, c-index, R2, rank correlation | draws, on the scale of their bounds | the same |
+| average precision, partial AUC, c-index, R2, correlations | draws, on the scale of their bounds | the same |
 | Brier and ranked probability score, MAE, RMSE and other losses | draws, corrected for skewness | the same |
-| Bland and Altman's bias and limits | exact | exact, by patients |
+| Bland and Altman's bias | Student's t | by patients |
+| ... limits of agreement | from the draws' intervals of bias and standard deviation | closed form, by patients |
 
 - Draws are of patients, each with all of its cases; stratified by class only for what does not depend on
   the prevalence, and only if no patient has cases of two classes.
@@ -63,6 +64,7 @@ _BOUNDS: dict[str, Bounds] = {
     "r2": BELOW_ONE,
     "median_absolute_error": POSITIVE,
 }
+_AGREEMENT = ("agreement_low", "agreement_high")
 # Means of losses, or (2) roots of a mean of squares.
 _LOSSES = {"brier": 1, "rps": 1, "grade_error": 1, "hamming_loss": 1, "mae": 1, "rmse": 2}
 # Fewer patients of a kind: the spread of an AUC's draws is a guess. Newcombe, with patients for cases, then
@@ -145,6 +147,8 @@ def _from_draws(sample: _Sample, key: Key) -> Percentiles:
             return _of_area(sample, panel, key)
         if name in _SHARES and (share := panel.share(key)):
             return interval_of_share(value, sample.drawn[key], sample.sizes(share[0]))
+    if name in _AGREEMENT:
+        return _of_agreement(sample, key)
     if name == "exact_match":
         return interval_of_share(value, sample.drawn[key], sample.sizes(np.ones(len(sample.patients), dtype=bool)))
     if isinstance(panel, ClassPanel) and value in (0.0, 1.0) and name in ("f1", "average_precision"):
@@ -164,6 +168,21 @@ def _of_loss(sample: _Sample, key: Key) -> Percentiles:
     found = interval_of_loss(sample.values[key] ** power, draws**power, sample.n_patients, most)
     low, high, how = found.interval
     return found._replace(interval=Interval(low ** (1 / power), high ** (1 / power), how)) if power > 1 else found
+
+
+def _of_agreement(sample: _Sample, key: Key) -> Percentiles:
+    """A limit of agreement, bias -+ a multiple of the standard deviation, from the intervals of these two."""
+    low, high = (sample.values[name, None] for name in _AGREEMENT)
+    low_draws, high_draws = (sample.drawn[name, None] for name in _AGREEMENT)
+    biases, spreads = (low_draws + high_draws) / 2, (high_draws - low_draws) / 2
+    bias = interval_of_draws((low + high) / 2, biases, sample.n_patients)
+    spread = interval_of_draws((high - low) / 2, spreads, sample.n_patients, POSITIVE)
+    if NONE in (bias.interval, spread.interval):
+        return spread._replace(interval=NONE)
+    known = np.isfinite(spreads)
+    own, signs = ((low + high) / 2, (high - low) / 2), (1.0, -1.0 if key[0] == _AGREEMENT[0] else 1.0)
+    together = np.corrcoef(biases[known], spreads[known])
+    return spread._replace(interval=mover(own, [bias.interval, spread.interval], signs, together))
 
 
 def _of_area(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:

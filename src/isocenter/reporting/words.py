@@ -107,7 +107,7 @@ _INTERVALS = {
     "wilson": "Wilson",
     "delong": "DeLong",
     "newcombe": "Newcombe",
-    "mover": "from the classes' intervals",
+    "mover": "from the intervals of its parts",
     "bootstrap-patients": "bootstrap over patients",
     "constant-scores": "constant scores",
     "corrected-resampled": "corrected resampled t over the folds",
