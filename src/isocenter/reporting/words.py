@@ -111,7 +111,7 @@ _INTERVALS = {
     "wilson": "Wilson",
     "delong": "DeLong",
     "newcombe": "Newcombe",
-    "mover": "from the classes' intervals",
+    "mover": "from the intervals of its parts",
     "bootstrap-patients": "bootstrap over patients",
     "wald": "Wald",
     "constant-scores": "constant scores",
