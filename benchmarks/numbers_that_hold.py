@@ -134,8 +134,7 @@ def derma(data: Path, folder: Path) -> Iterator[str]:
 def elsewhere(title: str, home: isocenter.Study, cohort: isocenter.Cohort) -> Iterator[str]:
     """The primary model of a study on other patients."""
     model = home.fit()[home.primary]
-    internal = [e for e in home.evaluate()[home.primary].estimates if e.part == "test"]
-    found = external.assess(model, cohort, internal=internal)
+    found = external.assess(model, cohort, internal=home.evaluate()[home.primary])
     yield f"- {title}: {found.to_dict()['counts']}"
     yield "| metric | internal test | external |"
     yield "|---|---|---|"
