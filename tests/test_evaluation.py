@@ -260,6 +260,6 @@ def test_joined_adds_parts_and_groups_of_one_method() -> None:
 def test_the_table_has_the_columns_of_the_json() -> None:
     table = binary().table()
     assert list(table.columns) == KEYS
-    assert len(table) == table["metric"].nunique() == 18
+    assert len(table) == table["metric"].nunique() == 19
     assert table["value"].dtype == np.float64
     assert table.loc[table["metric"] == "auc", "n_events"].item() > 0

@@ -195,7 +195,7 @@ def midranks(ranking: Ranking, weights: Floats) -> Floats:
     """(..., n) rank of each row among the weighted rows, the highest score first, ties share their mean."""
     mass = np.add.reduceat(np.take(weights, ranking.order, axis=-1), ranking.starts, axis=-1)
     ranks = np.cumsum(mass, axis=-1) - (mass - 1) / 2
-    lost = 0 * ranking.thresholds[-1]  # NaN where a score is
+    lost = math.nan if math.isnan(ranking.thresholds[-1]) else 0.0
     return np.asarray(np.take(ranks, ranking.group, axis=-1) + lost)
 
 
