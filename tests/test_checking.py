@@ -32,7 +32,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception]]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "error"), WRONG, ids=lambda v: "-".join(map(str, v)) if isinstance(v, dict) else "")
+@pytest.mark.parametrize("given, error", WRONG, ids=lambda v: "-".join(map(str, v)) if isinstance(v, dict) else "")
 def test_a_wrong_option_costs_no_fit_and_no_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], error: type[Exception]
 ) -> None:
