@@ -20,9 +20,7 @@ def check(options: Options, cohort: Cohort) -> None:
     if target is None:
         return  # said by the step that needs one
     if not 0 <= options.margin < math.inf:
-        raise UsageError(
-            f"--margin {options.margin:g} cannot be.", "Give a tolerable loss such as 0.05, or 0 for none."
-        )
+        raise UsageError(f"--margin {options.margin:g} cannot be.", "Give a tolerable loss such as 0.05, or 0.")
     if options.seeds < 1:
         raise UsageError(f"--seeds {options.seeds} shows nothing.", "Give 3 or more, or 1 for none but --seed.")
     options.shares  # noqa: B018  raises UsageError for what is no prevalence
