@@ -16,7 +16,7 @@ MOST_CLASSES = 12  # that stand against the rest, before the table would be endl
 
 def points(study: Study) -> dict[str, Any]:
     """The primary method's operating points on the test part, as `table_of` gives them."""
-    return table_of(study.first.points, study.target, str(study.primary["name"]), "the test part")
+    return table_of(study.first.points, study.target, str(study.primary.get("name", "")), "the test part")
 
 
 def table_of(found: Sequence[Mapping[str, Any]], target: Target, method: str, where: str) -> dict[str, Any]:
