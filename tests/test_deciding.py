@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from designs import cohort_of
 from isocenter.cohort import Target, Task
-from isocenter.deciding import Wish, decide
+from isocenter.deciding import Wish, decide, torn_patients, torn_warning
 from isocenter.errors import CriterionNotMet, UsageError
 from isocenter.metrics.calibration import slope_and_intercept
 from isocenter.metrics.ranking import auc
@@ -181,3 +182,29 @@ def test_what_does_not_suit_grades_and_labels_is_refused() -> None:
         decide(Wish("sensitivity=0.9"), LABELS, proba, np.column_stack([has[:, 0], 0 * has[:, 1]]), names(60), score)
     with pytest.raises(ValueError, match="one threshold each"):
         Decision(LABELS.classes, thresholds=(0.5,))
+
+
+def test_an_aggregation_that_was_asked_for_is_not_dropped_in_silence() -> None:
+    proba, codes = scores(60)
+    with pytest.raises(UsageError, match=r"--aggregate max needs one answer a patient; \d+ patients have"):
+        decide(Wish(aggregate="max"), TARGET, proba, codes, names(60, 3), score)
+
+
+def test_the_first_patient_with_two_answers_is_named() -> None:
+    cohort = cohort_of([0, 0, 1, 0, 1, 1], ["a", "a", "b", "b", "c", "c"])
+    assert torn_patients(cohort) == ["b"]
+    assert "1 patient has cases with different answers, the first is 'b'" in torn_warning(cohort)[0]
+    assert torn_warning(cohort_of([0, 0, 1, 1], ["a", "a", "b", "b"])) == ()
+    assert torn_warning(cohort_of([0, 1, 1, 1])) == ()
+
+
+def test_a_floor_takes_the_nearest_threshold() -> None:
+    proba, codes = np.tile([0.6, 0.4], (60, 1)), np.arange(60) % 2
+    with pytest.raises(CriterionNotMet):
+        decide(Wish("sensitivity=0.9"), TARGET, proba, codes, names(60), score)
+    found = decide(Wish("sensitivity=0.9"), TARGET, proba, codes, names(60), score, strict=False)
+    assert found.decision.threshold == 0.5 and "all scores are the same" in found.unmet
+    proba, codes = scores(200)
+    nearest = decide(Wish("ppv=0.99@0.001"), TARGET, proba, codes, names(200), score, strict=False)
+    assert nearest.decision.threshold is not None and "0.001" in nearest.unmet
+    assert nearest.told["unmet"] == nearest.unmet

@@ -267,6 +267,14 @@ def test_claims_need_interval_and_corrected_p() -> None:
     )
 
 
+def test_without_a_class_in_the_test_part_accuracy_claims_nothing_in_its_place() -> None:
+    cohort = cohort_of(["good"] * 40)
+    always, never = np.full(40, 0.1), np.full(40, 0.9)
+    rows = isocenter.compare({"a": scored(cohort, always), "b": scored(cohort, never)}, cohort, design_of(cohort))
+    assert row(rows, "accuracy", "a", "b").verdict == "better"
+    assert summing_up(rows).startswith("Nothing is claimed: AUC cannot be compared")
+
+
 def test_rows_come_back_from_json() -> None:
     one = corrected([made(0.08, math.nan, math.nan, math.nan)])[0]
     back = Comparison.from_dict(one.to_dict())

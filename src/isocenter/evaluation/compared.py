@@ -18,7 +18,7 @@ from scipy.special import stdtr, stdtrit
 
 from isocenter.cohort import Target
 from isocenter.errors import BadValues
-from isocenter.evaluation.claims import Comparison, corrected
+from isocenter.evaluation.claims import NOT_GIVEN, Comparison, corrected
 from isocenter.evaluation.dependent import DRAWS, RANKS
 from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_rows, one_by_one, ratio_of
 from isocenter.evaluation.nouns import Evaluation
@@ -161,7 +161,7 @@ def _compared(first: Side, second: Side, key: Key, design: Design, draws: int) -
     if design.group_column is not None:
         return _over_sites(first, second, key)
     if one_by_one(design):
-        return NOTHING if key[0] in RANKS else _paired(first, second, key, draws)
+        return NOTHING._replace(how=NOT_GIVEN) if key[0] in RANKS else _paired(first, second, key, draws)
     return _over_folds(first, second, key, ratio_of(design), design.repeats)
 
 

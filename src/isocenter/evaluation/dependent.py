@@ -39,6 +39,7 @@ RANKS = frozenset({"auc", "average_precision", "spearman", "ordinal_c_index", "c
 # Of the whole: means over the classes, labels or pairs of grades that occur.
 OVER_CLASSES = frozenset({"auc", "average_precision", "balanced_accuracy", "f1", "ordinal_c_index"})
 DRAWS = 200  # bootstrap draws for a fold's sampling variance, which is then averaged over the folds
+_ROUGH = frozenset({"median_absolute_error"})  # a jackknife of a median is not consistent
 _NO_LIMIT = (-np.inf, np.inf)
 _LIMITS = {
     "mae": (0.0, np.inf), "rmse": (0.0, np.inf), "brier": (0.0, 2.0), "r2": (-np.inf, 1.0), "spearman": (-1.0, 1.0),
@@ -137,7 +138,7 @@ class Folded:
     @cached_property
     def values(self) -> dict[Key, Floats]:
         """(J,) value of each metric in each fold; NaN where the fold does not define it."""
-        found = {key: np.array([fold.values.get(key, math.nan) for fold in self.folds]) for key in self.keys}
+        found = {key: np.array([fold.values.get(key, math.nan) for fold in self.folds]) for key in self.whole.keys}
         if not isinstance(self.whole, ValuePanel):
             present = len(self.whole.present)
             lacking = [len(f.panel.present) < present for f in self.folds if not isinstance(f.panel, ValuePanel)]
@@ -160,6 +161,8 @@ class Folded:
 
 def kfold(data: Folded, key: Key) -> Estimated:
     """Mean over folds, or pooled within repeats; corrected resampled t."""
+    if key not in data.values:  # of calibration
+        return pooled(data, key)
     values = data.values[key]
     known = np.isfinite(values)
     if not known.all() and key[0] not in RANKS:
@@ -172,7 +175,7 @@ def pooled(data: Folded, key: Key) -> Estimated:
     """Pooled within repeats: the value is their mean, the interval from the folds' shares in it."""
     value = float(np.mean([repeat.whole[key] for repeat in data.repeats]))
     shares = np.concatenate([repeat.shares[key] for repeat in data.repeats])
-    if not np.isfinite(shares).all():
+    if not np.isfinite(shares).all() or key[0] in _ROUGH:
         return Estimated(value)
     of_fold = np.full(len(shares), data.of_repeat[key] * len(shares) / len(data.repeats))
     found = corrected(shares, of_fold, 1.0, data.ratio)
@@ -185,7 +188,9 @@ def pooled(data: Folded, key: Key) -> Estimated:
 
 def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
     """inner: (J,) the same number from each fold's own inner folds. As `kfold` where some fold does not define it."""
-    outer, variances = data.values[key], data.variances.get(key, np.full(len(data.folds), math.nan))
+    if key not in data.values:
+        return pooled(data, key)
+    outer, variances = data.values[key], data.variances[key]
     if not all(np.isfinite(a).all() for a in (outer, inner, variances)):
         return kfold(data, key)
     arrays = [a.reshape(len(data.repeats), -1) for a in (inner, outer, variances)]

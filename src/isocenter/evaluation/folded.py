@@ -67,7 +67,8 @@ def evaluate_folds(
     if not tuning.empty:
         made.append(_rows(replace(blank, part=TUNING), _mean_of_splits(tuning, target), data.whole, target))
     curves, confusion = _drawn(data, target, design, {"part": TEST, "group": group})
-    said += [_procedure(design, data), *_undefined(found, data, target, design)]
+    said += [_procedure(design, data)] if group is None else []
+    said += _undefined(found, data, target, design)
     estimates = tuple(row for some in made for row in some)
     whole = Evaluation(method, estimates, curves, confusion, warnings=_placed(said, TEST, group))
     alone = group is None and design.group_column is not None and draws > 0
@@ -129,27 +130,27 @@ def _estimates(data: Folded, rows: pd.DataFrame, target: Target, design: Design)
         found = {key: Estimated(one.value, one.interval) for key, one in pools.items()}
         return found, {k: Estimated(p.value, p.prediction) for k, p in pools.items() if p.prediction is not NONE}
     if one_by_one(design):
-        nothing = Estimated(math.nan)
-        return {k: nothing if k[0] in dependent.RANKS else dependent.pooled(data, k) for k in data.keys}, {}
+        none = Estimated(math.nan)
+        return {k: none if k[0] in dependent.RANKS else dependent.pooled(data, k) for k in data.keys}, {}
     if design.kind == "nested":
         inner = _inner_values(rows[rows["part"] == TUNING], target, design, data)
-        return {key: dependent.nested_cv(data, key, inner[key]) for key in data.keys}, {}
+        nothing = np.full(len(data.folds), math.nan)
+        return {key: dependent.nested_cv(data, key, inner.get(key, nothing)) for key in data.keys}, {}
     return {key: dependent.kfold(data, key) for key in data.keys}, {}
 
 
 def _inner_values(tuning: pd.DataFrame, target: Target, design: Design, data: Folded) -> dict[Key, Floats]:
     """(J,) of each metric: its mean over the inner folds of a split, which leave out one fold more."""
-    found: dict[Key, list[float]] = {key: [] for key in data.keys}
+    found: dict[Key, list[float]] = {key: [] for key in data.whole.keys}
     by_split = dict(list(tuning.groupby(["repeat", "fold"])))
     for split in design.splits:
         rows = by_split.get((split.repeat, split.fold))
         fold_of = {case_id: k for k, ids in enumerate(split.folds) for case_id in ids}
-        inner = None
+        inner: dict[Key, Floats] = {}
         if rows is not None:
-            own = rows.assign(repeat=0, fold=rows["case_id"].map(fold_of))
-            inner = folds_of(own, target).values
-        for key in data.keys:
-            found[key].append(math.nan if inner is None or key not in inner else float(inner[key].mean()))
+            inner = folds_of(rows.assign(repeat=0, fold=rows["case_id"].map(fold_of)), target).values
+        for key, values in found.items():
+            values.append(float(inner[key].mean()) if key in inner else math.nan)
     return {key: np.array(values) for key, values in found.items()}
 
 
@@ -224,10 +225,10 @@ def _procedure(design: Design, data: Folded) -> str:
             f"each '{design.group_column}' is tested by a model of the others; the whole is their random-effects "
             "mean. It is an estimate of the procedure, not of the model that is kept."
         )
+    curves = "" if one_by_one(design) else " ROC and precision-recall curves are means over the folds;"
     return (
-        f"an estimate of the procedure from {len(data.folds)} models, not of the model that is kept. ROC and "
-        "precision-recall curves are means over the folds; calibration, net benefit and the confusion matrix pool the "
-        "predictions of one repeat."
+        f"an estimate of the procedure from {len(data.folds)} models, not of the model that is kept.{curves} "
+        "Calibration, net benefit and the confusion matrix pool the predictions of one repeat."
     )
 
 

@@ -117,6 +117,7 @@ _INTERVALS = {
     "hartung-knapp": "random effects, Hartung-Knapp",
     "confidence-distribution": "prediction interval, by a confidence distribution",
     "none": "",
+    "not-given": "",
 }
 _ENDINGS = {
     "-patients": "by patients",
