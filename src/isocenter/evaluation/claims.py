@@ -164,7 +164,7 @@ def summing_up(rows: Sequence[Comparison]) -> str:
 
 
 def _kind(row: Comparison) -> tuple[str, bool]:
-    """The verdict, and whether it is on a floor; "open" where only the correction for many comparisons takes it back."""
+    """The verdict, and whether it is on a floor; "open" where only the correction for many takes it back."""
     if row.verdict == "inconclusive" and row.floor and (row.low > 0 or row.high < 0):
         return "open", True
     return row.verdict, row.floor
