@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from isocenter import progress
-from isocenter.evaluation.claims import NOT_GIVEN
 from isocenter.progress import Event
 
 _SHOWN_FAULTS = 10
@@ -294,7 +293,7 @@ _SHOWN_PAIRS = 12
 
 def _comparisons(rows: list[dict[str, Any]], result: dict[str, Any]) -> Iterator[str]:
     """The claim, then the headline comparisons of the primary method, then those of subgroups."""
-    known = [row for row in rows if row["how"] != NOT_GIVEN and row["group"] is None]
+    known = [row for row in rows if row["how"] != "not-given" and row["group"] is None]
     headline, primary = (known or rows)[0]["metric"], result["primary"]
     own = [r for r in rows if r["metric"] == headline and r["group"] is None and primary in (r["method"], r["against"])]
     grouped = [r for r in rows if r["group"] is not None and r["method"] == primary]
