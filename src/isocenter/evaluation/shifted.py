@@ -33,10 +33,10 @@ def shift_of(panel: Panel, patients: Ints, key: Key) -> float:
         return 0.0
     if not np.array_equal(panel.decided, panel.proba.argmax(axis=1)):
         return 0.0
-    n, n_events = len(np.unique(patients)), len(np.unique(patients[panel.is_event(key[1])]))
-    if not 0 < n_events < n:
+    n, share = len(np.unique(patients)), float(panel.is_event(key[1]).mean())
+    if not 0 < share < 1:
         return 0.0
-    error = 1 / math.sqrt(n_events * (1 - n_events / n))
+    error = 1 / math.sqrt(n * share * (1 - share))
     down, up = (_at(panel, key, factor) for factor in (math.exp(-error), math.exp(error)))
     return abs(up - down) / 2 if math.isfinite(up - down) else 0.0
 
