@@ -64,3 +64,10 @@ def test_predictors_are_what_a_method_may_choose_from(tmp_path: Path) -> None:
     study = isocenter.run(table, target="label", covariates="age,sex", project=tmp_path / "p", method="linear")
     assert study.sample_size["predictors"] == 8
     assert json.loads((tmp_path / "p/sample_size.json").read_text()) == study.summary()["sample_size"]
+
+
+def test_a_patient_with_both_classes_is_one_patient() -> None:
+    cohort = cohort_of([i % 2 for i in range(200)], [f"p{i // 2}" for i in range(200)])
+    found = sample_size(cohort, make_design(cohort), 3)
+    assert rows(found)["risk"]["have"] == pytest.approx(80)
+    assert rows(found)["test events"]["have"] == pytest.approx(10)

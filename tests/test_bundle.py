@@ -465,7 +465,7 @@ PAYLOADS: dict[str, tuple[bytes, str]] = {
     "an old protocol": (_zip({"schema.json": json.dumps({**_object(RIDGE), "protocol": 0}).encode()}), "protocol"),
     "a cached cycle": (_schema({**_list(_node("CachedNode", "builtins.list")), "__id__": 1}), "ListNode"),
     "another support vector machine": (_schema(_object("sklearn.svm._classes.NuSVC")), "NuSVC"),
-    "half a support vector machine": (_schema(_object("sklearn.svm._classes.SVC")), "cannot be read"),
+    "half a support vector machine": (_schema(_object("sklearn.svm._classes.SVC", n_iter_=_text(1))), "cannot be read"),
     "a store to write to": (_schema(_object("sklearn.pipeline.Pipeline", memory=_text("/tmp/evil"))), "memory"),
     "a million threads": (_schema(_object(RIDGE, n_jobs=_text(10**6))), "n_jobs"),
     "a pickle for JSON": (_zip({"schema.json": b"cos\nsystem\n(S'touch ran-it'\ntR."}), "cannot be read"),

@@ -49,7 +49,15 @@ def binary(n: int = 114, positive: str = "malignant", **kwargs: Any) -> Evaluati
 
 def test_a_binary_evaluation_has_every_metric_once_with_an_interval() -> None:
     e = binary()
-    expected = {"auc", "average_precision", "accuracy", "balanced_accuracy", "brier", "scaled_brier"} | DECISIONS
+    expected = {
+        "auc",
+        "partial_auc",
+        "average_precision",
+        "accuracy",
+        "balanced_accuracy",
+        "brier",
+        "scaled_brier",
+    } | DECISIONS
     expected |= CALIBRATION | UNBOUNDED
     assert [r.metric for r in e.estimates] == list(dict.fromkeys(r.metric for r in e.estimates))
     assert {r.metric for r in e.estimates} == expected
@@ -66,6 +74,17 @@ def test_a_binary_evaluation_has_every_metric_once_with_an_interval() -> None:
     codes = (np.random.default_rng(1).random(114) < 0.35).astype(int)
     assert e.get("auc").n_events == codes.sum()
     assert sum(map(sum, e.confusion[0]["matrix"])) == 114  # type: ignore[call-overload]
+
+
+def test_the_partial_auc_is_that_of_scikit_learn() -> None:
+    t = target("benign", "malignant", positive="malignant")
+    codes = (np.random.default_rng(1).random(114) < 0.35).astype(np.int64)
+    p = predicted(t, codes)
+    assert p.proba is not None
+    row = evaluate(p, codes, t, names(114), method="m", part="test", draws=200).get("partial_auc")
+    assert row.value == pytest.approx(sk.roc_auc_score(codes, p.proba[:, 1], max_fpr=0.1))
+    assert row.low < row.value < row.high
+    assert row.n_events == codes.sum()
 
 
 def test_the_positive_class_decides_what_sensitivity_is_about() -> None:
@@ -132,7 +151,10 @@ def test_few_patients_are_said() -> None:
     codes = np.repeat((np.arange(20) < 4).astype(np.int64), 3)
     e = evaluate(predicted(t, codes), codes, t, names(20).repeat(3), method="m", part="test")
     assert "Test part: few patients with y (4): bootstrap intervals are rough." in e.warnings
-    assert any("bootstrap draws lacked" in w and w.endswith("left out: average_precision, brier.") for w in e.warnings)
+    assert any(
+        "bootstrap draws lacked" in w and w.endswith("left out: average_precision, brier, partial_auc.")
+        for w in e.warnings
+    )
 
 
 def test_one_class_in_the_test_part_is_a_warning_not_a_crash() -> None:
@@ -238,6 +260,6 @@ def test_joined_adds_parts_and_groups_of_one_method() -> None:
 def test_the_table_has_the_columns_of_the_json() -> None:
     table = binary().table()
     assert list(table.columns) == KEYS
-    assert len(table) == table["metric"].nunique() == 18
+    assert len(table) == table["metric"].nunique() == 19
     assert table["value"].dtype == np.float64
     assert table.loc[table["metric"] == "auc", "n_events"].item() > 0

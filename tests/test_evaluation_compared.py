@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import designs
 import isocenter
 from isocenter.cohort import Cohort, Target, Task
 from isocenter.comparing import compare_tables
 from isocenter.errors import BadShape, BadValues, UsageError
-from isocenter.evaluation import Comparison
+from isocenter.evaluation import Comparison, evaluate_folds
 from isocenter.evaluation.claims import corrected, summing_up
-from isocenter.splitting import Design, Split
+from isocenter.evaluation.compared import compare_methods
+from isocenter.metrics.intervals import auc_interval
+from isocenter.splitting import Design, Split, make_design
 
 BINARY = Target(Task.CLASSIFICATION, "outcome", ("good", "poor"), "poor")
 
@@ -219,14 +222,50 @@ def test_folds_use_the_corrected_t_of_their_differences(tmp_path: Path) -> None:
     rows = isocenter.compare(["linear", "linear"], cohort, design)
     assert {r.against for r in rows} == {"majority", "covariates"}
     auc = row(rows, "auc", "linear", "majority")
-    assert auc.how == "corrected-t"
+    assert auc.how == "corrected-resampled"
+    assert row(rows, "auc", "linear", "covariates").how == "corrected-t"
     evaluation = isocenter.evaluate("linear", cohort, design)
     assert auc.difference == pytest.approx(evaluation.get("auc").value - 0.5)
     own = evaluation.get("auc")
     # Against a constant the difference varies as the AUC itself.
-    assert auc.high - auc.low == pytest.approx(own.high - own.low, rel=0.5)
+    assert (auc.low, auc.high) == pytest.approx((own.low - 0.5, own.high - 0.5))
     with pytest.raises(UsageError, match="models of its own"):
         isocenter.compare([isocenter.fit(cohort, design, "linear")], cohort, design)
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"design": "kfold", "folds": 4}, {"design": "leave-one-out", "group_column": "site"}]
+)
+def test_against_one_score_for_everybody_it_is_the_own_number(how: dict[str, Any]) -> None:
+    y = [int(i % 5 < 2) for i in range(150)]
+    cohort = designs.cohort_of(y, site=["A", "B", "C"] * 50)
+    design = make_design(cohort, seed=0, **how)
+    table = designs.predicted(cohort, design, signal=1.5)
+    assert cohort.target is not None
+    floor = table.assign(prediction="0", probability_0=0.6, probability_1=0.4)
+    rows = compare_methods({"m": table, "floor": floor}, cohort.target, design, floors={"floor": "the majority"})
+    auc = next(r for r in rows if r.metric == "auc")
+    if design.several:
+        own = evaluate_folds(table, cohort.target, design, method="m").get("auc")
+        limits = own.value, own.low, own.high
+    else:
+        test = table[table["part"] == "test"]
+        event, score = (test["reference"] == "1").to_numpy(), test["probability_1"].to_numpy()
+        limits = auc.difference + 0.5, *auc_interval(event, score)[:2]
+    assert (auc.difference, auc.low, auc.high) == pytest.approx(tuple(x - 0.5 for x in limits))
+    assert auc.high <= 0.5
+    assert (auc.p < 0.05) == (auc.low > 0)
+
+
+def test_differences_over_folds_stay_where_they_can_be() -> None:
+    y = [int(i % 5 < 2) for i in range(30)]
+    cohort = designs.cohort_of(y)
+    design = make_design(cohort, seed=0, design="kfold", folds=3)
+    assert cohort.target is not None
+    tables = {name: designs.predicted(cohort, design, signal=s, seed=1) for name, s in (("a", 3.0), ("b", -3.0))}
+    for one in compare_methods(tables, cohort.target, design):
+        if math.isfinite(one.low):
+            assert -1 <= one.low <= one.high <= 1
 
 
 def test_left_out_one_by_one_ranks_nothing_and_claims_by_accuracy(tmp_path: Path) -> None:
@@ -265,6 +304,14 @@ def test_claims_need_interval_and_corrected_p() -> None:
         summing_up(corrected([made(0.0, -0.1, 0.1, 1.0, floor=True, called="age")]))
         == "By AUC, a is no better than age."
     )
+
+
+def test_without_a_class_in_the_test_part_accuracy_claims_nothing_in_its_place() -> None:
+    cohort = cohort_of(["good"] * 40)
+    always, never = np.full(40, 0.1), np.full(40, 0.9)
+    rows = isocenter.compare({"a": scored(cohort, always), "b": scored(cohort, never)}, cohort, design_of(cohort))
+    assert row(rows, "accuracy", "a", "b").verdict == "better"
+    assert summing_up(rows).startswith("Nothing is claimed: AUC cannot be compared")
 
 
 def test_rows_come_back_from_json() -> None:

@@ -19,13 +19,13 @@ def panel(y: Ints, score: Floats) -> ClassPanel:
     return ClassPanel(y, (score >= 0.5).astype(np.int64), np.column_stack([1 - score, score]), 1)
 
 
-def data(y: Ints, scores: list[Floats], fold: list[Ints], ratio: float = 0.25, draws: int = 200) -> Folded:
+def data(y: Ints, scores: list[Floats], fold: list[Ints], draws: int = 200) -> Folded:
     """Repeats of the same cases: scores and folds of each."""
     folds, repeats = [], []
     for one, of in zip(scores, fold, strict=True):
         folds += [Fold(panel(y[of == k], one[of == k]), np.arange((of == k).sum())) for k in np.unique(of)]
         repeats.append(Repeat(panel(y, one), np.arange(len(y)), of))
-    return Folded(folds, repeats, ratio, 0, draws)
+    return Folded(folds, repeats, 0, draws)
 
 
 def drawn(
@@ -66,6 +66,19 @@ def test_stratified_folds_that_agree_too_well_do_not_narrow_the_interval() -> No
     assert found.interval.high - found.interval.low > 2 * 1.96 * math.sqrt(0.6 * 0.4 / 100)
 
 
+def test_degrees_of_freedom_are_of_patients() -> None:
+    """Where the spread within folds is what counts, t has as many degrees as there are patients but one."""
+    y, fold = np.tile([0, 0, 0, 1, 1], 24).astype(np.int64), np.repeat(np.arange(4), 30)
+    one = data(y, [np.full(120, 0.2)], [fold])
+    assert one.sizes == (90, 30)
+    low, high, _ = dependent.kfold(one, ("accuracy", None)).interval
+    within = one.variances["accuracy", None].mean()
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 119) * math.sqrt((1 / 4 + 1 / 3) * within))
+    # Patients, not cases: every one of them twice.
+    folds = [Fold(panel(y[fold == k], np.full(30, 0.2)), np.arange(30) // 2) for k in range(4)]
+    assert Folded(folds, [Repeat(one.whole, np.arange(120) // 2, fold)]).sizes == (45, 15)
+
+
 def test_a_fold_that_defines_no_share_makes_it_pooled() -> None:
     y, scores, folds = drawn(seed=1)
     for s, f in zip(scores, folds, strict=True):
@@ -80,7 +93,7 @@ def test_a_fold_that_defines_no_share_makes_it_pooled() -> None:
 
 def test_pooled_shares_of_single_patients_are_the_patients_themselves() -> None:
     y, scores, _ = drawn(40, repeats=1)
-    one = data(y, scores, [np.arange(40)], ratio=1 / 39)
+    one = data(y, scores, [np.arange(40)])
     right = (scores[0] >= 0.5) == y
     np.testing.assert_allclose(one.repeats[0].shares["accuracy", None], right, atol=1e-9)
     found = dependent.pooled(one, ("accuracy", None))
@@ -113,7 +126,7 @@ def test_means_over_classes_need_all_of_them() -> None:
     proba = rng.dirichlet(np.ones(3), 60)
     panels = [ClassPanel(y[fold == k], proba[fold == k].argmax(1), proba[fold == k], None) for k in range(4)]
     whole = ClassPanel(y, proba.argmax(1), proba, None)
-    one = Folded([Fold(p, np.arange(15)) for p in panels], [Repeat(whole, np.arange(60), fold)], 0.3)
+    one = Folded([Fold(p, np.arange(15)) for p in panels], [Repeat(whole, np.arange(60), fold)])
     assert math.isnan(one.values["auc", None][3]) and np.isfinite(one.values["auc", None][:3]).all()
     assert np.isfinite(one.values["accuracy", None]).all()
 
@@ -139,7 +152,7 @@ def test_sites_are_pooled_at_random_and_the_next_may_lie_further_off() -> None:
         folds.append(Fold(panel(y, score), np.arange(80)))
         parts.append((y, score))
     whole = panel(*(np.concatenate(a) for a in zip(*parts, strict=True)))
-    one = Folded(folds, [Repeat(whole, np.arange(320), np.repeat(np.arange(4), 80))], 0.3)
+    one = Folded(folds, [Repeat(whole, np.arange(320), np.repeat(np.arange(4), 80))])
     each = [sk.roc_auc_score(y, s) for y, s in parts]
     found = dependent.sites(one, ("auc", None))
     assert min(each) < found.value < max(each)
@@ -155,7 +168,7 @@ def test_a_site_at_one_is_not_left_out() -> None:
     perfect = Fold(panel(y, y * 0.8 + 0.1), np.arange(40))
     rng = np.random.default_rng(0)
     other = Fold(panel(y, np.clip(0.5 + 0.1 * (2 * y - 1) + rng.normal(0, 0.2, 40), 0, 1)), np.arange(40))
-    one = Folded([perfect, other, other], [Repeat(perfect.panel, np.arange(40), np.repeat([0, 1], 20))], 0.3)
+    one = Folded([perfect, other, other], [Repeat(perfect.panel, np.arange(40), np.repeat([0, 1], 20))])
     for metric in ("auc", "sensitivity", "accuracy"):
         assert dependent.sites(one, (metric, None)).sites == 3
 
@@ -166,7 +179,7 @@ def test_limits_stay_where_the_metric_can_go() -> None:
     value = reference + rng.normal(0, 0.4, 60)
     fold = np.repeat(np.arange(3), 20)
     folds = [Fold(ValuePanel(reference[fold == k], value[fold == k]), np.arange(20)) for k in range(3)]
-    one = Folded(folds, [Repeat(ValuePanel(reference, value), np.arange(60), fold)], 0.5)
+    one = Folded(folds, [Repeat(ValuePanel(reference, value), np.arange(60), fold)])
     for metric in ("r2", "mae", "rmse", "spearman"):
         low, high = dependent.kfold(one, (metric, None)).interval[:2]
         assert low < high

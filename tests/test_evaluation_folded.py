@@ -13,7 +13,9 @@ from sklearn.linear_model import LogisticRegression
 
 from designs import cohort_of, predicted
 from isocenter.cohort import Cohort, Task
-from isocenter.evaluation import Evaluation, evaluate_folds
+from isocenter.evaluation import Evaluation, evaluate, evaluate_folds
+from isocenter.metrics.pooling import pool
+from isocenter.prediction import Prediction
 from isocenter.splitting import Design, make_design
 
 Y = [int(i % 5 < 2) for i in range(100)]
@@ -62,6 +64,44 @@ def test_one_look_at_a_case_counts_in_the_matrix_and_curves_are_means() -> None:
     assert mean == pytest.approx(found.get("average_precision").value, abs=0.02)
     assert {"calibration", "net_benefit"} <= found.curves.keys()
     assert table.groupby(["repeat", "part"]).size().loc[0, "test"] == 100
+
+
+@pytest.mark.parametrize("how", [{"design": "kfold"}, {"design": "nested"}, {"design": "leave-one-out"}])
+def test_distances_and_pooled_curves_claim_nothing(how: dict[str, object]) -> None:
+    *_, found = study(**how)
+    for metric in ("ici", "ece", "brier_reliability", "brier_resolution"):
+        assert math.isfinite(found.get(metric).value)
+        assert (found.get(metric).interval, math.isnan(found.get(metric).low)) == ("none", True)
+    assert not any("no interval for" in w and "ici" in w for w in found.warnings)
+    for curve in found.curves["calibration"]:
+        assert curve["x"] and not {"low", "high"} & curve.keys()
+
+
+def test_calibration_of_the_whole_is_pooled_over_sites() -> None:
+    *_, found = study(design="leave-one-out", group_column="site")
+    for metric in ("calibration_slope", "calibration_in_the_large"):
+        each = [found.get(metric, group=f"site={site}") for site in "ABC"]
+        pooled = pool([e.value for e in each], [((e.high - e.low) / 2 / 1.959964) ** 2 for e in each])
+        whole = found.get(metric)
+        assert (whole.value, whole.low, whole.high) == pytest.approx((pooled.value, *pooled.interval[:2]), rel=1e-5)
+        assert whole.interval == "hartung-knapp"
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"design": "kfold"}, {"design": "nested"}, {"design": "leave-one-out", "group_column": "site"}]
+)
+def test_one_score_for_everybody_has_no_interval_in_any_design(how: dict[str, object]) -> None:
+    cohort = cohort_of(Y, site=["A", "B", "C", "A"] * 25)
+    design = make_design(cohort, seed=0, **how)  # type: ignore[arg-type]
+    table = predicted(cohort, design).assign(prediction="0", probability_0=0.6, probability_1=0.4)
+    assert cohort.target is not None
+    if design.several:
+        row = evaluate_folds(table, cohort.target, design, method="m").get("auc")
+    else:
+        rows = table[table["part"] == "test"]
+        said, codes = Prediction.from_table(rows), cohort.target.encode(rows["reference"])
+        row = evaluate(said, codes, cohort.target, rows["case_id"].to_numpy(), method="m", part="test").get("auc")
+    assert (row.value, math.isnan(row.low), math.isnan(row.high)) == (0.5, True, True)
 
 
 def test_tuning_numbers_are_means_over_the_splits() -> None:

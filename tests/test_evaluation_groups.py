@@ -66,3 +66,11 @@ def test_unknown_columns_the_target_and_free_text_are_refused() -> None:
             list(subgroups(c, list(c.case_ids), [name]))
     with pytest.raises(UsageError, match="120 values"):
         list(subgroups(c, list(c.case_ids), ["comment"]))
+
+
+def test_twenty_images_of_two_patients_are_suppressed() -> None:
+    c = cohort()
+    c.table.loc[c.table["sex"] == "M", "patient_id"] = [f"m{i % 4}" for i in range(30)]
+    groups = {g.name: g for g in subgroups(c, list(c.case_ids), ["sex"])}
+    assert "4 events and 4 others" in groups["sex=M"].suppressed
+    assert groups["sex=F"].suppressed == ""

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import isocenter
 from isocenter import external
 from isocenter.elsewhere import evaluate_elsewhere
-from isocenter.errors import BadTarget, InputDoesNotFit, SeenInTraining, UsageError
+from isocenter.errors import BadTarget, InputDoesNotFit, SeenInTraining, UnknownColumn, UsageError
 from isocenter.metrics.calibration import in_the_large
 from isocenter.model import Model
+from isocenter.reporting import render_external
+from isocenter.terminal import Terminal
 
 
 def hospital(n: int, seed: int, *, shift: float = 0.0, prefix: str = "a", per_patient: int = 1) -> pd.DataFrame:
@@ -96,18 +104,199 @@ def test_training_patients_are_left_out_by_id_and_rows_even_under_other_ids(
     renamed = ours.assign(patient_id=[f"z{i}" for i in range(len(ours))])
     both = pd.concat([hospital(50, 4, prefix="d"), renamed], ignore_index=True)
     found = elsewhere(tmp_path, both, model)
-    assert len(found.refused) == len(trained)  # the test part of home was never learned from
     assert {f.code for f in found.refused} == {"SeenInTraining"}
-    assert found.to_dict()["counts"] == {
-        "found": 250,
-        "used": 250 - len(trained),
-        "refused": len(trained),
-        "unlabelled": 0,
-    }
-    same_ids = hospital(60, 5).assign(patient_id=lambda t: [f"a{i}" for i in range(len(t))])
-    refused = {f.where for f in elsewhere(tmp_path, same_ids, model).refused}
-    assert refused and refused == {f"a{i}" for i in range(60)} & trained
+    assert found.to_dict()["counts"] == {"found": 250, "used": 50, "refused": 200, "unlabelled": 0}
+    some = [f"a{i}" for i in range(120, 200)]
+    same_ids = hospital(100, 5, prefix="x").assign(patient_id=some + [f"x{i}" for i in range(20)])
+    refused = {f.where: f.reason for f in elsewhere(tmp_path, same_ids, model).refused}
+    assert refused.keys() == set(some)
+    told = {where for where, reason in refused.items() if reason == "its patient is in the model's training data."}
+    assert told == set(some) & trained
     assert not elsewhere(tmp_path, same_ids, model, ids_are_local=True).refused
+
+
+def test_the_model_s_own_test_part_is_not_external(tmp_path: Path, home: Path, model: Model) -> None:
+    split = json.loads((home / "project/split.json").read_text())["parts"]
+    own = pd.read_csv(home / "home.csv").set_index("patient_id").loc[split["test"]].reset_index()
+    with pytest.raises(SeenInTraining, match="in the model's own test part: not external"):
+        elsewhere(tmp_path, own, model)
+    renamed = own.assign(patient_id=[f"z{i}" for i in range(len(own))])
+    found = elsewhere(tmp_path, pd.concat([hospital(50, 4, prefix="d"), renamed]), model)
+    assert {f.reason for f in found.refused} == {"its very row is in the model's own test part: not external."}
+    assert len(found.refused) == len(own)
+
+
+def test_recalibration_of_a_measurement_is_refused_before_anything_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Model
+) -> None:
+    hospital(60, 3).drop(columns="outcome").to_csv(tmp_path / "r.csv", index=False)
+    cohort = isocenter.index(tmp_path / "r.csv", target="age", patient_column="patient_id")
+    measured = isocenter.fit(cohort, isocenter.split(cohort), "linear")
+    monkeypatch.setattr("isocenter.predicting.predict", None)  # would be a TypeError
+    other = hospital(40, 4, prefix="o").drop(columns="outcome")
+    with pytest.raises(UsageError, match="'age' is a measurement"):
+        elsewhere(tmp_path, other, measured, recalibrate="platt")
+    with pytest.raises(UsageError, match="no recalibration called 'plat'"):
+        elsewhere(tmp_path, hospital(40, 4, prefix="o"), model, recalibrate="plat")
+
+
+def test_thresholds_are_those_of_home_read_there(tmp_path: Path, home: Path, model: Model) -> None:
+    there = hospital(150, 1, shift=0.4, prefix="b")
+    found = elsewhere(tmp_path, there, model, prevalences=[0.05])
+    own = json.loads((home / "project/evaluations/linear.json").read_text())["points"]
+    points = found.evaluation.points
+    assert [p["criterion"] for p in points] == ["probability=0.5", "sensitivity=0.90", "specificity=0.90"]
+    assert [(p["threshold"], p["tuning"]) for p in points] == [(p["threshold"], p["tuning"]) for p in own]
+    proba = model.predict(there[["a", "b", "c", "d", "age"]]).proba
+    assert proba is not None
+    ill = (there["outcome"] == "malignant").to_numpy()
+    for point in points:
+        called = proba[:, 1] >= point["threshold"]
+        value, low, high, _ = point["test"]["sensitivity"]
+        assert value == pytest.approx(called[ill].mean()) and low < value < high
+        assert point["test"]["specificity"][0] == pytest.approx((~called[~ill]).mean())
+        assert [row["prevalence"] for row in point["prevalences"]] == [0.05]
+    split = json.loads((home / "project/split.json").read_text())["parts"]
+    assert f"{len(split['training'])} patients of the training part" in points[0]["origin"]
+
+
+def test_a_model_saved_before_there_were_points_is_tested_without_them(tmp_path: Path, model: Model) -> None:
+    card = {name: value for name, value in model.card.items() if name not in ("operating_points", "tested_on")}
+    found = elsewhere(tmp_path, hospital(80, 1, prefix="b"), replace(model, card=card))
+    assert found.evaluation.points == () and found.evaluation.get("auc", "external").value > 0.5
+
+
+def test_subgroups_stand_beside_the_whole(tmp_path: Path, model: Model) -> None:
+    there = hospital(200, 1, prefix="b").assign(sex=["F", "M"] * 99 + ["X", "X"])
+    found = elsewhere(tmp_path, there, model, subgroups=["sex"])
+    women = there[there["sex"] == "F"]
+    proba = model.predict(women[["a", "b", "c", "d", "age"]]).proba
+    assert proba is not None
+    own = found.evaluation.get("auc", "external", group="sex=F")
+    assert own.value == pytest.approx(roc_auc_score(women["outcome"] == "malignant", proba[:, 1]))
+    assert own.n_cases == 99
+    assert any("sex=X is suppressed" in text for text in found.warnings)
+    with pytest.raises(UnknownColumn, match="no column 'site'"):
+        elsewhere(tmp_path, there, model, subgroups=["site"])
+
+
+@pytest.mark.parametrize(
+    "given, flag",
+    [
+        ({"design": "kfold"}, "--design"),
+        ({"method": "forest"}, "--method"),
+        ({"decide": "youden"}, "--decide"),
+        ({"margin": 0.1}, "--margin"),
+        ({"seeds": 3}, "--seeds"),
+        ({"features": "pixels"}, "--features"),
+        ({"positive": "benign"}, "--positive"),
+        ({"split_column": "part"}, "--split-column"),
+        ({"aggregate": "max", "set": "C=1"}, "--aggregate, --set"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused_by_name(
+    tmp_path: Path, home: Path, given: dict[str, Any], flag: str
+) -> None:
+    hospital(60, 6, prefix="e").to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UsageError, match=f"{flag} can change nothing"):
+        evaluate_elsewhere(home / "project/models/linear.iso", str(tmp_path / "t.csv"), tmp_path / "p", **given)
+    assert not (tmp_path / "p").exists()
+
+
+def test_the_page_shows_home_beside_there(tmp_path: Path, home: Path) -> None:
+    hospital(120, 3, prefix="c").assign(sex=["F", "M"] * 60).to_csv(tmp_path / "there.csv", index=False)
+    path, there = home / "project/models/linear.iso", str(tmp_path / "there.csv")
+    how = {"subgroups": "sex", "prevalences": "0.05", "recalibrate": "platt"}
+    page = Path(evaluate_elsewhere(path, there, tmp_path / "p", **how)["report"]).read_text("utf-8")
+    for told in (
+        "ROC curve",
+        "Calibration",
+        "Decision curve",
+        "Internal, test part</bdi>",
+        "External, recalibrated</b",
+    ):
+        assert told in page
+    assert "The most probable class is decided; no threshold was chosen." in page
+    assert "Operating points" in page and "linear on the external cases" in page and "test part, 95%" not in page
+    assert "sex=F" in page and "all external cases" in page
+    alone = tmp_path / "models"
+    alone.mkdir()
+    (alone / "m.iso").write_bytes(path.read_bytes())  # away from its project: nothing of home to draw
+    page = Path(evaluate_elsewhere(alone / "m.iso", there, tmp_path / "q")["report"]).read_text("utf-8")
+    assert "ROC curve" in page and "Internal, test part" not in page and "By group" not in page
+
+
+def test_the_page_states_a_chosen_threshold(tmp_path: Path) -> None:
+    hospital(160, 0).to_csv(tmp_path / "h.csv", index=False)
+    cohort = isocenter.index(tmp_path / "h.csv", target="outcome", patient_column="patient_id", positive="malignant")
+    made = isocenter.fit(cohort, isocenter.split(cohort), "linear", decide="sensitivity=0.90")
+    found = elsewhere(tmp_path, hospital(80, 1, prefix="b"), made)
+    page = render_external(found.to_dict(), made.target, "there")
+    assert f"A case is called malignant from a probability of {made.decision.threshold:.3f} on." in page
+    assert "Criterion: sensitivity=0.90, met on patient-grouped out-of-fold scores" in page
+
+
+def test_labels_have_a_row_each_even_one_that_nobody_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def table(seed: int, prefix: str) -> pd.DataFrame:
+        found = hospital(160, seed, prefix=prefix)
+        edema = (found["outcome"] == "malignant").astype(int)
+        return found.drop(columns="outcome").assign(edema=edema, effusion=(found["a"] > 0).astype(int))
+
+    table(0, "a").to_csv(tmp_path / "h.csv", index=False)
+    cohort = isocenter.index(tmp_path / "h.csv", target="edema,effusion", patient_column="patient_id")
+    isocenter.save(isocenter.fit(cohort, isocenter.split(cohort), "linear"), tmp_path / "m.iso")
+    for effusion in (None, 0):
+        there = table(1, "b")
+        there = there if effusion is None else there.assign(effusion=effusion)
+        there.to_csv(tmp_path / "there.csv", index=False)
+        how = {"patient_column": "patient_id", "target": "edema,effusion"}
+        Terminal(as_json=False).show(
+            evaluate_elsewhere(tmp_path / "m.iso", str(tmp_path / "there.csv"), tmp_path / "p", **how)
+        )
+        shown = capsys.readouterr().out
+        assert "Labels of linear on the external cases" in shown
+        assert re.search(r"^edema +\d+ +0\.\d+ \(", shown, re.MULTILINE)
+        assert re.search(r"^effusion +" + ("\\d+ +[01]\\." if effusion is None else "0 +-"), shown, re.MULTILINE)
+        assert "edema: sensitivity=0.90" in shown
+        assert "edema" in (tmp_path / "p/external/there/report.html").read_text("utf-8")
+
+
+def command(*words: str) -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-m", "isocenter", *words, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_the_command_line_takes_a_table_with_labels_of_its_own(tmp_path: Path, home: Path) -> None:
+    there = hospital(80, 4, prefix="e").rename_axis("id").reset_index()
+    there[["id", "a", "b", "c", "d", "age"]].to_csv(tmp_path / "there.csv", index=False)
+    there[["id", "outcome", "patient_id"]].to_csv(tmp_path / "t.csv", index=False)
+    said = command(
+        "evaluate", str(home / "project/models/linear.iso"), str(tmp_path / "there.csv"), "--labels",
+        str(tmp_path / "t.csv"), "--id-column", "id", "--project", str(tmp_path / "p"),
+    )  # fmt: skip
+    assert said["external"]["counts"] == {"found": 80, "used": 80, "refused": 0, "unlabelled": 0}
+
+
+def test_the_command_line_takes_a_folder_of_images_with_labels(tmp_path: Path) -> None:
+    for name, seed in (("home", 0), ("there", 1)):
+        rng, folder = np.random.default_rng(seed), tmp_path / name
+        folder.mkdir()
+        y = rng.permutation(np.arange(60) % 2)
+        for i, grade in enumerate(y):
+            pixels = rng.integers(0, 120, (12, 12)) + 60 * grade
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{name}{i}.png")
+        labels = pd.DataFrame({"file": [f"{name}{i}.png" for i in range(60)], "outcome": np.where(y, "ill", "well")})
+        labels.to_csv(tmp_path / f"{name}.csv", index=False)
+    cohort = isocenter.index(tmp_path / "home", labels=tmp_path / "home.csv", target="outcome", positive="ill")
+    made = isocenter.fit(cohort, isocenter.split(cohort), "linear", features="intensity")
+    isocenter.save(made, tmp_path / "m.iso")
+    said = command(
+        "evaluate", str(tmp_path / "m.iso"), str(tmp_path / "there"), "--labels", str(tmp_path / "there.csv"),
+        "--project", str(tmp_path / "p"),
+    )  # fmt: skip
+    assert said["external"]["counts"] == {"found": 60, "used": 60, "refused": 0, "unlabelled": 0}
+    assert Path(said["report"]).is_file()
 
 
 def test_only_training_patients_is_an_error_of_its_own(tmp_path: Path, home: Path, model: Model) -> None:

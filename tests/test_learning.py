@@ -78,3 +78,16 @@ def test_few_patients_leave_the_question_open(tmp_path: Path) -> None:
     found = isocenter.run(write_table(tmp_path / "t.csv", 40), folds=3, **QUICK).learning
     assert found["answer"] in ("unknown", "unclear") and found["sentence"]
     assert min(p["patients"] for p in found["points"]) >= 10
+
+
+def test_where_patients_are_the_unit_they_are_scored(tmp_path: Path) -> None:
+    # Nine images a patient, each hardly telling: patients are told apart far better than images.
+    who = np.arange(360) // 9
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(360, 3)) + (who % 2)[:, None] * 0.3, columns=list("abc"))
+    table.assign(label=who % 2, patient_id=[f"P{k}" for k in who]).to_csv(tmp_path / "t.csv", index=False)
+    study = isocenter.run(tmp_path / "t.csv", aggregate="mean", project=tmp_path / "p", **QUICK)
+    tuning = study.evaluate()["linear"]
+    images = tuning.get("auc", "tuning", "by image").value
+    last = study.learning["points"][-1]["value"]
+    assert last > images + 0.1 and last == pytest.approx(tuning.get("auc", "tuning").value, abs=0.1)

@@ -23,9 +23,9 @@ def test_paired_delong_is_that_of_proc(shared_data: Path, second: str, z: float,
     error = math.sqrt(pair.variance)
     assert pair.difference / error == pytest.approx(z, abs=5e-11)
     assert found.p == pytest.approx(p, abs=5e-11)
-    assert found[:3] == pytest.approx(
-        (pair.difference, pair.difference - 1.959963984540054 * error, pair.difference + 1.959963984540054 * error)
-    )
+    assert found.difference == pytest.approx(pair.difference)
+    plain = pair.difference - 1.959963984540054 * error, pair.difference + 1.959963984540054 * error
+    assert found[1:3] == pytest.approx(plain, abs=0.02)  # pROC's, which knows no bounds; ours does
     assert found.how == "delong-paired"
     swapped = c.compare_auc(events, *scores[::-1])
     assert swapped[:4] == pytest.approx((-found.difference, -found.high, -found.low, found.p))
@@ -73,6 +73,27 @@ def test_interval_of_few_cases_covers(few: int, many: int) -> None:
         found = c.compare_auc(events, first, second)
         covered.append(found.low <= truth <= found.high)
     assert 0.93 < np.mean(covered) < 0.995
+
+
+def test_against_a_constant_score_the_interval_is_that_of_the_one_auc() -> None:
+    events, rng, truth = np.arange(156) < 30, np.random.default_rng(3), stats.norm.cdf(2 / math.sqrt(2)) - 0.5
+    covered = []
+    for _ in range(300):
+        scores = rng.normal(size=156) + 2.0 * events
+        found, alone = c.compare_auc(events, scores, np.zeros(156)), auc_interval(events, scores)
+        assert found[1:3] == pytest.approx((alone.low - 0.5, alone.high - 0.5))
+        assert found.high <= 0.5
+        assert (found.p < 0.05) == (found.low > 0)
+        covered.append(found.low <= truth <= found.high)
+    assert 0.92 < np.mean(covered) < 0.98
+
+
+def test_limits_stay_where_a_difference_can_be() -> None:
+    rng, events = np.random.default_rng(0), np.arange(24) < 12
+    for shift in (2.0, 3.0, 4.0):
+        first, second = rng.normal(size=(2, 24)) + shift * np.array([[1], [-1]]) * events
+        found = c.compare_auc(events, first, second)
+        assert -1 <= found.low <= found.difference <= found.high <= 1
 
 
 def test_one_kind_of_case_has_no_auc_to_compare() -> None:

@@ -102,6 +102,9 @@ def test_share_without_an_error_counts_patients_of_unequal_size_for_less() -> No
     assert unequal.low < 0.5 < same.low  # one patient is most of it
     assert d.interval_of_share(0.0, np.zeros(100), np.ones(12, dtype=np.int64)).interval == wilson(0, 12)
     assert d.interval_of_share(math.nan, np.full(100, np.nan), np.zeros(0, dtype=np.int64)).interval == NONE
+    # Two patients called positive: a seventh of the draws has none of them
+    values = np.where(np.arange(100) < 14, np.nan, draws_of(0.5, 0.2, 100))
+    assert d.interval_of_share(0.5, values, np.full(2, 4)).interval == wilson(1, 2)._replace(how="wilson-patients")
 
 
 def test_skewed_losses_reach_further_up() -> None:

@@ -8,9 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as sk
 
 from isocenter.metrics import Floats, Ints
+from isocenter.metrics.differences import bland_altman
 from isocenter.metrics.estimation import Estimated, estimate
 from isocenter.metrics.grade_panel import GradePanel
 from isocenter.metrics.intervals import NONE, auc_interval, newcombe, wilson
@@ -272,8 +274,29 @@ def test_regression_gets_bootstrap_intervals() -> None:
     assert all(e.interval.low < e.value < e.interval.high for e in found.values())
     hows = {name: e.interval.how.removeprefix("bootstrap-patients-") for (name, _), e in found.items()}
     drawn = {"r2": "log", "mae": "hall", "rmse": "hall", "spearman": "fisher-z", "median_absolute_error": "log"}
-    limits = dict.fromkeys(("agreement_low", "agreement_high"), "carkeet-exact")
-    assert hows == drawn | limits | {"bias": "t", "ccc": "lin-fisher-z"}
+    limits = dict.fromkeys(("agreement_low", "agreement_high"), "mover")
+    assert hows == drawn | limits | {"bias": "t", "ccc": "fisher-z"}
+
+
+def test_limits_of_agreement_are_carkeets_for_normal_errors_and_wider_for_heavy_tails() -> None:
+    n, z = 400, np.linspace(-0.5, 0.5, 402)[1:-1]
+    widths = []
+    for errors in (stats.norm.ppf(z + 0.5), stats.t.ppf(z + 0.5, 4)):
+        y = np.random.default_rng(0).normal(size=n)
+        found = estimate(ValuePanel(y, y + errors / errors.std()), np.arange(n))
+        exact = bland_altman(y, y + errors / errors.std())
+        for name, closed in (("agreement_low", exact.low_interval), ("agreement_high", exact.high_interval)):
+            drawn = found[name, None].interval
+            widths.append((drawn.high - drawn.low) / (closed.high - closed.low))
+    assert widths[:2] == pytest.approx([1, 1], abs=0.06)
+    assert min(widths[2:]) > 1.25
+
+
+def test_the_same_error_everywhere_is_no_certainty() -> None:
+    y = np.arange(12.0)
+    found = estimate(ValuePanel(y, y + 1), np.arange(12), draws=100)
+    assert found["agreement_low", None].value == pytest.approx(1)
+    assert found["agreement_low", None].interval == NONE
 
 
 def test_limits_stay_where_a_metric_can_be() -> None:

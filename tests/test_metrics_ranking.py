@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 from sklearn import metrics as sk
 
+from isocenter.metrics.comparison import compare_auc
+from isocenter.metrics.curves import roc_curve
+from isocenter.metrics.intervals import NONE, auc_interval
+from isocenter.metrics.ordinal import orc
 from isocenter.metrics.panels import ClassPanel
 from isocenter.metrics.ranking import Ranking, auc, average_precision, midranks, partial_auc, placements
 
@@ -109,6 +113,22 @@ def test_strips_add_up_to_the_auc() -> None:
     for of in ("specificity", "sensitivity"):
         strips = [partial_auc(events, scores, low, low + 0.25, of=of, weights=weights) for low in (0, 0.25, 0.5, 0.75)]  # type: ignore[arg-type]
         np.testing.assert_allclose(np.sum(strips, axis=0), whole)
+
+
+@pytest.mark.parametrize("at", [0, 5])
+def test_a_missing_score_makes_everything_nan(at: int) -> None:
+    events = np.array([1, 1, 0, 0, 1, 0], dtype=bool)
+    scores = np.array([0.9, 0.8, 0.2, 0.1, 0.7, 0.3])
+    scores[at] = np.nan
+    for metric in (auc, average_precision, partial_auc):
+        assert np.isnan(metric(events, scores)), metric.__name__
+        assert np.isnan(metric(events, scores, weights=np.ones((20_000, 6)))).all()  # by compiled loops
+    assert all(np.isnan(side).all() for side in placements(events, scores))
+    assert np.isnan(midranks(Ranking.of(scores), np.ones(6))).all()
+    assert auc_interval(events, scores) == NONE
+    assert np.isnan(compare_auc(events, scores, np.arange(6.0))[:4]).all()
+    assert np.isnan(orc(events.astype(np.int64), scores))
+    assert not roc_curve(events, scores).x.size
 
 
 def test_partial_auc_over_sensitivity_is_specificity_there() -> None:

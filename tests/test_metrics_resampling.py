@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from isocenter.metrics import Floats
 from isocenter.metrics.intervals import NONE, delong, wilson
-from isocenter.metrics.resampling import bootstrapped, corrected, cost, fits, fold_aucs, fold_means, nested
+from isocenter.metrics.resampling import bootstrapped, corrected, fits, fold_aucs, fold_means, nested
 
 VALUES = np.array([[0.70, 0.80, 0.75, 0.85, 0.90], [0.65, 0.85, 0.80, 0.75, 0.95]])
 
@@ -126,17 +126,11 @@ def test_bootstrapped() -> None:
     assert bootstrapped(np.where(np.arange(400) < 100, math.nan, draws)).interval == NONE
 
 
-def test_cost() -> None:
+def test_fits() -> None:
     assert fits("corrected", 5, 10) == 50
     assert fits("nested", 5, 10) == 150  # 10 pairs of folds and 5 folds, each time
     assert fits("nested", 10, 1) == 55
     assert fits("bootstrapped", draws=200) == 200
-    number, seconds, sentence = cost("corrected", 1.5)
-    assert (number, seconds) == (50, 75.0)
-    assert sentence == "50 fits of the whole procedure, at 1.5 s each about 75 s."
-    assert "25 min" in cost("corrected", 30.0)[2]
-    assert "4 h" in cost("nested", 100.0)[2]
-    assert cost("corrected", 30.0, workers=2)[1] == 750
 
 
 def cross_validated(rng: np.random.Generator, n: int, repeats: int) -> tuple[Floats, ...]:

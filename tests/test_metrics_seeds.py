@@ -87,3 +87,8 @@ def test_all_pairs() -> None:
     rng = np.random.default_rng(3)
     found = all_beyond_seeds({name: rng.normal(size=5) for name in ("a", "b", "c")})
     assert [(d.first, d.second) for d in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+
+
+def test_a_metric_that_is_not_defined_is_no_lack_of_seeds() -> None:
+    found = beyond_seeds(np.full(5, np.nan), np.full(5, 0.5))
+    assert "not defined" in found.sentence and "too few" not in found.sentence

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibrated import simulated
-from isocenter.errors import BadShape, CriterionNotMet, UsageError
+from isocenter.errors import BadShape, BadValues, CriterionNotMet, UsageError
 from isocenter.metrics import Floats
 from isocenter.metrics import thresholds as t
 from isocenter.metrics.usefulness import npv_at, ppv_at
@@ -196,3 +196,10 @@ def test_criteria_are_read() -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(BadShape):
         t.reached(np.ones(3, dtype=bool), np.ones(4), 0.5)
+
+
+@pytest.mark.parametrize("criterion", ["youden", "sensitivity=0.9", "probability=0.3"])
+def test_missing_scores_choose_nothing(criterion: str) -> None:
+    events, scores = np.array([1, 1, 0, 0], dtype=bool), np.array([0.9, np.nan, 0.2, 0.1])
+    with pytest.raises(BadValues, match="1 of 4 scores"):
+        t.choose(criterion, events, scores)

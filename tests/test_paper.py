@@ -454,6 +454,29 @@ def test_a_design_of_folds(tmp_path: Path) -> None:
     assert "not itself tested" in text
 
 
+def test_the_kept_model_of_several_splits_lends_them_no_threshold() -> None:
+    study = studies.binary()
+    name = str(study.evaluated[0]["name"])
+    decided = {name: {"threshold": 0.25, "criterion": "youden"}}
+    design = replace(study.design, whole=study.design.split)
+    told = {p.heading: p.text for p in methods_section(Finished(replace(study, design=design), {}, decided))}
+    assert f"For {name}, each split had its own threshold (youden)." in told["Decisions"]
+    assert f"For the kept model of {name}, the threshold was 0.25 (youden)." in told["Decisions"]
+    alone = {p.heading: p.text for p in methods_section(Finished(study, {}, decided))}
+    assert f"For {name}, the threshold was 0.25 (youden)." in alone["Decisions"]
+
+
+@pytest.mark.parametrize("prevalences", [(), ("0.05",)])
+def test_predictive_values_that_were_asked_for_are_not_said_to_be_unasked(
+    tmp_path: Path, prevalences: tuple[str, ...]
+) -> None:
+    study = replace(studies.regression(), options={"prevalences": prevalences})
+    write(Finished(study, study.predictions), tmp_path)
+    said = (tmp_path / "README.txt").read_text("utf-8")
+    assert ("No predictive values at other prevalences were asked for" in said) is (not prevalences)
+    assert ("were asked for, but" in said) is bool(prevalences)
+
+
 # -- charts ------------------------------------------------------------------------------------------
 
 

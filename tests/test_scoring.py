@@ -11,6 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import isocenter
+from designs import cohort_of
 from isocenter import scoring
 from isocenter.evaluation import BY_IMAGE, Evaluation
 
@@ -49,7 +50,7 @@ def test_the_patient_comes_first_and_the_images_stand_beside(project: Path) -> N
         len(by_patient),
         (by_patient["y"] == "yes").sum(),
     )
-    assert whole.interval.startswith(("delong", "newcombe")) and images.interval == "bootstrap-patients"
+    assert whole.interval.startswith(("delong", "newcombe")) and images.interval.startswith("bootstrap-patients")
 
 
 def test_each_row_repeats_what_is_said_of_its_patient(project: Path) -> None:
@@ -111,3 +112,19 @@ def test_subgroups_are_evaluated_or_named_as_suppressed(tmp_path: Path) -> None:
     assert any("site=B is suppressed" in w for w in found.warnings)
     with pytest.raises(KeyError):
         found.get("auc", group="site=B")
+
+
+def test_a_case_without_a_prediction_counts_at_no_operating_point() -> None:
+    y = [i % 2 for i in range(80)]
+    cohort = cohort_of(y)
+    score = np.clip(0.5 + 0.2 * (2 * np.array(y) - 1) + np.random.default_rng(0).normal(0, 0.2, 80), 0.01, 0.99)
+    table = cohort.table.reset_index()[["case_id", "patient_id"]].assign(
+        part=["tuning"] * 40 + ["test"] * 40, reference=[str(v) for v in y],
+        prediction=np.where(score > 0.5, "1", "0"), probability_0=1 - score, probability_1=score,
+    )  # fmt: skip
+    lost = [0, 1, 40, 41]
+    holes = table.copy()
+    holes.loc[lost, ["probability_0", "probability_1"]] = np.nan
+    found = [scoring.operating_points(rows, cohort) for rows in (holes, table.drop(index=lost))]
+    assert found[0] == found[1]
+    assert sum(found[0][0]["counts"].values()) == 38

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from isocenter.cohort import Cohort, Target, Task
+from isocenter.cohort import Cohort, Target, Task, label_texts
 from isocenter.errors import CohortError, TooFewPatients, UnknownColumn, UsageError
 from isocenter.splitting import Design, allocate, make_design
 
@@ -121,3 +121,35 @@ def test_a_design_survives_json() -> None:
     again = Design.from_dict(json.loads(json.dumps(design.to_dict())))
     assert again == design and again.fingerprint == design.fingerprint
     assert set(design.to_dict()["parts"]) == {"training", "tuning", "test"}
+
+
+def test_labels_are_shared_out_by_the_rarest_one() -> None:
+    """14 labels of very different frequency in 400 cases: every part has its share of each, the rarest too."""
+    rng = np.random.default_rng(0)
+    names = tuple(f"l{k:02}" for k in range(14))
+    has = rng.random((400, 14)) < np.geomspace(0.4, 0.02, 14)
+    table = pd.DataFrame(
+        {"patient_id": pd.array([None] * 400, dtype="str"), "labels": label_texts(names, has)},
+        index=pd.Index([f"c{i}" for i in range(400)], name="case_id", dtype=object),
+    )
+    some = Cohort(table, Target(Task.MULTILABEL, "labels", names))
+    split = make_design(some, seed=1).split
+    test, whole = some.select(split.test).counts, some.counts
+    for name in names:
+        assert test[name] == pytest.approx(0.2 * whole[name], abs=max(2.5, 0.1 * whole[name])), name
+    rare = names[-3:]
+    for fold in split.folds:
+        assert all(some.select(fold).counts[name] >= 1 for name in rare)
+    worst = max(abs(some.select(make_design(some, seed=s, stratify=False).split.test).counts[n] - 0.2 * whole[n]) / whole[n]
+                for s in range(5) for n in rare)  # fmt: skip
+    assert worst > max(abs(test[n] - 0.2 * whole[n]) / whole[n] for n in rare)
+
+
+def test_a_label_of_one_patient_is_said_and_not_refused() -> None:
+    has = np.zeros((40, 2), dtype=bool)
+    has[::2, 0], has[3, 1] = True, True
+    table = pd.DataFrame({"patient_id": [f"p{i}" for i in range(40)], "labels": label_texts(("a", "b"), has)})
+    table.index = pd.Index([f"c{i}" for i in range(40)], name="case_id", dtype=object)
+    design = make_design(Cohort(table, Target(Task.MULTILABEL, "labels", ("a", "b"))))
+    assert "stratified by each case's rarest label" in design.how
+    assert any("Label 'b' has" in w or "lacks a label" in w for w in design.warnings)

@@ -50,3 +50,10 @@ def test_few_repeats_and_single_patients_are_said() -> None:
 def test_classes_that_inner_folds_lack_are_named_once() -> None:
     said = make_design(cohort_of([0] * 40 + [1] * 5), design="kfold", repeats=3).warnings
     assert sum("Class '1' has 4 patients in a fitting part" in w for w in said) == 1
+
+
+def test_a_patient_with_both_classes_is_one_patient() -> None:
+    mixed = told(make_design(cohort_of([i % 2 for i in range(200)], [f"p{i // 2}" for i in range(200)])))
+    alone = told(make_design(cohort_of([i % 2 for i in range(100)])))
+    assert "The 95 % interval" in mixed
+    assert mixed[mixed.index("The 95 %") :].split("wide")[0] == alone[alone.index("The 95 %") :].split("wide")[0]

@@ -174,6 +174,11 @@ def evaluate(
 
         if input is None:
             raise UsageError("Which patients?", "Write: isocenter evaluate MODEL INPUT --labels TABLE.")
+        if output is not None:
+            raise UsageError(
+                "--output is for the test part of a study.",
+                "Leave it out: predictions.parquet lies in the folder of an external test.",
+            )
         return evaluate_elsewhere(model, input, project, **options)
     study = _study(project, **options)
     if output is not None:

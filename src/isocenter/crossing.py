@@ -12,6 +12,7 @@ from isocenter import artefacts, scoring, workbench
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.fitting import Fitted
+from isocenter.model import Model
 from isocenter.project import Project, fingerprint
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design, Split, walk
@@ -64,6 +65,14 @@ class Folds:
             found.append(scoring.fold_scores(*fitted, self.setting.cohort, split))
             self.project.forget(tuning, model)
         return pd.concat(found, ignore_index=True)
+
+    def first(self, recipe: Recipe) -> Model:
+        """The model of the first split."""
+        self.fit(recipe)
+        model = self._place(recipe, self.design.split)[0]
+        found: Model = self.project.get(model)
+        self.project.forget(model)
+        return found
 
     def digest(self, recipe: Recipe) -> str:
         """SHA-256 of all that was learned."""

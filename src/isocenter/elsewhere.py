@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from isocenter import artefacts, bundle, disk, external, reporting
-from isocenter.evaluation import Estimate
-from isocenter.options import INDEX, Options
+from isocenter.errors import UsageError
+from isocenter.evaluation import Evaluation
+from isocenter.options import EXTERNAL, INDEX, Options
 
 _KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
+_ALSO = ("recalibrate", "seed", "subgroups", "prevalences")
 
 
 def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -> dict[str, Any]:
     """Test a saved model on other patients; everything found lies in PROJECT/external/NAME/.
 
     options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`,
-    `recalibrate`, `seed`.
+    `recalibrate`, `seed`, `subgroups`, `prevalences`. UsageError for others.
     """
-    loaded = bundle.load(model)
     asked = Options().changed(**options)
+    _refuse_others(options)
+    prevalences = asked.shares
+    loaded = bundle.load(model)
     reading = {k: v for k, v in asked.of(INDEX).items() if k not in _KNOWN_TO_THE_MODEL}
     cohort = external.index(loaded, input, class_names=asked.class_names, **reading)
     found = external.assess(
@@ -28,6 +33,8 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
         internal=_own_test(model),
         recalibrate=asked.recalibrate,
         ids_are_local=asked.ids_are_local,
+        subgroups=asked.subgroups,
+        prevalences=prevalences,
         seed=asked.seed,
     )
     folder = project / "external" / (Path(input).stem or "input")
@@ -44,9 +51,18 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
     }
 
 
-def _own_test(model: Path) -> list[Estimate]:
-    """The rows of the model's own test part, where it lies in its project."""
+def _refuse_others(options: Iterable[str]) -> None:
+    """What would say how a model is made, or is settled in the bundle: heard in silence it would mislead."""
+    usable = {one.name for one in Options.table(INDEX, EXTERNAL)} - {*_KNOWN_TO_THE_MODEL} | {*_ALSO}
+    wrong = [f"--{name.replace('_', '-')}" for name in options if name not in usable]
+    if wrong:
+        raise UsageError(
+            f"A saved model is tested as it is: {', '.join(wrong)} can change nothing.",
+            f"Leave {'it' if len(wrong) == 1 else 'them'} out, or fit a model with isocenter run.",
+        )
+
+
+def _own_test(model: Path) -> Evaluation | None:
+    """How the model did at home, where it lies in its project."""
     path = model.parent.parent / artefacts.evaluation(model.stem).path
-    if not path.is_file():
-        return []
-    return [row for row in artefacts.evaluation(model.stem).load(path).estimates if row.part == "test"]
+    return artefacts.evaluation(model.stem).load(path) if path.is_file() else None

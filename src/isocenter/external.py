@@ -9,7 +9,7 @@ what updating the model here would bring, not how the model does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ import pandas as pd
 from isocenter import ingest, predicting, preparation, scoring
 from isocenter.auditing import compare_case_mix, describe_case_mix, seen
 from isocenter.cohort import Cohort
-from isocenter.deciding import calibrators
-from isocenter.errors import BadTarget, Fault, SeenInTraining
+from isocenter.deciding import calibrators, torn_warning
+from isocenter.errors import BadTarget, Fault, SeenInTraining, UsageError
 from isocenter.evaluation import Estimate, Evaluation
+from isocenter.evaluation.groups import subgroups as subgroups_of
+from isocenter.metrics.recalibration import KINDS
 from isocenter.model import Decision, Model
 from isocenter.prediction import Prediction
 from isocenter.splitting import allocate, strata_of
@@ -39,7 +41,8 @@ class External:
     """What an external test found: plain data, the page is drawn from it.
 
     cohort: the cases that were scored; evaluation: part "external", group "recalibrated" where
-    asked for; internal: rows of parts "test" (where the model's project is at hand) and "tuning";
+    asked for, subgroups, and as points the thresholds of the model's card read here; internal: rows of
+    parts "test" (where the model's project is at hand) and "tuning"; internal_curves: of that test part;
     case_mix: `auditing.compare_case_mix`; refused: cases left out, seen in training or unfit;
     unlabelled: cases without a reference; predictions: one row a case, part "external".
     """
@@ -53,6 +56,7 @@ class External:
     unlabelled: tuple[str, ...]
     predictions: pd.DataFrame
     warnings: tuple[str, ...] = ()
+    internal_curves: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def side_by_side(self) -> list[dict[str, Any]]:
         """A row a metric and class: {"metric", "class", "tuning", "test", "external", "recalibrated"}."""
@@ -73,11 +77,13 @@ class External:
                 "refused": len(self.refused),
                 "unlabelled": len(self.unlabelled),
             },
+            "decision": self.model.decision.told(),
             "refused": [asdict(fault) for fault in self.refused],
             "side_by_side": self.side_by_side(),
             "case_mix": self.case_mix,
             "warnings": list(self.warnings),
             "evaluation": self.evaluation.to_dict(),
+            "internal_curves": self.internal_curves,
         }
 
 
@@ -94,17 +100,22 @@ def assess(
     model: Model,
     cohort: Cohort,
     *,
-    internal: Sequence[Estimate] = (),
+    internal: Evaluation | None = None,
     recalibrate: str = "none",
     ids_are_local: bool = False,
+    subgroups: Sequence[str] = (),
+    prevalences: Sequence[float] = (),
     seed: int = 0,
     store: str | None = None,
 ) -> External:
     """Score the model on the cohort; nothing is fitted but the recalibration that is asked for.
 
-    internal: estimates of the model's own test part, to stand beside. Raises SeenInTraining
-    where no unseen case is left, InputDoesNotFit where none fits.
+    internal: how the model did at home, of which the test part stands beside; subgroups: columns of
+    the cohort; prevalences: at which predictive values are told. Raises SeenInTraining
+    where no unseen case is left, InputDoesNotFit where none fits, UsageError for a recalibration
+    that is not known or does not suit the target, UnknownColumn for a subgroup.
     """
+    _check_recalibration(recalibrate, model)
     cohort = _of_target(model, cohort)
     facts, faults = (None, []) if cohort.features else preparation.facts(cohort.cases, store=store)
     known = seen(model.card, cohort, facts, ids_are_local=ids_are_local)
@@ -113,6 +124,7 @@ def assess(
     if not len(fresh):
         first = next(iter(refused.values()))
         raise SeenInTraining(f"No case is left to test on: {first.reason}", first.remedy)
+    list(subgroups_of(fresh, list(fresh.case_ids), subgroups))  # a wrong name is told before anything is scored
     said = predicting.predict(model, fresh, store)
     unfit = _unfit(said)
     refused |= {fault.where: fault for fault in unfit}
@@ -121,9 +133,15 @@ def assess(
     evaluation = scoring.evaluate_part(table, model.name, kept, seed=seed)
     if recalibrate != "none":
         evaluation = evaluation.joined(_recalibrated(recalibrate, table, model, kept, seed))
+    evaluation = evaluation.joined(*scoring.of_subgroups(table, model.name, kept, subgroups, seed=seed))
+    chosen = model.card.get("operating_points", ())
+    points = scoring.read_points(chosen, table, kept, prevalences, seed=seed)
+    evaluation = replace(evaluation, points=tuple(points))
     mix = compare_case_mix(model.card.get("case_mix", []), describe_case_mix(kept))
-    rows = (*internal, *(Estimate.from_dict(row) for row in model.card.get("tuning", ())))
-    warnings = (*cohort.warnings, *_warnings(known), *evaluation.warnings)
+    own, curves = _of_own_test(internal)
+    rows = (*own, *(Estimate.from_dict(row) for row in model.card.get("tuning", ())))
+    torn = torn_warning(kept) if model.decision.aggregation is not None else ()
+    warnings = (*cohort.warnings, *_warnings(known), *torn, *evaluation.warnings)
     return External(
         model,
         kept,
@@ -134,7 +152,32 @@ def assess(
         cohort.unlabelled,
         table,
         tuple(dict.fromkeys(warnings)),
+        curves,
     )
+
+
+def _check_recalibration(kind: str, model: Model) -> None:
+    """Before anything is read or scored."""
+    if kind == "none":
+        return
+    if model.target.is_value:
+        raise UsageError(
+            f"--recalibrate {kind} is about probabilities: '{model.target.column}' is a measurement.",
+            "Leave --recalibrate out.",
+        )
+    if kind not in KINDS:
+        raise UsageError(f"There is no recalibration called {kind!r}.", f"Choose one of: {', '.join(KINDS)}.")
+
+
+def _of_own_test(found: Evaluation | None) -> tuple[list[Estimate], dict[str, list[dict[str, Any]]]]:
+    """Estimates and curves of the test part, the curves of the whole."""
+    if found is None:
+        return [], {}
+    curves = {
+        kind: [curve for curve in some if curve["part"] == "test" and curve["group"] is None]
+        for kind, some in found.curves.items()
+    }
+    return [row for row in found.estimates if row.part == "test"], curves
 
 
 def _of_target(model: Model, cohort: Cohort) -> Cohort:
@@ -161,7 +204,7 @@ def _warnings(known: Sequence[Fault]) -> list[str]:
     if not known:
         return []
     many = "case is" if len(known) == 1 else "cases are"
-    return [f"{len(known)} {many} of the model's training data and left out: {known[0].where}: {known[0].reason}"]
+    return [f"{len(known)} {many} already known to the model and left out: {known[0].where}: {known[0].reason}"]
 
 
 def _recalibrated(kind: str, table: pd.DataFrame, model: Model, cohort: Cohort, seed: int) -> Evaluation:

@@ -19,8 +19,8 @@ from sklearn.utils.validation import has_fit_parameter
 from isocenter import progress
 from isocenter.case import Case
 from isocenter.cohort import Cohort, Target, Task
-from isocenter.deciding import Wish, decide
-from isocenter.errors import TooFewPatients
+from isocenter.deciding import Wish, decide, minus_brier
+from isocenter.errors import CriterionNotMet, TooFewPatients
 from isocenter.explain import permutation_importance
 from isocenter.explain.importance import HeldOut
 from isocenter.metrics import multilabel, ordinal
@@ -32,6 +32,7 @@ from isocenter.recipes import Recipe
 from isocenter.splitting import Split, inner_folds
 
 Floats = NDArray[np.float64]
+NEAR = 0.01  # headline numbers that do not differ
 VERSIONS = ("isocenter", "numpy", "pandas", "scikit-learn")
 
 
@@ -52,12 +53,16 @@ def fit(
     wish: Wish = Wish(),  # noqa: B008  frozen
     card: dict[str, Any] | None = None,
     explained: bool = True,
+    strict: bool = True,
+    called: str | None = None,
 ) -> Fitted:
     """Choose by the inner folds of `split`, predict what they held out, decide, fit on training and tuning.
 
-    The card tells what was done; `card` adds to it; explained: with the importance of features.
-    Raises TooFewPatients where a fold lacks
-    all but one class, and what `deciding.decide` raises.
+    Parameters are chosen by the headline number, and among those that come near it by the loss of their
+    probabilities. The card tells what was done; `card` adds to it; explained: with the importance of features;
+    strict: where the criterion cannot be met CriterionNotMet, else the nearest threshold and a warning, both of
+    them about `called` (None: the recipe's name). Raises TooFewPatients where a fold lacks all but one class, and
+    what `deciding.decide` raises.
     """
     if cohort.target is None:
         cohort.codes  # noqa: B018  raises BadTarget with its remedy
@@ -73,7 +78,13 @@ def fit(
     pipeline.fit(X, y, **_for_last(pipeline, patients))
     _one_thread(pipeline[-1])
     names = [str(name) for name in pipeline[:-1].get_feature_names_out()]
-    decided = decide(wish, target, inner.output, y, part.patients, lambda out, ref: score(target, out, ref))
+    called = called or recipe.name
+    try:
+        decided = decide(wish, target, inner.output, y, part.patients, lambda o, r: score(target, o, r), strict=strict)
+    except CriterionNotMet as error:
+        raise CriterionNotMet(f"{called}: {error.what}", error.remedy) from None
+    if decided.unmet:
+        progress.warning(f"{called}: {decided.unmet}")
     decision = decided.decision
     importance: list[dict[str, Any]] = []
     if explained and recipe.role != "floor":
@@ -161,9 +172,30 @@ def _inner(
             out[i, fold] = outputs(estimator, unseen, target)
             held_out[i].append(HeldOut(estimator, unseen, y[fold]))
     scores = np.array([score(target, one, y) for one in out])
-    best = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
+    best = _best(target, scores, out, y)
     table = [{**c, "score": float(s)} for c, s in zip(candidates, scores, strict=True)] if len(candidates) > 1 else []
     return _Inner(candidates[best], table, out[best], held_out[best])
+
+
+def _best(target: Target, scores: Floats, out: Floats, reference: NDArray[Any]) -> int:
+    """The candidate to take; scores: (c,), out: (c, n, k) what each said.
+
+    Of those whose headline number lies within `NEAR` of the best, which no inner folds can tell apart, the one
+    with the smallest loss: a rank does not see probabilities that are shrunk until one class is never decided.
+    """
+    ranked = np.nan_to_num(scores, nan=-np.inf)
+    if target.is_value or len(scores) == 1:
+        return int(np.argmax(ranked))
+    near = np.flatnonzero(ranked >= ranked.max() - NEAR)
+    losses = np.array([loss(target, out[i], reference) for i in near])
+    return int(near[np.argmin(np.nan_to_num(losses, nan=np.inf))])
+
+
+def loss(target: Target, output: Floats, reference: NDArray[Any]) -> float:
+    """Of probabilities, smaller is better: ranked probability score of grades, else the Brier score."""
+    if target.task is Task.ORDINAL:
+        return float(ordinal.rps(reference, output))
+    return -minus_brier(output, reference)
 
 
 def score(target: Target, output: Floats, reference: NDArray[Any]) -> float:

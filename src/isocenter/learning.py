@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from isocenter import fitting, progress
+from isocenter.aggregation import aggregate
 from isocenter.cohort import Cohort
 from isocenter.crossing import Setting
 from isocenter.errors import TooFewPatients
@@ -24,18 +25,21 @@ FEWEST = 10  # patients that are learned from
 MORE = 100  # patients that the question is about
 
 
-def learning_curve(setting: Setting, recipe: Recipe, duplicates: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
+def learning_curve(
+    setting: Setting, recipe: Recipe, duplicates: Sequence[Sequence[str]] = (), aggregation: str | None = None
+) -> dict[str, Any]:
     """Plain data for `learning.json`: points, the curve through them, and "would 100 more patients help?".
 
     Each inner fold of the (first) training part is held out in turn, and a share of the patients of
-    the other folds is learned from; every choice is made inside that share. The test part is not used.
+    the other folds is learned from; parameters are chosen inside that share. aggregation: how images of a patient
+    become one prediction before they are scored, None where images are the unit. The test part is not used.
     """
     split = setting.design.split
     part = setting.cohort.select(split.fitting)
     assert part.target is not None
     metric = headline(part.target)
     told = {"metric": metric, "method": recipe.name, "more": MORE}
-    measured = _measured(setting, recipe, part, split, duplicates)
+    measured = _measured(setting, recipe, part, split, duplicates, aggregation)
     points = [_point(share, rows) for share, rows in measured.items() if rows]
     sizes, values, errors = (
         np.array([math.nan if p[k] is None else p[k] for p in points]) for k in ("patients", "value", "error")
@@ -60,7 +64,12 @@ def learning_curve(setting: Setting, recipe: Recipe, duplicates: Sequence[Sequen
 
 
 def _measured(
-    setting: Setting, recipe: Recipe, part: Cohort, split: Split, duplicates: Sequence[Sequence[str]]
+    setting: Setting,
+    recipe: Recipe,
+    part: Cohort,
+    split: Split,
+    duplicates: Sequence[Sequence[str]],
+    aggregation: str | None,
 ) -> dict[float, list[tuple[int, float]]]:
     """(patients, score) of each held-out fold by share; shares that leave too few patients stay empty."""
     groups, strata = part.groups(duplicates), strata_of(part)
@@ -83,12 +92,22 @@ def _measured(
             output = fitting.predicted(recipe, training, tested, len(split.folds), duplicates, setting.seed)
         except TooFewPatients:
             continue
-        assert part.target is not None
-        found[share].append((n, fitting.score(part.target, output, tested.codes)))
+        found[share].append((n, _score(tested, output, aggregation)))
         if (share, k) == tasks[0]:
             lasts = duration((time.perf_counter() - began) * len(tasks))
             progress.note(f"Learning curve: {len(tasks)} fits of {recipe.name}, at most about {lasts}.")
     return found
+
+
+def _score(tested: Cohort, output: fitting.Floats, how: str | None) -> float:
+    """The headline number, by patient where images are joined."""
+    assert tested.target is not None
+    reference = tested.codes
+    if how is not None:
+        groups = pd.factorize(tested.patients)[0].astype(np.int64)
+        output = aggregate(output, groups, how, tested.target.positive_index)
+        reference = reference[np.unique(groups, return_index=True)[1]]
+    return fitting.score(tested.target, output, reference)
 
 
 def _renumbered(groups: Any) -> Any:

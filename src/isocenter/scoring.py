@@ -8,19 +8,24 @@ evaluation then; the numbers of single images stand beside it as group `BY_IMAGE
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.evaluation import BY_IMAGE, Evaluation, evaluate_folds
 from isocenter.evaluation import evaluate as single
+from isocenter.evaluation.folded import finite_rows
 from isocenter.evaluation.folded_points import fold_points
 from isocenter.evaluation.groups import subgroups as subgroups_of
 from isocenter.evaluation.useful import points
+from isocenter.metrics.operating import POINTS
+from isocenter.metrics.thresholds import Chosen, Reached, nearest
 from isocenter.model import Decision, Model
 from isocenter.prediction import Prediction
 from isocenter.splitting import Design, Split
@@ -170,23 +175,73 @@ def operating_points(
     table: pd.DataFrame, cohort: Cohort, prevalences: Sequence[float] = (), *, seed: int = 0
 ) -> list[dict[str, Any]]:
     """Thresholds of the tuning rows read on the test rows, of each class that is told from the rest."""
-    parts = {str(part): _unit(rows) for part, rows in table.groupby("part", sort=False)}
-    target = cohort.target
-    if target is None or target.is_value or not {"tuning", "test"} <= parts.keys():
+    parts = {str(part): rows for part, rows in table.groupby("part", sort=False)}
+    if not {"tuning", "test"} <= parts.keys():
         return []
-    names = [target.positive] if target.positive is not None else list(target.classes)
-    patients = {part: pd.factorize(cohort.select(rows["case_id"]).patients)[0] for part, rows in parts.items()}
-    members = {part: target.members(rows["reference"]) for part, rows in parts.items()}
+    return read_points(chosen_points(parts["tuning"], cohort), parts["test"], cohort, prevalences, seed=seed)
+
+
+def chosen_points(table: pd.DataFrame, cohort: Cohort, criteria: Sequence[str] = POINTS) -> list[dict[str, Any]]:
+    """Thresholds chosen on tuning rows, a class and criterion each, as plain data that a model's card can keep.
+
+    Each: the fields of `metrics.thresholds.Chosen`, and "class" and "n_patients".
+    """
+    rows = _known(table, cohort)
+    n = len(set(cohort.select(rows["case_id"]).patients))
+    return [
+        {"class": name, "n_patients": n, **asdict(nearest(criterion, *scored))}
+        for name, scored in _scored(rows, cohort).items()
+        for criterion in criteria
+    ]
+
+
+def read_points(
+    chosen: Sequence[Mapping[str, Any]],
+    table: pd.DataFrame,
+    cohort: Cohort,
+    prevalences: Sequence[float] = (),
+    *,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """What thresholds of `chosen_points` give on other rows (`evaluation.useful.points`, and "class")."""
+    rows = _known(table, cohort)
+    if rows.empty:
+        return []
+    scored = _scored(rows, cohort)
+    patients = pd.factorize(cohort.select(rows["case_id"]).patients)[0].astype(np.int64)
     found = []
-    for name in names:
-        tuning, test = (
-            (members[part][:, target.classes.index(name)], rows[f"probability_{name}"].to_numpy(dtype=np.float64))
-            for part, rows in ((part, parts[part]) for part in ("tuning", "test"))
-        )
-        n = len(np.unique(patients["tuning"]))
-        told = points(tuning, test, patients["test"].astype(np.int64), n_tuning=n, prevalences=prevalences, seed=seed)
-        found += [{"class": None if target.positive is not None else name, **point} for point in told]
+    for one in chosen:
+        own = [_as_chosen(one)]
+        n = int(one["n_patients"])
+        told = points(own, scored[one["class"]], patients, n_tuning=n, prevalences=prevalences, seed=seed)
+        found += [{"class": one["class"], **point} for point in told]
     return found
+
+
+def _scored(rows: pd.DataFrame, cohort: Cohort) -> dict[str | None, tuple[NDArray[np.bool_], NDArray[np.float64]]]:
+    """(events, scores) of each class that is told from the rest, None: the positive one; {} for a measurement."""
+    target = cohort.target
+    if target is None or target.is_value:
+        return {}
+    members, whole = target.members(rows["reference"]), target.positive is not None
+    return {
+        None if whole else name: (members[:, k], rows[f"probability_{name}"].to_numpy(dtype=np.float64))
+        for k, name in enumerate(target.classes)
+        if not whole or name == target.positive
+    }
+
+
+def _as_chosen(told: Mapping[str, Any]) -> Chosen:
+    """None, as JSON has it, is NaN again."""
+    reached = {name: math.nan if value is None else float(value) for name, value in told["reached"].items()}
+    threshold, value = (math.nan if told[name] is None else float(told[name]) for name in ("threshold", "value"))
+    return Chosen(threshold, told["criterion"], value, Reached(**reached), told["met"], told["why"])
+
+
+def _known(table: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Rows of the unit with a finite prediction: a case without one is not a negative."""
+    assert cohort.target is not None
+    return finite_rows(_unit(table), cohort.target)[0]
 
 
 def _unit(rows: pd.DataFrame) -> pd.DataFrame:

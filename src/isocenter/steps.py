@@ -19,6 +19,7 @@ import pandas as pd
 from isocenter import (
     __version__,
     artefacts,
+    checking,
     comparing,
     crossing,
     disk,
@@ -42,7 +43,7 @@ from isocenter.errors import MissingPath, MissingStep
 from isocenter.evaluation import HEADLINES, Comparison, Evaluation
 from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
-from isocenter.model import Model
+from isocenter.model import Decision, Model
 from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
 from isocenter.project import Project, fingerprint
 from isocenter.recipes import Recipe
@@ -110,6 +111,11 @@ class Study:
         inputs = fingerprint("split", self.project.inputs(artefacts.AUDIT), chosen)
         return self.project.get_or_make(artefacts.DESIGN, inputs, lambda: workbench.split(cohort, audit, **chosen))
 
+    def check(self) -> None:
+        """UsageError or UnknownColumn for options that would fail only after the fits or the look."""
+        used = dict.fromkeys((*self.design.final.fitting, *self.design.tested))
+        checking.check(self.options, self.usable.select(used))
+
     # -- fit -----------------------------------------------------------------------------------
     @cached_property
     def recipes(self) -> list[Recipe]:
@@ -126,6 +132,7 @@ class Study:
 
     def fit(self) -> dict[str, Model]:
         """Every method and floor, on each split and for keeping; refused where too much was left out."""
+        self.check()
         for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
             progress.warning(sentence)
         return {recipe.name: self._fit(recipe) for recipe in self.recipes}
@@ -283,8 +290,14 @@ class Study:
         first, same = self.recipes[0], self.audit.duplicates
         inputs = fingerprint("learning", self._fit_inputs(first))
         return self.project.get_or_make(
-            artefacts.LEARNING, inputs, lambda: learning.learning_curve(self.setting, first, same)
+            artefacts.LEARNING,
+            inputs,
+            lambda: learning.learning_curve(self.setting, first, same, self._decision(first).aggregation),
         )
+
+    def _decision(self, recipe: Recipe) -> Decision:
+        """Of the (first) split's own model, which has seen nothing of its test part."""
+        return (self.folds.first(recipe) if self.design.several else self._fit(recipe)).decision
 
     # -- report --------------------------------------------------------------------------------
     def report(self) -> str:

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from isocenter import progress
+from isocenter.evaluation.claims import NOT_GIVEN
 from isocenter.progress import Event
 
 _SHOWN_FAULTS = 10
-_CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "sensitivity", "specificity",
-                  "ppv", "npv", "f1", "brier")  # fmt: skip
+_CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "partial_auc", "sensitivity",
+                  "specificity", "ppv", "npv", "f1", "brier")  # fmt: skip
 _CALIBRATION = ("calibration_slope", "calibration_in_the_large")
 _OF_GRADES = ("ordinal_c_index", "kappa_quadratic", "kappa_linear", "grade_error", "rps")
 _OF_LABELS = ("micro_f1", "exact_match", "hamming_loss")
@@ -193,28 +194,28 @@ def _number(row: dict[str, Any] | None) -> str:
     return f"{row['value']:.4f} ({row['low']:.3f}-{row['high']:.3f})"
 
 
-def _labels(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+def _labels(evaluation: dict[str, Any], where: str, part: str = "test") -> Iterator[str]:
     """A line a label in the place of a confusion matrix each."""
-    found = {(row["metric"], row["class"]): row for row in evaluation["estimates"] if _of_the_test(row)}
-    names = [one["class"] for one in evaluation["confusion"] if _of_the_test(one) and "class" in one]
+    found = {(row["metric"], row["class"]): row for row in evaluation["estimates"] if _whole_of(row, part)}
+    names = [one["class"] for one in evaluation["confusion"] if _whole_of(one, part) and "class" in one]
     if names:
         width = max(5, *(len(name) for name in names)) + 2
         yield ""
-        yield f"Labels of {result['primary']} on the test part"
+        yield f"Labels of {evaluation['method']} on {where}"
         yield f"{'':<{width}}{'cases':<8}" + "".join(f"{metric:<24}" for metric in _OF_A_LABEL).rstrip()
         for name in names:
             cells = "".join(f"{_number(found.get((metric, name))):<24}" for metric in _OF_A_LABEL)
             yield f"{name:<{width}}{found['auc', name]['n_events']:<8}{cells}".rstrip()
 
 
-def _of_the_test(row: dict[str, Any]) -> bool:
-    return row["part"] == "test" and row["group"] is None
+def _whole_of(row: dict[str, Any], part: str) -> bool:
+    return bool(row["part"] == part and row["group"] is None)
 
 
 def _confusion(evaluation: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
-    yield from _labels(evaluation, result)
+    yield from _labels(evaluation, "the test part")
     for matrix in evaluation["confusion"]:
-        if _of_the_test(matrix) and "class" not in matrix:
+        if _whole_of(matrix, "test") and "class" not in matrix:
             classes = [str(c) for c in matrix["classes"]]
             width = max(6, *(len(c) for c in classes)) + 2
             yield ""
@@ -243,10 +244,25 @@ def _external(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         if metric in (*_METRICS, *_CALIBRATION):
             cells = "".join(f"{_number(row.get(c)):<24}" for c in columns)
             yield f"{metric.replace('_', ' '):<44}{cells}".rstrip()
+    yield from _labels(found["evaluation"], "the external cases", "external")
+    yield from _thresholds(found["evaluation"]["points"])
     if notable := [r for r in found["case_mix"] if r["difference"] is not None and abs(r["difference"]) > 0.1]:
         told = ", ".join(f"{r['name']} ({r['difference']:+.2f})" for r in notable[:8])
         yield f"Case mix  differs from training (standardised difference above 0.1): {told}"
     yield f"Written   {result['project']}"
+
+
+def _thresholds(points: list[dict[str, Any]]) -> Iterator[str]:
+    """Operating points that were chosen at home, as they are read there."""
+    if points:
+        yield ""
+        yield f"{'Thresholds chosen at home':<44}{'threshold':<12}{'sensitivity':<24}specificity"
+    for point in points:
+        name = point["criterion"] if point["class"] is None else f"{point['class']}: {point['criterion']}"
+        told = "-" if point["threshold"] is None else f"{point['threshold']:.3f}"
+        shares = (point["test"].get(share, [None] * 3)[:3] for share in ("sensitivity", "specificity"))
+        cells = "".join(f"{_number(dict(zip(('value', 'low', 'high'), one, strict=True))):<24}" for one in shares)
+        yield f"{name:<44}{told:<12}{cells}".rstrip()
 
 
 def _predicted(path: str, result: dict[str, Any]) -> Iterator[str]:
@@ -278,7 +294,7 @@ _SHOWN_PAIRS = 12
 
 def _comparisons(rows: list[dict[str, Any]], result: dict[str, Any]) -> Iterator[str]:
     """The claim, then the headline comparisons of the primary method, then those of subgroups."""
-    known = [row for row in rows if row["difference"] is not None and row["group"] is None]
+    known = [row for row in rows if row["how"] != NOT_GIVEN and row["group"] is None]
     headline, primary = (known or rows)[0]["metric"], result["primary"]
     own = [r for r in rows if r["metric"] == headline and r["group"] is None and primary in (r["method"], r["against"])]
     grouped = [r for r in rows if r["group"] is not None and r["method"] == primary]

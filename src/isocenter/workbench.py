@@ -20,7 +20,7 @@ from isocenter import fitting as _fitting
 from isocenter.auditing import Audit, alarms, audit_cohort, describe_case_mix, fingerprints, metadata_auc
 from isocenter.case import Case
 from isocenter.cohort import Cohort
-from isocenter.deciding import Wish
+from isocenter.deciding import Wish, torn_patients, torn_warning
 from isocenter.errors import BadTarget, Fault, UsageError
 from isocenter.evaluation import Comparison, Evaluation
 from isocenter.features import Covariates, default_features
@@ -125,7 +125,8 @@ def split(
         stratify=stratify,
         overlap=overlap,
     )
-    return replace(made, warnings=(*said, *made.warnings))
+    used = dict.fromkeys((*made.final.fitting, *made.tested))
+    return replace(made, warnings=(*said, *made.warnings, *torn_warning(cohort.select(used))))
 
 
 def shortcuts(cohort: Cohort, design: Design, *, store: str | None = None) -> list[dict[str, Any]]:
@@ -234,13 +235,15 @@ def fit_recipe(
 
     split: one of the design's, None for the model that is kept; roles: the globs of images and
     masks, which `predict` then uses again; wish: how it decides; kept: False leaves out of the
-    card what only a kept model tells (importance, out-of-fold numbers).
+    card what only a kept model tells (importance, out-of-fold numbers). A floor, or one split of several, that
+    cannot meet the criterion takes the nearest threshold with a warning.
     """
-    if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
-        wish = Wish(aggregate="none" if wish.aggregate == "none" else "mean")
+    several = split is not None and design.several
     split = split or design.final
     part = cohort.select(split.fitting)
-    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
+        wish = Wish(aggregate="none" if wish.aggregate == "none" or torn_patients(part) else "mean")
+    facts = _facts(part, store)[0]
     card: dict[str, Any] = {
         "roles": {name: list(globs) for name, globs in (roles or {}).items()},
         "case_mix": describe_case_mix(part),
@@ -249,16 +252,23 @@ def fit_recipe(
     }
     if facts is not None:
         card["profile"] = preparation.Profile.of(facts).to_dict()
-    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card, explained=kept)
+    if kept and split.test:  # nothing is learned from it: its digests only keep it out of external tests
+        test = cohort.select(split.test)
+        card["tested_on"] = fingerprints(test, _facts(test, store)[0])
+    how: dict[str, Any] = {"explained": kept, "strict": recipe.role != "floor" and not several}
+    if several:
+        how["called"] = f"{recipe.name}, repeat {split.repeat + 1}, fold {split.fold + 1}"
+    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card, **how)
     return replace(fitted, model=_with_tuning(fitted, cohort)) if kept else fitted
 
 
 def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
-    """The model with its out-of-fold numbers in the card: what an external test is shown beside."""
+    """The model with its out-of-fold numbers and operating points in the card, for external tests."""
     model = fitted.model
     table = scoring.beside_reference(fitted.tuning, cohort, "tuning", model.decision)
     rows = [row.to_dict() for row in scoring.evaluate_part(table, model.name, cohort).estimates if row.group is None]
-    return replace(model, card={**model.card, "tuning": rows})
+    points = scoring.chosen_points(table, cohort)
+    return replace(model, card={**model.card, "tuning": rows, "operating_points": points})
 
 
 def evaluate(

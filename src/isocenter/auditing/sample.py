@@ -36,7 +36,7 @@ def sample_size(cohort: Cohort, design: Design, predictors: int) -> dict[str, An
         if cohort.target.is_labels:
             rarest = min(counts, key=lambda name: counts[name])
             counts, about = {"without": n - counts[rarest], rarest: counts[rarest]}, f"Label {rarest}, the rarest: "
-        found = verdict_for_classes(counts, predictors, **how)
+        found = verdict_for_classes(counts, predictors, patients=n, **how)
     return _plain(found, predictors, about)
 
 

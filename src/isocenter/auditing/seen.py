@@ -1,4 +1,4 @@
-"""Whom a model has learned from: kept as digests, so that a later test can refuse the same patients.
+"""Whom a model has learned from, and was tested on: digests, so that a later test can refuse the same patients.
 
 Names and pixels are not kept. A digest of a short id can be guessed by trying ids: it hides
 who was in the training data from a reader, not from an attacker.
@@ -26,25 +26,33 @@ REMEDY = (
 )
 
 
+# What the card calls a part, and what is said of a case that is found in it.
+PLACES = {"seen": "in the model's training data.", "tested_on": "in the model's own test part: not external."}
+
+
 def fingerprints(cohort: Cohort, facts: pd.DataFrame | None) -> dict[str, str]:
-    """Digests of the patients, and of the pixels or rows, as plain text for a model's card."""
+    """Digests of the patients, and of the pixels or rows, as plain text for a model's card.
+
+    Eight bytes each, equal ones once: about 11 characters a patient and as many a case.
+    """
     found = _hashes(cohort, facts, cohort.features)
     return {kind: _packed(np.unique(hashes[hashes != 0])) for kind, hashes in found.items()}
 
 
 def seen(card: Mapping[str, Any], cohort: Cohort, facts: pd.DataFrame | None, *, ids_are_local: bool) -> list[Fault]:
-    """A fault for each case whose patient, pixels or row the model was trained on."""
-    known = {kind: _unpacked(text) for kind, text in card.get("seen", {}).items()}
-    found: dict[str, str] = {}
+    """A fault for each case whose patient, pixels or row the model was trained on, or was tested on at home."""
     columns = [name for name in card["inputs"] if name not in card["covariates"]]
-    for kind, hashes in _hashes(cohort, facts, columns).items():
-        if kind in known and not (kind == "patients" and ids_are_local):
-            for case_id in cohort.case_ids[np.isin(hashes, known[kind]) & (hashes != 0)]:
-                found.setdefault(str(case_id), kind)
+    own = _hashes(cohort, facts, columns)
+    found: dict[str, tuple[str, str]] = {}
+    for part, place in PLACES.items():
+        known = {kind: _unpacked(text) for kind, text in card.get(part, {}).items()}
+        for kind, hashes in own.items():
+            if kind in known and not (kind == "patients" and ids_are_local):
+                for case_id in cohort.case_ids[np.isin(hashes, known[kind]) & (hashes != 0)]:
+                    found.setdefault(str(case_id), (kind, place))
     what = {"patients": "its patient is", "pixels": "its very pixels are", "rows": "its very row is"}
     return [
-        Fault.of(case_id, SeenInTraining(f"{what[kind]} in the model's training data.", REMEDY))
-        for case_id, kind in found.items()
+        Fault.of(case_id, SeenInTraining(f"{what[kind]} {place}", REMEDY)) for case_id, (kind, place) in found.items()
     ]
 
 

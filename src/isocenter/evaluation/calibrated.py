@@ -22,6 +22,8 @@ from isocenter.metrics.estimation import EventPanel, Panel
 from isocenter.metrics.intervals import NONE, Interval
 from isocenter.metrics.panels import ValuePanel
 
+# They cannot fall below 0 and are too large in every sample: no interval, by no design.
+DISTANCES = frozenset({"ici", "ece", "brier_reliability", "brier_resolution"})
 Measured = dict[tuple[str, int | None], tuple[float, Interval]]
 
 

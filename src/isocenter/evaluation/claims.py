@@ -15,6 +15,7 @@ from typing import Any
 from isocenter.metrics import comparison, larger_is_better
 
 ALPHA = 0.05
+NOT_GIVEN = "not-given"  # how: of a metric that the design gives to no method
 _NAMES = {
     "auc": "AUC", "r2": "R²", "brier": "Brier score", "mae": "mean absolute error", "rmse": "root mean squared error",
     "rps": "ranked probability score", "ordinal_c_index": "ordinal c-index", "exact_match": "share of cases all right",
@@ -142,8 +143,11 @@ def _name(metric: str) -> str:
 
 
 def decisive(rows: Sequence[Comparison]) -> str | None:
-    """The metric that claims are about: the first that can be compared at all, the headline metric before others."""
-    return next((row.metric for row in rows if row.group is None and math.isfinite(row.difference)), None)
+    """The metric that claims are about: the first, which is the headline metric, unless the design does not give it.
+
+    Where the test part does not define it, as without a class, no other takes its place.
+    """
+    return next((row.metric for row in rows if row.group is None and row.how != NOT_GIVEN), None)
 
 
 def summing_up(rows: Sequence[Comparison]) -> str:
@@ -152,6 +156,8 @@ def summing_up(rows: Sequence[Comparison]) -> str:
     own = [row for row in rows if row.metric == metric and row.group is None]
     if not own:
         return ""
+    if not any(math.isfinite(row.difference) for row in own):
+        return f"Nothing is claimed: {_name(own[0].metric)} cannot be compared on the cases that were tested."
     several, method = len({row.method for row in own}) > 1, own[0].method
     told = [text for text in (_told(kind, [r for r in own if r.method == method]) for kind in _WORDS) if text]
     return f"By {_name(own[0].metric)}, {method}{', the best on tuning data,' if several else ''} is {'; '.join(told)}."

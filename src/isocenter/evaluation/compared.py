@@ -14,17 +14,19 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from isocenter.cohort import Target
 from isocenter.errors import BadValues
-from isocenter.evaluation.claims import Comparison, corrected
-from isocenter.evaluation.dependent import DRAWS, RANKS
-from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_rows, one_by_one, ratio_of
+from isocenter.evaluation import dependent
+from isocenter.evaluation.claims import NOT_GIVEN, Comparison, corrected
+from isocenter.evaluation.dependent import DRAWS, RANKS, Folded
+from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_rows, folds_of, one_by_one
 from isocenter.evaluation.nouns import Evaluation
 from isocenter.evaluation.single import headline
 from isocenter.metrics import Floats, Ints, comparison, pairs
-from isocenter.metrics.intervals import LEVEL, z_of
+from isocenter.metrics.estimation import estimate
+from isocenter.metrics.intervals import LEVEL, t_of, z_of
 from isocenter.metrics.pairs import Panel
 from isocenter.metrics.panels import ClassPanel, Key
 from isocenter.metrics.pooling import pool
@@ -52,6 +54,17 @@ class Side:
     @cached_property
     def patients(self) -> Ints:
         return _codes(_patients(self.rows))
+
+    @cached_property
+    def folded(self) -> Folded:
+        """All folds, where the design has several splits."""
+        return replace(folds_of(self.rows, self.target), seed=self.seed)
+
+    @cached_property
+    def constant(self) -> bool:
+        """Whether it says the same of every case, at least of those of one fold."""
+        parts = self.folds if "fold" in self.rows else [self]
+        return all(dependent.constant(part.panel) for part in parts)
 
     @property
     def alone(self) -> bool:
@@ -156,13 +169,21 @@ def _keys(side: Side, target: Target) -> list[Key]:
 def _compared(first: Side, second: Side, key: Key, design: Design, draws: int) -> Found:
     if not len(first.rows):
         return NOTHING
+    if one_by_one(design) and key[0] in RANKS:
+        return NOTHING
+    if key[0] in dependent.HALF and any(flat := [side.constant for side in (first, second)]):
+        if all(flat):
+            return NOTHING._replace(difference=0.0, p=1.0)
+        if design.several or not (first.alone and pairs.has_closed_form(first.panel, key)):
+            found = _of_one(second if flat[0] else first, key, design, draws)
+            return found._replace(difference=-found.difference, low=-found.high, high=-found.low) if flat[0] else found
     if not design.several:
         return _paired(first, second, key, draws)
     if design.group_column is not None:
         return _over_sites(first, second, key)
     if one_by_one(design):
-        return NOTHING if key[0] in RANKS else _paired(first, second, key, draws)
-    return _over_folds(first, second, key, ratio_of(design), design.repeats)
+        return NOTHING._replace(how=NOT_GIVEN) if key[0] in RANKS else _paired(first, second, key, draws)
+    return _over_folds(first, second, key, design.repeats)
 
 
 def _paired(first: Side, second: Side, key: Key, draws: int) -> Found:
@@ -177,24 +198,47 @@ def _paired(first: Side, second: Side, key: Key, draws: int) -> Found:
     )
 
 
-def _over_folds(first: Side, second: Side, key: Key, ratio: float, repeats: int) -> Found:
+def _over_folds(first: Side, second: Side, key: Key, repeats: int) -> Found:
     """Corrected resampled t of the folds' differences, no narrower than as many independent patients make it.
 
-    Stratified folds hold the prevalence fixed and agree too well (as in `dependent`).
+    Stratified folds hold the prevalence fixed and agree too well (as in `dependent`); the spread within them has as
+    many degrees of freedom as there are patients, less one.
     """
     values = np.array([a.value(key) - b.value(key) for a, b in zip(first.folds, second.folds, strict=True)])
     known = np.isfinite(values)
-    found, j = comparison.corrected_t(values, 1.0, ratio), int(known.sum())
+    found, j = comparison.corrected_t(values, *first.folded.sizes), int(known.sum())
     if j < 2 or not np.ptp(values[known]) > 0:
-        return found
+        return _inside(found, key)
     spread = [_variance(a, b, key) for a, b in zip(first.folds, second.folds, strict=True)]
-    free, least = j - 1, math.sqrt(float(np.nanmean(spread)) * repeats / j)
-    quantile = float(stdtrit(free, 0.5 + LEVEL / 2))
-    if not math.isfinite(least) or least <= (found.high - found.low) / 2 / quantile:
+    least = math.sqrt(float(np.nanmean(spread)) * repeats / j)
+    if math.isfinite(least) and least > (found.high - found.low) / 2 / t_of(LEVEL, j - 1):
+        free = max(j - 1.0, sum(first.folded.sizes) - 1)
+        half, p = t_of(LEVEL, free) * least, 2 * float(stdtr(free, -abs(found.difference / least)))
+        found = Found(found.difference, found.difference - half, found.difference + half, p, found.how)
+    return _inside(found, key)
+
+
+def _inside(found: Found, key: Key) -> Found:
+    """No further than two values of the metric can lie apart."""
+    if not math.isfinite(found.low):
         return found
-    p = 2 * float(stdtr(free, -abs(found.difference / least)))
-    half = quantile * least
-    return Found(found.difference, found.difference - half, found.difference + half, p, found.how)
+    low, high = dependent.limits(key)
+    return found._replace(low=max(found.low, low - high), high=min(found.high, high - low))
+
+
+def _of_one(side: Side, key: Key, design: Design, draws: int) -> Found:
+    """Against one and the same score for everybody, which ranks at 0.5 in every sample: the own number less 0.5.
+
+    By the rule of the design (nested ones by that of k-fold, for the inner folds are not at hand); p goes with the
+    interval.
+    """
+    if not design.several:
+        own, free = estimate(side.panel, side.patients, draws=draws, seed=side.seed)[key], math.inf
+    else:
+        free = float(np.isfinite(side.folded.values[key]).sum() - 1)
+        own = (dependent.kfold if design.group_column is None else dependent.over_sites)(side.folded, key)
+    low, high, how = own.interval
+    return comparison.touching(own.value - 0.5, low - 0.5, high - 0.5, how, freedom=free)
 
 
 def _over_sites(first: Side, second: Side, key: Key) -> Found:
@@ -206,7 +250,7 @@ def _over_sites(first: Side, second: Side, key: Key) -> Found:
         mean = float(np.mean(values)) if np.isfinite(values).all() else math.nan
         return NOTHING._replace(difference=mean, p=1.0 if mean == 0 else math.nan)
     p = 2 * float(stdtr(pooled.sites - 1, -abs(pooled.value / pooled.error)))
-    return Found(pooled.value, pooled.interval.low, pooled.interval.high, p, pooled.interval.how)
+    return _inside(Found(pooled.value, pooled.interval.low, pooled.interval.high, p, pooled.interval.how), key)
 
 
 def _variance(first: Side, second: Side, key: Key) -> float:

@@ -4,11 +4,14 @@ The folds of a cross-validation are neither one model nor independent, so nothin
 pooled predictions as one sample. How a number and its interval are made:
 
 - it is defined in every fold: the mean over the folds, with the corrected resampled t
-  ("corrected-resampled") or, in nested designs, the interval of Bates, Hastie and Tibshirani ("nested-cv");
+  ("corrected-resampled") or, in nested designs, the interval of Bates, Hastie and Tibshirani ("nested-cv"). Its inner
+  values are out-of-fold scores of the chosen candidate, chosen on the same rows, which its authors do not provide for
+  and benchmarks/resampling.py does not simulate;
 - some fold does not define it (nothing was called positive, a class is absent), or it is about
   calibration: pooled within each repeat, the folds' shares in it by jackknife ("corrected-resampled-pooled").
   What ranks cases is never pooled, for scores of different models are not on one scale: then it is
   the mean over the folds that define it;
+- distances that cannot fall below 0 (ICI, ECE, Brier's parts): pooled, and without an interval (see `calibrated`);
 - sites left out in turn: a random-effects mean over sites ("hartung-knapp"), and what a site that
   was not seen may find ("confidence-distribution").
 
@@ -26,20 +29,24 @@ from functools import cached_property
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import t
 
+from isocenter.evaluation.calibrated import DISTANCES
 from isocenter.evaluation.shifted import DECIDED, shift_of
 from isocenter.evaluation.weighing import calibration_measures, measures
-from isocenter.metrics import Floats, Ints
+from isocenter.metrics import Floats, Ints, calibration
 from isocenter.metrics.bootstrap import bootstrap, strata_of
 from isocenter.metrics.estimation import Estimated, Panel
-from isocenter.metrics.intervals import LEVEL, NONE, Interval, delong
+from isocenter.metrics.intervals import NONE, Interval, delong, z_of
 from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.metrics.pooling import Pooled, pool, steady_auc
-from isocenter.metrics.resampling import Scale, corrected, nested
+from isocenter.metrics.resampling import Resampled, Scale, corrected, nested
 
 RANKS = frozenset({"auc", "average_precision", "spearman", "ordinal_c_index", "cumulative_auc"})
+# What scores that are the same for everybody bring to 0.5 in every sample.
+HALF = frozenset({"auc", "ordinal_c_index", "cumulative_auc"})
+# Calibration of sites that can be pooled: fitted without bounds, each with a standard error of its own.
+LINES = frozenset({"calibration_slope", "calibration_intercept", "calibration_in_the_large"})
 # Of the whole: means over the classes, labels or pairs of grades that occur.
 OVER_CLASSES = frozenset({"auc", "average_precision", "balanced_accuracy", "f1", "ordinal_c_index"})
 DRAWS = 200  # bootstrap draws for a fold's sampling variance, which is then averaged over the folds
@@ -121,13 +128,19 @@ class Repeat:
 
 @dataclass(frozen=True, eq=False)
 class Folded:
-    """All folds and repeats of a design; ratio: cases tested to cases learned from; draws 0: no variances."""
+    """All folds and repeats of a design; draws 0: no variances."""
 
     folds: Sequence[Fold]
     repeats: Sequence[Repeat]
-    ratio: float = 0.0
     seed: int = 0
     draws: int = DRAWS
+
+    @cached_property
+    def sizes(self) -> tuple[float, float]:
+        """Patients learned from and tested, means over the folds; those of a repeat not tested are learned from."""
+        n_patients = sum(int(repeat.patients.max()) + 1 for repeat in self.repeats)
+        n_test = float(np.mean([len(np.unique(fold.patients)) for fold in self.folds]))
+        return max(n_patients / len(self.repeats) - n_test, 1.0), n_test
 
     @property
     def whole(self) -> Panel:
@@ -176,21 +189,22 @@ def kfold(data: Folded, key: Key) -> Estimated:
     known = np.isfinite(values)
     if not known.all() and key[0] not in RANKS:
         return pooled(data, key)
-    found = corrected(values, data.variances[key][known], 1.0, data.ratio)
-    interval = _interval(data, found.value, found.error, found.used - 1, key, "corrected-resampled")
-    return Estimated(found.value, interval, int((~known).sum()))
+    found = corrected(values, data.variances[key][known], *data.sizes)
+    return Estimated(found.value, _interval(data, found, key), int((~known).sum()))
 
 
 def pooled(data: Folded, key: Key) -> Estimated:
     """Pooled within repeats: the value is their mean, the interval from the folds' shares in it."""
     value = float(np.mean([repeat.whole[key] for repeat in data.repeats]))
+    if key[0] in DISTANCES:
+        return Estimated(value)
     shares = np.concatenate([repeat.shares[key] for repeat in data.repeats])
     if not np.isfinite(shares).all() or key[0] in _ROUGH:
         return Estimated(value)
     of_fold = np.full(len(shares), data.of_repeat[key] * len(shares) / len(data.repeats))
-    found = corrected(shares, of_fold, 1.0, data.ratio)
-    interval = _interval(data, value, found.error, found.used - 1, key, "corrected-resampled-pooled")
-    return Estimated(value, interval)
+    found = corrected(shares, of_fold, *data.sizes)
+    interval = _interval(data, replace(found, value=value), key)
+    return Estimated(value, interval if interval is NONE else interval._replace(how=f"{interval.how}-pooled"))
 
 
 def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
@@ -203,15 +217,20 @@ def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
     arrays = [a.reshape(len(data.repeats), -1) for a in (inner, outer, variances)]
     n = int(data.repeats[0].patients.max()) + 1
     found = nested(arrays[0], arrays[1], arrays[2], n)
-    return Estimated(found.value, _interval(data, found.value, found.error, n - 1, key, "nested-cv"))
+    return Estimated(found.value, _interval(data, found, key))
 
 
-def _interval(data: Folded, value: float, error: float, freedom: int, key: Key, how: str) -> Interval:
-    """Student's t around the value, on the logit scale where a share or an AUC nears its end."""
-    error = math.hypot(error, data.shift(key)) if data.draws else error
-    if not (error > 0 and math.isfinite(value) and freedom > 0):
+def _interval(data: Folded, found: Resampled, key: Key) -> Interval:
+    """As many standard errors around the value as `found` takes, with what another share of events would do.
+
+    On the logit scale where a share or an AUC nears its end. (The values of pseudo-values centre on the
+    number but for their bias: only their error is used.)
+    """
+    if found.interval is NONE or not math.isfinite(found.value):
         return NONE
-    half = float(t.isf((1 - LEVEL) / 2, freedom)) * error
+    reach = (found.interval.high - found.interval.low) / 2 / found.error
+    half = reach * math.hypot(found.error, data.shift(key) if data.draws else 0.0)
+    value, how = found.value, found.interval.how
     if key[0] not in _ON_LOGIT:
         return _inside(Interval(value - half, value + half, how), key)
     if not 0 < value < 1:
@@ -223,16 +242,43 @@ def _interval(data: Folded, value: float, error: float, freedom: int, key: Key, 
 def sites(data: Folded, key: Key) -> Pooled:
     """Random-effects mean over sites; `prediction` is the range for a site that was not seen.
 
-    AUC and shares are pooled on the logit scale, moved off 0 and 1 where a site is there.
+    AUC and shares are pooled on the logit scale, moved off 0 and 1 where a site is there; calibration's lines by the
+    standard errors that their own 95 % intervals imply. Constant scores rank at 0.5 everywhere: no interval.
     """
+    if key[0] in HALF and all(constant(fold.panel) for fold in data.folds):
+        k = len(data.folds)
+        return Pooled(0.5, NONE, NONE, math.nan, math.nan, math.nan, math.nan, k, k)
     each = [_site(fold, key, data.seed) for fold in data.folds]
     scale: Scale = "logit" if any(steady for *_, steady in each) else "identity"
     found = pool([value for value, *_ in each], [variance for _, variance, _ in each], scale=scale)
     return replace(found, interval=_inside(found.interval, key), prediction=_inside(found.prediction, key))
 
 
+def over_sites(data: Folded, key: Key) -> Estimated:
+    """The mean over sites alone."""
+    found = sites(data, key)
+    return Estimated(found.value, found.interval)
+
+
+def constant(panel: Panel) -> bool:
+    """Whether every class has one and the same score in all cases."""
+    return not isinstance(panel, ValuePanel) and all(np.ptp(panel.scores(k)) == 0 for k in panel.codes)
+
+
+def _line(fold: Fold, key: Key) -> tuple[float, float]:
+    """A site's calibration slope or intercept and its sampling variance."""
+    panel, (name, k) = fold.panel, key
+    if isinstance(panel, ValuePanel):
+        value, interval = calibration.line_estimates(panel.reference, panel.predicted, fold.patients)[name]
+    else:
+        value, interval = calibration.estimates(panel.is_event(k), panel.scores(k), fold.patients)[name]
+    return value, ((interval.high - interval.low) / 2 / z_of()) ** 2
+
+
 def _site(fold: Fold, key: Key, seed: int) -> tuple[float, float, bool]:
     """A site's value, its sampling variance, and whether they are made for the logit scale."""
+    if key[0] in LINES:
+        return *_line(fold, key), False
     panel, value = fold.panel, fold.values.get(key, math.nan)
     if not math.isfinite(value):
         return math.nan, math.nan, False
@@ -251,9 +297,14 @@ def _site(fold: Fold, key: Key, seed: int) -> tuple[float, float, bool]:
     return value, fold.variances(seed)[key], False
 
 
+def limits(key: Key) -> tuple[float, float]:
+    """The least and the most that a metric can be."""
+    return _LIMITS.get(key[0], (0.0, 1.0))
+
+
 def _inside(interval: Interval, key: Key) -> Interval:
     """No further than the metric can go."""
     if interval is NONE:
         return NONE
-    low, high = _LIMITS.get(key[0], (0.0, 1.0))
+    low, high = limits(key)
     return interval._replace(low=max(interval.low, low), high=min(interval.high, high))

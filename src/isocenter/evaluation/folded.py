@@ -15,6 +15,7 @@ import pandas as pd
 
 from isocenter.cohort import PATIENT, Target
 from isocenter.evaluation import dependent
+from isocenter.evaluation.calibrated import DISTANCES
 from isocenter.evaluation.dependent import Fold, Folded, Repeat
 from isocenter.evaluation.nouns import Estimate, Evaluation
 from isocenter.evaluation.single import _panel, _pictures, _placed, _row, _usable, evaluate
@@ -55,7 +56,7 @@ def evaluate_folds(
     said = [f"{lost} predictions are missing or not finite and are left out."] if lost else []
     if tested.empty:
         return Evaluation(method, warnings=_placed([*said, "there is no case to evaluate."], TEST, group))
-    data = replace(folds_of(tested, target), ratio=ratio_of(design), seed=seed, draws=draws)
+    data = replace(folds_of(tested, target), seed=seed, draws=draws)
     first = tested[tested["repeat"] == tested["repeat"].min()]
     n_cases = int(first["n_cases"].sum()) if "n_cases" in first else len(first)
     blank = Estimate("", method, TEST, 0, 0, 0, "", n_cases, int(_patients(first).nunique()), group=group)
@@ -86,11 +87,6 @@ def _patients(rows: pd.DataFrame) -> pd.Series[Any]:
     """Patient of each row; a case of unknown patient stands for itself."""
     known = rows[PATIENT]
     return known.where(known.notna(), "case:" + rows["case_id"].astype(str))
-
-
-def ratio_of(design: Design) -> float:
-    """Cases tested to cases learned from, the mean over the splits."""
-    return float(np.mean([len(s.test) / max(len(s.fitting), 1) for s in design.splits]))
 
 
 def _panel_of(rows: pd.DataFrame, target: Target) -> Panel:
@@ -126,7 +122,8 @@ def one_by_one(design: Design) -> bool:
 def _estimates(data: Folded, rows: pd.DataFrame, target: Target, design: Design) -> tuple[Found, Found]:
     """Each metric by the rule of the design; and the range to expect for a site that was not seen."""
     if design.group_column is not None:
-        pools = {key: dependent.sites(data, key) for key in data.whole.keys}
+        wanted = [key for key in data.keys if key in data.whole.keys or key[0] in dependent.LINES]
+        pools = {key: dependent.sites(data, key) for key in wanted}
         found = {key: Estimated(one.value, one.interval) for key, one in pools.items()}
         return found, {k: Estimated(p.value, p.prediction) for k, p in pools.items() if p.prediction is not NONE}
     if one_by_one(design):
@@ -140,7 +137,11 @@ def _estimates(data: Folded, rows: pd.DataFrame, target: Target, design: Design)
 
 
 def _inner_values(tuning: pd.DataFrame, target: Target, design: Design, data: Folded) -> dict[Key, Floats]:
-    """(J,) of each metric: its mean over the inner folds of a split, which leave out one fold more."""
+    """(J,) of each metric: its mean over the inner folds of a split, which leave out one fold more.
+
+    They are out-of-fold scores of the candidate that was chosen, and the choice was made on these very rows: where
+    much is chosen from, they flatter. Bates et al. choose nothing within their loops.
+    """
     found: dict[Key, list[float]] = {key: [] for key in data.whole.keys}
     by_split = dict(list(tuning.groupby(["repeat", "fold"])))
     for split in design.splits:
@@ -188,11 +189,11 @@ def _drawn(
     """
     curves, confusion = _pictures(data.whole, target, data.repeats[0].patients, place)
     if one_by_one(design) or isinstance(data.whole, ValuePanel):
-        return {kind: some for kind, some in curves.items() if kind not in ("roc", "pr")}, confusion
+        return {kind: _bare(some) for kind, some in curves.items() if kind not in ("roc", "pr")}, confusion
     codes = {None if k is None else target.classes[k]: k for k in data.whole.codes}
     found: dict[str, list[dict[str, object]]] = {}
     for kind, some in curves.items():
-        found[kind] = [{**curve, "how": "pooled predictions of the first repeat"} for curve in some]
+        found[kind] = [{**curve, "how": "pooled predictions of the first repeat"} for curve in _bare(some)]
         if kind in ("roc", "pr"):
             means = [(curve, *_mean_curve(data, codes[curve["class"]], kind)) for curve in some]  # type: ignore[index]
             found[kind] = [
@@ -201,6 +202,11 @@ def _drawn(
                 if n
             ]
     return found, confusion
+
+
+def _bare(curves: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Without the band, which would take folds that share their training cases for patients of one model."""
+    return [{name: v for name, v in curve.items() if name not in ("low", "high")} for curve in curves]
 
 
 def _mean_curve(data: Folded, k: int | None, kind: str) -> tuple[Floats, Floats, int]:
@@ -249,6 +255,8 @@ def _undefined(found: Found, data: Folded, target: Target, design: Design) -> li
     ]
     if lacking:
         said.append(f"{', '.join(lacking)} cannot be computed: no fold defines it.")
-    if bare := [names[k] for k, e in found.items() if e.interval is NONE and not math.isnan(e.value)]:
+    if bare := [
+        names[k] for k, e in found.items() if e.interval is NONE and not math.isnan(e.value) and k[0] not in DISTANCES
+    ]:
         said.append(f"no interval for {', '.join(bare)}: the folds all agree, or too few define it.")
     return said

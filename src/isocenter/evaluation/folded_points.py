@@ -12,7 +12,7 @@ import pandas as pd
 from isocenter.cohort import Target, Task
 from isocenter.evaluation import dependent
 from isocenter.evaluation.dependent import Folded
-from isocenter.evaluation.folded import TEST, TUNING, finite_rows, folds_of, one_by_one, ratio_of
+from isocenter.evaluation.folded import TEST, TUNING, finite_rows, folds_of, one_by_one
 from isocenter.metrics.estimation import Estimated
 from isocenter.metrics.operating import POINTS
 from isocenter.metrics.panels import ClassPanel
@@ -80,7 +80,7 @@ def _point(
         return told
     own = np.array([chosen[place].threshold for place in zip(test["repeat"], test["fold"], strict=True)])
     called = test["score"].to_numpy(dtype=np.float64) >= own
-    data = replace(_two_classes(test, called), ratio=ratio_of(design), seed=seed)
+    data = replace(_two_classes(test, called), seed=seed)
     shares = {name: _share(data, name, design) for name in SHARES}
     told["test"] = {n: [_finite(e.value), *map(_finite, e.interval[:2]), e.interval.how] for n, e in shares.items()}
     return told | _counted(data, prevalences)

@@ -1,6 +1,6 @@
 """Subgroups of a part: which rows belong to which group of a column, and which groups are too small to show.
 
-A group with fewer than 10 events or 10 others says nothing of its own and could single people
+A group with fewer than 10 patients with an event, or 10 without, says nothing of its own and could single people
 out: it is suppressed, and said so. Numbers are cut at the thirds of the whole cohort.
 """
 
@@ -17,8 +17,8 @@ from pandas.api import types
 from isocenter.cohort import Cohort, Target
 from isocenter.errors import UnknownColumn, UsageError
 
-FEWEST = 10  # events, and others, of a group that is shown
-FEWEST_VALUES = 20  # cases of a group, for a measurement
+FEWEST = 10  # patients with events, and with others, of a group that is shown
+FEWEST_VALUES = 20  # patients of a group, for a measurement
 MOST_LEVELS = 12
 
 
@@ -43,7 +43,7 @@ def subgroups(cohort: Cohort, case_ids: Sequence[str], names: Sequence[str]) -> 
         labels = _labels(cohort, name).loc[list(case_ids)].to_numpy(dtype=object)
         for level in dict.fromkeys(_order(labels)):
             rows = np.asarray(labels == level, dtype=np.bool_)
-            yield Subgroup(f"{name}{level}", rows, _too_small(target, some.codes[rows]))
+            yield Subgroup(f"{name}{level}", rows, _too_small(target, some.codes[rows], some.patients[rows]))
 
 
 def _labels(cohort: Cohort, name: str) -> pd.Series:
@@ -77,18 +77,22 @@ def _order(labels: NDArray[np.object_]) -> list[str]:
     return sorted(known, key=lambda label: (not label.startswith(" ≤"), " to " not in label, label))
 
 
-def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64]) -> str:
-    """Why a group is not shown: the rarest of what is to be told apart is rarer than `FEWEST`."""
+def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64], patients: NDArray[np.object_]) -> str:
+    """Why a group is not shown: patients of the rarest of what is to be told apart are fewer than `FEWEST`."""
+    who = pd.factorize(patients)[0]
+
+    def count(rows: NDArray[np.bool_]) -> int:
+        return len(np.unique(who[rows]))
+
     if target.is_value:
-        return f"{len(codes)} cases, fewer than {FEWEST_VALUES}" if len(codes) < FEWEST_VALUES else ""
+        n = len(np.unique(who))
+        return f"{n} patients, fewer than {FEWEST_VALUES}" if n < FEWEST_VALUES else ""
     if target.positive_index is not None:
-        events = int((codes == target.positive_index).sum())
-        others = len(codes) - events
+        events, others = count(codes == target.positive_index), count(codes != target.positive_index)
         if min(events, others) >= FEWEST:
             return ""
-        return f"{events} events and {others} others, {FEWEST} of each are needed"
-    whole = codes.astype(np.int64)
-    counts = whole.sum(axis=0) if target.is_labels else np.bincount(whole, minlength=len(target.classes))
-    shown = [int(n) for n in counts if min(n, len(codes) - n) >= FEWEST]
+        return f"by patient {events} events and {others} others, {FEWEST} of each are needed"
+    has = codes == 1 if target.is_labels else codes[:, None] == np.arange(len(target.classes))
+    shown = any(min(count(column), count(~column)) >= FEWEST for column in has.T)
     what = "label" if target.is_labels else "class"
-    return "" if shown else f"no {what} has {FEWEST} cases and {FEWEST} others"
+    return "" if shown else f"no {what} has {FEWEST} patients and {FEWEST} others"

@@ -73,7 +73,7 @@ def evaluate(
         return Evaluation(method, warnings=_placed(warnings, part, group))
     panel = _panel(prediction.select(usable), reference[usable], target)
     who = pd.factorize(np.asarray(patients, dtype=object)[usable])[0].astype(np.int64)
-    found = estimate(panel, who, draws=0 if part == "tuning" else draws, seed=seed)
+    found = estimate(panel, who, draws=0 if part == "tuning" else draws, seed=seed, also=_also(panel))
     n_cases = len(who) if cases is None else int(cases[usable].sum())
     blank = Estimate("", method, part, 0, 0, 0, "", n_cases, int(who.max()) + 1, group=group)
     spread = calibrated(panel, who, draws=0 if part == "tuning" else draws, seed=seed)
@@ -83,6 +83,13 @@ def evaluate(
     warnings += _about_intervals(found, target) + _few(found, panel, who, target)
     curves, confusion = _pictures(panel, target, who, {"part": part, "group": group})
     return Evaluation(method, rows, curves, confusion, warnings=_placed(warnings, part, group))
+
+
+def _also(panel: Panel) -> tuple[Key, ...]:
+    """The partial AUC of two classes, where the scores rank anybody."""
+    if not isinstance(panel, ClassPanel) or panel.positive is None or not np.ptp(panel.scores(None)) > 0:
+        return ()
+    return panel.optional
 
 
 def _usable(prediction: Prediction, reference: NDArray[Any], target: Target) -> NDArray[np.bool_]:
@@ -119,6 +126,8 @@ def _panel(prediction: Prediction, reference: NDArray[Any], target: Target) -> P
 
 def _row(blank: Estimate, key: Key, found: Estimated, panel: Panel, target: Target) -> Estimate:
     low, high, how = found.interval
+    if how.startswith("constant-scores"):  # 0.5 in every sample: not an estimate
+        low, high = math.nan, math.nan
     if not isinstance(panel, ValuePanel):
         blank = replace(blank, class_name=panel.name_of(key, target.classes), n_events=panel.events_of(key))
     blank = replace(blank, metric=key[0])

@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.metrics import Floats, Ints
-from isocenter.metrics.estimation import EventPanel, estimate
-from isocenter.metrics.operating import POINTS, OperatingPoint, operating_points
+from isocenter.metrics.drawn import interval_of_draws
+from isocenter.metrics.estimation import EventPanel, draws_of, estimate
+from isocenter.metrics.operating import OperatingPoint, read
 from isocenter.metrics.panels import ClassPanel
-from isocenter.metrics.usefulness import at_prevalence, decision_curve
+from isocenter.metrics.thresholds import Chosen
+from isocenter.metrics.usefulness import at_prevalence, decision_curve, npv_at, ppv_at
 
 Scored = tuple[NDArray[np.bool_], Floats]
 _SHARES = ("sensitivity", "specificity", "ppv", "npv")
+_DRAWS = 2000
 
 
 def net_benefit_curves(panel: EventPanel) -> Iterator[tuple[int | None, dict[str, Any]]]:
@@ -31,24 +34,22 @@ def net_benefit_curves(panel: EventPanel) -> Iterator[tuple[int | None, dict[str
 
 
 def points(
-    tuning: Scored,
+    chosen: Sequence[Chosen],
     test: Scored,
     patients: Ints,
     *,
     n_tuning: int,
     prevalences: Sequence[float] = (),
-    criteria: Sequence[str] = POINTS,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Operating points as plain data, one a criterion.
+    """Operating points as plain data, one a threshold that was chosen on tuning scores.
 
-    tuning, test: (events, scores) of a class; patients: (n,) codes of the test rows; n_tuning:
+    test: (events, scores) of a class; patients: (n,) codes of the test rows; n_tuning:
     how many patients the tuning scores are of; prevalences: at which PPV, NPV and false alarms
     per 1,000 are told, beside that of the test part. Each: {"criterion", "threshold", "met",
     "why", "origin", "tuning": shares, "test": {share: [value, low, high, how]}, "counts",
     "elsewhere": sentences, "prevalences": [...]}. A threshold that cannot be read is None.
     """
-    shown = dict.fromkeys([*prevalences])
     return [
         {
             "criterion": point.chosen.criterion,
@@ -62,30 +63,75 @@ def points(
                 name: _finite(getattr(point.test, name)) for name in ("hits", "missed", "false_alarms", "rejected")
             },
             "elsewhere": point.elsewhere() if np.isfinite(point.chosen.threshold) else "",
-            "prevalences": [_at(point, float(p)) for p in shown] if np.isfinite(point.chosen.threshold) else [],
+            "prevalences": _elsewhere(point, test, patients, list(dict.fromkeys(map(float, prevalences))), seed),
         }
-        for point in operating_points(tuning, test, criteria)
+        for point in (read(one, *test) for one in chosen)
     ]
 
 
 def _shares(point: OperatingPoint, test: Scored, patients: Ints, seed: int) -> dict[str, list[Any]]:
     """Each share on the test part with its interval."""
-    events, scores = test
-    if not np.isfinite(point.chosen.threshold) or not len(events):
+    if not np.isfinite(point.chosen.threshold) or not len(patients):
         return {}
-    decided = (scores >= point.chosen.threshold).astype(np.int64)
-    panel = ClassPanel(events.astype(np.int64), decided, np.column_stack([1 - scores, scores]), 1)
-    found = estimate(panel, patients, seed=seed)
+    found = estimate(_panel(point, test), patients, seed=seed)
     rows = {name: found[name, None] for name in _SHARES}
     return {n: [_finite(e.value), *map(_finite, e.interval[:2]), e.interval.how] for n, e in rows.items()}
 
 
-def _at(point: OperatingPoint, prevalence: float) -> dict[str, Any]:
-    """PPV, NPV, false alarms and missed events per 1,000 people, each [value, low, high]."""
+def _panel(point: OperatingPoint, test: Scored) -> ClassPanel:
+    events, scores = test
+    decided = (scores >= point.chosen.threshold).astype(np.int64)
+    return ClassPanel(events.astype(np.int64), decided, np.column_stack([1 - scores, scores]), 1)
+
+
+def _elsewhere(
+    point: OperatingPoint, test: Scored, patients: Ints, prevalences: Sequence[float], seed: int
+) -> list[dict[str, Any]]:
+    """PPV, NPV, false alarms and missed events per 1,000 people, each [value, low, high], a prevalence."""
+    if not prevalences or not np.isfinite(point.chosen.threshold):
+        return []
     t = point.test
-    told = asdict(at_prevalence(t.hits, t.hits + t.missed, t.rejected, t.rejected + t.false_alarms, prevalence))
-    plain = {name: [_finite(v[0]), *map(_finite, v[1][:2])] for name, v in told.items() if name != "prevalence"}
-    return {"prevalence": prevalence, **plain}
+    counts = t.hits, t.hits + t.missed, t.rejected, t.rejected + t.false_alarms
+    told = [asdict(at_prevalence(*counts, p)) for p in prevalences]
+    if len(np.unique(patients)) < len(patients):
+        told = _by_patient(told, point, test, patients, seed)
+    return [
+        {k: v if k == "prevalence" else [_finite(v[0]), *map(_finite, v[1][:2])] for k, v in row.items()}
+        for row in told
+    ]
+
+
+def _by_patient(
+    told: Sequence[dict[str, Any]], point: OperatingPoint, test: Scored, patients: Ints, seed: int
+) -> list[dict[str, Any]]:
+    """The rows of `at_prevalence` with intervals of patients: cases of one patient are not independent.
+
+    Bootstrap draws of sensitivity and specificity by Bayes' rule. Where a share is 0 or 1 no draw varies: then the
+    counts of `at_prevalence` with as many cases as there would be if all of a patient's agreed (Kish 1965).
+    """
+    events = test[0]
+    keys = [("sensitivity", None), ("specificity", None)]
+    drawn = draws_of(_panel(point, test), patients, keys, draws=_DRAWS, seed=seed)
+    se, sp = (drawn[key] for key in keys)
+    sizes = [np.bincount(patients[some]) for some in (events, ~events)]
+    n = int(min(np.count_nonzero(one) for one in sizes))
+    worth = [float(one.sum() ** 2 / np.sum(one.astype(np.float64) ** 2)) if one.any() else 0.0 for one in sizes]
+    found = []
+    for row in told:
+        p, t = row["prevalence"], point.test
+        most = {"ppv": 1.0, "npv": 1.0, "false_alarms": 1000 * (1 - p), "missed": 1000 * p}
+        draws = {"ppv": ppv_at(se, sp, p), "npv": npv_at(se, sp, p)}
+        draws |= {"false_alarms": most["false_alarms"] * (1 - sp), "missed": most["missed"] * (1 - se)}
+        counts = t.sensitivity * worth[0], worth[0], t.specificity * worth[1], worth[1]
+        spare = asdict(at_prevalence(*counts, p))
+        new: dict[str, Any] = {"prevalence": p}
+        for name, top in most.items():
+            value, limits = row[name][0], spare[name][1]
+            if 0 < p < 1 and 0 < value < top:
+                limits = interval_of_draws(value, draws[name], n, (0.0, top)).interval
+            new[name] = value, limits
+        found.append(new)
+    return found
 
 
 def _finite(value: float) -> float | None:

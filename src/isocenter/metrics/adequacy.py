@@ -57,8 +57,10 @@ def verdict_for_classes(
     test_fraction: float = 0.2,
     in_turn: bool = False,
     auc: float | None = None,
+    patients: int | None = None,
 ) -> Verdict:
-    """Verdict for classes. counts: patients by class; parameters: candidate predictors; auc: the one to expect.
+    """Verdict for classes. counts: patients by class; parameters: candidate predictors; auc: the one to expect;
+    patients: how many there are in all, where some are of several classes.
 
     in_turn: parts of `test_fraction` are tested one after the other until every patient was (cross-validation).
 
@@ -66,12 +68,15 @@ def verdict_for_classes(
     the test part is judged by the rarest against the rest.
     """
     sizes = [max(int(n), 0) for n in counts.values()]
-    total, rarest = sum(sizes), min(sizes, default=0)
+    rarest, memberships = min(sizes, default=0), sum(sizes)
+    total = memberships if patients is None else patients
     train, tested = total * (1 - test_fraction), 1.0 if in_turn else test_fraction
-    events, others = rarest * tested, (total - rarest) * tested
+    # A patient of two classes counts half in each: as many patients in all as there are.
+    events = rarest * tested * total / max(memberships, 1)
+    others = total * tested - events
     if len(sizes) < 2 or rarest == 0:
         return Verdict((), 0, NESTED, "There are no patients of a second class: nothing can be learned.")
-    prevalence = rarest / total
+    prevalence = rarest / memberships
     supposed = auc if auc is not None else _unknown_auc(prevalence)
 
     def needed(p: int) -> dict[str, float]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-
 from isocenter.metrics import Ints
 from isocenter.metrics.differences import bland_altman
 from isocenter.metrics.grade_panel import CUMULATIVE, GradePanel
 from isocenter.metrics.intervals import Interval, auc_interval, wilson
 from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
-from isocenter.metrics.regression import ccc_interval, moments
 
 EventPanel = ClassPanel | LabelPanel
 Panel = EventPanel | ValuePanel
@@ -24,7 +21,7 @@ def closed_forms(panel: Panel, values: Mapping[Key, float], patients: Ints) -> C
     """Of the metrics that have one, among those that are defined. values: of the panel; patients: (n,) codes 0..p-1."""
     alone = int(patients.max()) + 1 == len(patients)
     if isinstance(panel, ValuePanel):
-        return _of_values(panel, values, patients, alone=alone)
+        return _of_values(panel, patients, alone=alone)
     if not alone:
         return {}
     if isinstance(panel, LabelPanel):
@@ -57,14 +54,17 @@ def of_f1(jaccard: Interval) -> Interval:
     return Interval(2 * low / (1 + low), 2 * high / (1 + high), how)
 
 
-def _of_values(panel: ValuePanel, values: Mapping[Key, float], patients: Ints, *, alone: bool) -> Closed:
-    """Bland and Altman's numbers, whose values too are by patient where patients have several cases."""
+def _of_values(panel: ValuePanel, patients: Ints, *, alone: bool) -> Closed:
+    """Bland and Altman's numbers, whose values too are by patient where patients have several cases.
+
+    With one case a patient the limits go to the draws: Carkeet's exact interval is for normal errors, and holds the
+    limit of errors with heavier tails (t with 5 degrees of freedom) in 81 to 91 % of samples, the less the larger.
+    Lin's interval of the concordance, for normal pairs, does the same.
+    """
     both = bland_altman(panel.reference, panel.predicted, patients)
-    found: Closed = {
-        ("bias", None): (both.bias, both.bias_interval),
+    bias: Closed = {("bias", None): (both.bias, both.bias_interval)}
+    limits: Closed = {
         ("agreement_low", None): (both.low, both.low_interval),
         ("agreement_high", None): (both.high, both.high_interval),
     }
-    if alone and np.isfinite(values["ccc", None]):
-        found["ccc", None] = (values["ccc", None], ccc_interval(moments(panel.reference, panel.predicted)))
-    return found
+    return bias if alone else bias | limits

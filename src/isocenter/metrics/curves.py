@@ -52,7 +52,7 @@ def pr_curve(events: NDArray[np.bool_], scores: Floats, most: int = 500) -> Curv
 
 def _cumulated(events: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats, Floats]:
     """Events and others called at each distinct score, falling."""
-    if events.all() or not events.any():
+    if events.all() or not events.any() or np.isnan(scores).any():
         return (np.empty(0),) * 3
     ranking = Ranking.of(scores, events)
     with_event, without = ranking.tally(np.ones(len(scores)))

@@ -55,19 +55,17 @@ def interval_of_share(share: float, draws: Floats, sizes: Ints, level: float = L
 
     Wilson's interval of the number of independent cases whose share would vary as the draws do, at most all
     cases, lowered by Student's t of k - 1 (at least 3) degrees of freedom: Korn and Graubard (Surv Methodol
-    1998), with Wilson's limits (Franco et al., J Surv Stat Methodol 2019). At 0 and 1, where no draw varies, as
-    many cases as there would be if all of a patient's agreed (Kish 1965).
+    1998), with Wilson's limits (Franco et al., J Surv Stat Methodol 2019). At 0 and 1, and where the draws say
+    nothing, as many cases as there would be if all of a patient's agreed (Kish 1965).
     """
     defined, undefined = usable(draws)
     patients, cases = len(sizes), float(sizes.sum())
-    if patients == 0 or undefined == len(draws):
+    if patients == 0:
         return Percentiles(NONE, undefined, len(draws))
-    if share in (0.0, 1.0) or (defined is None and not undefined):
+    if defined is None or share in (0.0, 1.0):
         worth = cases**2 / float(np.sum(sizes.astype(np.float64) ** 2))
         how = "wilson" if cases == patients else "wilson-patients"
-        return Percentiles(wilson(share * worth, worth, level)._replace(how=how), undefined, len(draws))
-    if defined is None:
-        return Percentiles(NONE, undefined, len(draws))
+        return Percentiles(wilson(share * worth, worth, level)._replace(how=how), 0, 0)
     worth = min(share * (1 - share) / _error(defined, patients) ** 2, cases)
     worth *= (z_of(level) / t_of(level, max(patients - 1, 3))) ** 2
     return Percentiles(wilson(share * worth, worth, level)._replace(how=f"{NAME}-wilson"), undefined, len(draws))

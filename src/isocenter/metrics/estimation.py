@@ -5,11 +5,12 @@
 | accuracy, sensitivity, specificity, PPV, NPV | Wilson | Wilson, with as many cases as the draws are worth |
 | AUC | DeLong on the logit scale; Newcombe with few, and at 0 and 1 | draws, logit scale; Newcombe with few |
 | F1 | Wilson, of hits among the cases that are or were called | draws, logit scale |
-| kappa, Lin's concordance | closed forms | draws, Fisher's z |
+| kappa | closed form | draws, Fisher's z |
 | means over classes or labels: balanced accuracy, macro AUC, macro F1 | from the classes' intervals | the same |
-| average precision, partial AUC, c-index, R2, rank correlation | draws, on the scale of their bounds | the same |
+| average precision, partial AUC, c-index, R2, correlations | draws, on the scale of their bounds | the same |
 | Brier and ranked probability score, MAE, RMSE and other losses | draws, corrected for skewness | the same |
-| Bland and Altman's bias and limits | exact | exact, by patients |
+| Bland and Altman's bias | Student's t | by patients |
+| ... limits of agreement | from the draws' intervals of bias and standard deviation | closed form, by patients |
 
 - Draws are of patients, each with all of its cases; stratified by class only for what does not depend on
   the prevalence, and only if no patient has cases of two classes.
@@ -63,6 +64,7 @@ _BOUNDS: dict[str, Bounds] = {
     "r2": BELOW_ONE,
     "median_absolute_error": POSITIVE,
 }
+_AGREEMENT = ("agreement_low", "agreement_high")
 # Means of losses, or (2) roots of a mean of squares.
 _LOSSES = {"brier": 1, "rps": 1, "grade_error": 1, "hamming_loss": 1, "mae": 1, "rmse": 2}
 # Fewer patients of a kind: the spread of an AUC's draws is a guess. Newcombe, with patients for cases, then
@@ -148,12 +150,13 @@ def _from_draws(sample: _Sample, key: Key) -> Percentiles:
             return _of_area(sample, panel, key)
         if name in _SHARES and (share := panel.share(key)):
             return interval_of_share(value, sample.drawn[key], sample.sizes(share[0]))
+    if name in _AGREEMENT:
+        return _of_agreement(sample, key)
     if name == "exact_match":
         return interval_of_share(value, sample.drawn[key], sample.sizes(np.ones(len(sample.patients), dtype=bool)))
-    found = interval_of_draws(value, sample.drawn[key], sample.n_patients, _BOUNDS.get(name, FREE))
-    if found.interval is NONE and found.undefined == 0 and isinstance(panel, ClassPanel):
-        return found._replace(interval=_at_the_edge(sample, panel, key))
-    return found
+    if isinstance(panel, ClassPanel) and value in (0.0, 1.0) and name in ("f1", "average_precision"):
+        return _at_the_edge(sample, panel, key)
+    return interval_of_draws(value, sample.drawn[key], sample.n_patients, _BOUNDS.get(name, FREE))
 
 
 def _of_loss(sample: _Sample, key: Key) -> Percentiles:
@@ -170,6 +173,21 @@ def _of_loss(sample: _Sample, key: Key) -> Percentiles:
     return found._replace(interval=Interval(low ** (1 / power), high ** (1 / power), how)) if power > 1 else found
 
 
+def _of_agreement(sample: _Sample, key: Key) -> Percentiles:
+    """A limit of agreement, bias -+ a multiple of the standard deviation, from the intervals of these two."""
+    low, high = (sample.values[name, None] for name in _AGREEMENT)
+    low_draws, high_draws = (sample.drawn[name, None] for name in _AGREEMENT)
+    biases, spreads = (low_draws + high_draws) / 2, (high_draws - low_draws) / 2
+    bias = interval_of_draws((low + high) / 2, biases, sample.n_patients)
+    spread = interval_of_draws((high - low) / 2, spreads, sample.n_patients, POSITIVE)
+    if NONE in (bias.interval, spread.interval):
+        return spread._replace(interval=NONE)
+    known = np.isfinite(spreads)
+    own, signs = ((low + high) / 2, (high - low) / 2), (1.0, -1.0 if key[0] == _AGREEMENT[0] else 1.0)
+    together = np.corrcoef(biases[known], spreads[known])
+    return spread._replace(interval=mover(own, [bias.interval, spread.interval], signs, together))
+
+
 def _of_area(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:
     """AUC where patients have several cases."""
     (name, k), draws = key, sample.drawn[key]
@@ -179,24 +197,21 @@ def _of_area(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:
     else:
         event, scores = panel.is_event(k), panel.scores(k)
     if scores.min() == scores.max():
-        return Percentiles(Interval(0.5, 0.5, "constant-scores"), 0, len(draws))
+        return Percentiles(Interval(0.5, 0.5, "constant-scores"), 0, 0)
     n_events, n_others = (len(sample.sizes(rows)) for rows in (event, ~event))
     if (fewer := min(n_events, n_others)) >= FEW_PATIENTS:
         found = interval_of_draws(sample.values[key], draws, fewer, SHARE)
-        if found.interval is not NONE or found.undefined:
+        if found.interval is not NONE:
             return found
-    interval = newcombe(sample.values[key], n_events, n_others)
-    return Percentiles(interval._replace(how="newcombe-patients"), 0, len(draws))
+    return Percentiles(newcombe(sample.values[key], n_events, n_others)._replace(how="newcombe-patients"), 0, 0)
 
 
-def _at_the_edge(sample: _Sample, panel: ClassPanel, key: Key) -> Interval:
-    """Where every draw says 0 or 1, as of a share whose cases are patients: of hits, or of ordered events."""
+def _at_the_edge(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:
+    """Where every draw says 0 or 1: as of a share, of hits, or of events that stand before all others."""
     (name, k), value = key, sample.values[key]
-    if value not in (0.0, 1.0) or name not in ("f1", "average_precision"):
-        return NONE
     counted = panel.is_event(k) | panel.is_called(k) if name == "f1" else panel.is_event(k)
-    interval = interval_of_share(value, np.full(1, value), sample.sizes(counted)).interval
-    return of_f1(interval) if name == "f1" else interval
+    found = interval_of_share(value, sample.drawn[key], sample.sizes(counted))
+    return found._replace(interval=of_f1(found.interval)) if name == "f1" else found
 
 
 def _parts(panel: Panel, key: Key) -> list[Key]:

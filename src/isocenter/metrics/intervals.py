@@ -18,9 +18,9 @@ from isocenter.metrics import Floats
 from isocenter.metrics.ranking import placements
 
 LEVEL = 0.95
-# Fewer events or others than this: DeLong's variance rests on a handful of placements. Simulated with
-# 5 and 100 normal scores at AUC 0.75 to 0.95, logit DeLong covers 87 to 88 %, Newcombe 95 to 96 %.
-TINY = 10
+# Fewer events or others than this: DeLong's variance rests on a handful of placements. Simulated with normal
+# scores, 10 events among 150 and AUC 0.75 to 0.98, logit DeLong covers 88 to 92 %, Newcombe 95 to 97 %.
+TINY = 15
 
 
 class Interval(NamedTuple):
@@ -108,25 +108,6 @@ def share_difference(first: tuple[float, float], second: tuple[float, float], le
     return mover(shares, [wilson(*first, level), wilson(*second, level)], (1, -1))._replace(how="newcombe-difference")
 
 
-def paired_difference(both: int, only_first: int, only_second: int, neither: int, level: float = LEVEL) -> Interval:
-    """First minus second of two shares of the same cases, from how often both, one or neither succeed.
-
-    Method 10 of Newcombe, Stat Med 1998;17:2635: Wilson's distances with the correlation of the pairs,
-    which is taken towards 0 by a half case where it is positive.
-    """
-    n = both + only_first + only_second + neither
-    if n == 0:
-        return NONE
-    first, second = both + only_first, both + only_second
-    product = first * (n - first) * second * (n - second)
-    surplus: float = both * neither - only_first * only_second
-    surplus = max(surplus - n / 2, 0.0) if surplus > 0 else surplus
-    phi = surplus / math.sqrt(product) if product else 0.0
-    limits = [wilson(first, n, level), wilson(second, n, level)]
-    found = mover((first / n, second / n), limits, (1, -1), np.array([[1.0, phi], [phi, 1.0]]))
-    return found._replace(how="newcombe-paired")
-
-
 def delong(events: NDArray[np.bool_], scores: Floats) -> tuple[float, float]:
     """AUC and its variance (DeLong, DeLong and Clarke-Pearson, Biometrics 1988).
 
@@ -166,7 +147,9 @@ def auc_interval(events: NDArray[np.bool_], scores: Floats, level: float = LEVEL
 
     The logit keeps the limits inside 0..1 and covers better near 1 than the plain interval
     (Pepe, The Statistical Evaluation of Medical Tests, 2003; Qin and Hotilovac, Stat Methods Med
-    Res 2008). Constant scores have AUC 0.5 in every sample: no width.
+    Res 2008). The variance is that of the rarer kind above all, hence Student's t of so many: with 15 to 40
+    rare cases and AUC 0.9 to 0.98 it raises what is covered from 91 to 94 % to 92 to 96 %. Constant scores
+    have AUC 0.5 in every sample: no width.
     """
     m, n = int(events.sum()), int((~events).sum())
     if min(m, n) == 0:
@@ -174,9 +157,12 @@ def auc_interval(events: NDArray[np.bool_], scores: Floats, level: float = LEVEL
     if scores.min() == scores.max():
         return Interval(0.5, 0.5, "constant-scores")
     area, variance = delong(events, scores)
+    if math.isnan(area):
+        return NONE
     if min(m, n) < TINY or not 0 < area < 1 or variance == 0:
         return newcombe(area, m, n, level)
-    logit, half = math.log(area / (1 - area)), z_of(level) * math.sqrt(variance) / (area * (1 - area))
+    logit = math.log(area / (1 - area))
+    half = t_of(level, min(m, n) - 1) * math.sqrt(variance) / (area * (1 - area))
     return Interval(_expit(logit - half), _expit(logit + half), "delong-logit")
 
 

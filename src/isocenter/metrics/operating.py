@@ -56,12 +56,12 @@ def operating_points(
     A criterion that cannot be met gives the nearest point, and `chosen.met` is False. Intervals of
     the shares come from the panel of metrics, with `test` scores >= `chosen.threshold` as decision.
     """
-    found = []
-    for criterion in criteria:
-        chosen = nearest(criterion, *tuning)
-        got = reached(*test, chosen.threshold)
-        found.append(OperatingPoint(chosen, got, trades(*test, chosen.threshold)))
-    return tuple(found)
+    return tuple(read(nearest(criterion, *tuning), *test) for criterion in criteria)
+
+
+def read(chosen: Chosen, events: Events, scores: Floats) -> OperatingPoint:
+    """What a threshold that was chosen before gives on other scores (n,)."""
+    return OperatingPoint(chosen, reached(events, scores, chosen.threshold), trades(events, scores, chosen.threshold))
 
 
 def trades(events: Events, scores: Floats, threshold: float, step: float = STEP) -> tuple[Trade, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,7 +51,7 @@ class Ranking:
 
     @classmethod
     def of(cls, scores: Floats, events: NDArray[np.bool_] | None = None) -> Ranking:
-        """scores, events: (n,), n > 0."""
+        """scores, events: (n,), n > 0. A score of NaN has no place: whatever is read off the ranking is NaN then."""
         order = np.argsort(-scores, kind="stable")
         falling = scores[order]
         new = np.concatenate([[True], falling[1:] != falling[:-1]])
@@ -58,6 +59,8 @@ class Ranking:
         group = np.empty(len(scores), dtype=np.intp)
         group[order] = np.cumsum(new) - 1
         is_event = np.zeros(len(scores)) if events is None else events[order].astype(np.float64)
+        if math.isnan(falling[-1]):  # NaN is sorted to the end
+            is_event = np.full(len(scores), np.nan)
         return cls(order, is_event, starts, group, falling[starts])
 
     def tally(self, weights: Floats) -> tuple[Floats, Floats]:
@@ -192,7 +195,8 @@ def midranks(ranking: Ranking, weights: Floats) -> Floats:
     """(..., n) rank of each row among the weighted rows, the highest score first, ties share their mean."""
     mass = np.add.reduceat(np.take(weights, ranking.order, axis=-1), ranking.starts, axis=-1)
     ranks = np.cumsum(mass, axis=-1) - (mass - 1) / 2
-    return np.asarray(np.take(ranks, ranking.group, axis=-1))
+    lost = math.nan if math.isnan(ranking.thresholds[-1]) else 0.0
+    return np.asarray(np.take(ranks, ranking.group, axis=-1) + lost)
 
 
 def placements(events: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:

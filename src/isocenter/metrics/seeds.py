@@ -76,6 +76,8 @@ def beyond_seeds(
     pair = f"{names[0]} against {names[1]}"
     if band.seeds < 3 or not math.isfinite(claim):
         sentence = f"{pair}: too few seeds to say what chance does to the difference; three are the least."
+        if len(differences) and (band.seeds == 0 or band.seeds >= 3):
+            sentence = f"{pair}: the difference is not defined, so that seeds say nothing of it."
         return SeedDifference(*names, band, claim, agreeing, None, sentence)
     reach = (band.another.high - band.another.low) / 2
     beyond = min(claim * np.sign(band.mean), abs(band.mean)) > reach

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.errors import BadShape, CriterionNotMet, UsageError
+from isocenter.errors import BadShape, BadValues, CriterionNotMet, UsageError
 from isocenter.metrics import Floats, ratio, weighted
 from isocenter.metrics.ranking import Ranking
 from isocenter.metrics.usefulness import npv_at, ppv_at
@@ -126,7 +126,7 @@ def choose(criterion: str | Criterion, events: Events, scores: Floats, weights: 
     """The threshold that meets the criterion, or CriterionNotMet with the nearest that is reachable.
 
     events, scores, weights: (n,), of tuning cases that the model had not seen. UsageError for a
-    criterion that cannot be read.
+    criterion that cannot be read, BadValues for scores of NaN.
     """
     found = nearest(criterion, events, scores, weights)
     if not found.met:
@@ -158,6 +158,8 @@ def nearest(criterion: str | Criterion, events: Events, scores: Floats, weights:
     specificity; of equal costs or Youden indices the lowest threshold.
     """
     wanted = criterion if isinstance(criterion, Criterion) else Criterion.parse(criterion)
+    if lacking := int(np.isnan(scores).sum()):
+        raise BadValues(f"{lacking} of {len(scores)} scores are missing (NaN).", "Leave these cases out, and say so.")
     if wanted.kind in _FIXED:
         return Chosen(wanted.value, wanted.text, wanted.value, reached(events, scores, wanted.value, weights))
     points = _Points.of(events, scores, weighted(weights, len(scores)))

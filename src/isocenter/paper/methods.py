@@ -208,13 +208,27 @@ def _decisions(paper: Finished) -> Iterator[str]:
         if told.get("threshold") is not None:
             said.append(f"the threshold was {quantity(float(told['threshold']))} ({told.get('criterion')})")
         if said and not is_floor(card):
-            yield f"For {card['name']}, {listed(said)}."
+            whose = str(card["name"])
+            if paper.study.design.several:  # tested were the splits' own models
+                yield f"For {whose}, each split had its own {listed(_by_split(told))}."
+                whose = f"the kept model of {whose}"
+            yield f"For {whose}, {listed(said)}."
     target = paper.study.target
     known = [paper.decisions[str(c["name"])] for c in paper.study.evaluated if str(c["name"]) in paper.decisions]
     if target.is_classes and known and all(told.get("threshold") is None for told in known):
         yield "The most probable class was called."
     if known:
         yield "Whatever was chosen was chosen on patient-grouped out-of-fold predictions of the fitting part."
+
+
+def _by_split(told: Mapping[str, Any]) -> list[str]:
+    """What every split chose anew."""
+    found = ["way of combining images of a patient"] if told.get("aggregation") else []
+    if told.get("calibrator"):
+        found.append(f"recalibration ({told['calibrator']})")
+    if told.get("threshold") is not None:
+        found.append(f"threshold ({told.get('criterion')})")
+    return found
 
 
 def _evaluation(paper: Finished) -> Iterator[str]:

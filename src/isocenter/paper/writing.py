@@ -19,6 +19,7 @@ from isocenter.reporting.drawings import Drawing
 from isocenter.reporting.plates import paper_drawings
 from isocenter.reporting.printing import pdf, svg, with_legend
 
+_NOT_TOLD = "Predictive values at other prevalences were asked for, but no threshold could be read on the test part."
 FIGURES, TABLES, DATA = "figures", "tables", "data"
 _ENDINGS = (".csv", ".parquet", ".mat")
 _MISSING = {
@@ -26,7 +27,7 @@ _MISSING = {
     "readers": "No readers.json is in the project: no readers are shown.",
     "seeds": "No seeds were tried (--seeds).",
     "subgroups": "No subgroups were evaluated (--subgroups).",
-    "operating_points": "No operating points: they need classes and a single test part.",
+    "operating_points": "No operating points: they need classes.",
     "predictive_values": "No predictive values at other prevalences were asked for (--prevalences).",
     "external": "No model was tested elsewhere (isocenter evaluate MODEL INPUT).",
 }
@@ -40,7 +41,7 @@ def write(paper: Finished, folder: Path) -> list[str]:
     paragraphs = methods_section(paper)
     disk.write_text(folder / "methods.md", markdown(paragraphs))
     disk.write_bytes(folder / "manuscript.docx", manuscript(paper, paragraphs, figures))
-    disk.write_text(folder / "README.txt", clean(_readme(figures, found, numbers)))
+    disk.write_text(folder / "README.txt", clean(_readme(figures, found, numbers, _missing(paper, found))))
     return [*written, "methods.md", "manuscript.docx", "README.txt"]
 
 
@@ -81,7 +82,14 @@ def _data(numbers: list[Table], folder: Path) -> list[str]:
     return written
 
 
-def _readme(figures: list[tuple[str, Drawing]], found: list[Table], numbers: list[Table]) -> str:
+def _missing(paper: Finished, found: list[Table]) -> list[str]:
+    """Why a table is not there, one sentence each."""
+    there = {table.name for table in found}
+    asked = {"predictive_values": _NOT_TOLD} if paper.study.options.get("prevalences") else {}
+    return [why for name, why in {**_MISSING, **asked}.items() if name not in there]
+
+
+def _readme(figures: list[tuple[str, Drawing]], found: list[Table], numbers: list[Table], missing: list[str]) -> str:
     """What each file is, and what is not there."""
     lines = [
         "Written by isocenter export from a finished project; the test part was not looked at again.",
@@ -99,6 +107,5 @@ def _readme(figures: list[tuple[str, Drawing]], found: list[Table], numbers: lis
         f"{DATA}/  each as .csv, .parquet and .mat",
         *(f"  {table.name}: {table.title}" for table in numbers),
     ]
-    there = {table.name for table in found}
-    absent = [f"  {why}" for name, why in _MISSING.items() if name not in there]
+    absent = [f"  {why}" for why in missing]
     return "\n".join([*lines, *(["", "Not there:", *absent] if absent else [])]) + "\n"

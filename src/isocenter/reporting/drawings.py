@@ -87,9 +87,10 @@ def _drawn(study: Study, kind: str, lines: list[charts.Line]) -> tuple[Callable[
         scores = _scores(study, lines)
         rows = "their scores" if by_class(study) else f"scores of {study.primary['name']}, with the condition, without"
         bars = f" Bars, from above: {rows} (heights as square roots of counts)." if scores else ""
+        bands = " Bands: 95% intervals." if any(line.band for line in lines) else ""
         return (
             lambda: charts.calibration(lines, scores),
-            f"Dotted diagonal: perfect calibration. Bands: 95% intervals.{bars}",
+            f"Dotted diagonal: perfect calibration.{bands}{bars}",
         )
     everybody = None if by_class(study) else _everybody(study)
     dashed = "treat everybody" + (" (of that class)" if by_class(study) else "")

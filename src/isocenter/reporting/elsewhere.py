@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from isocenter.cohort import Target
 from isocenter.evaluation import Estimate
-from isocenter.reporting import charts, printing
-from isocenter.reporting.results import cell
-from isocenter.reporting.words import METRICS, NOTHING, count, percent, quantity, title
+from isocenter.reporting.beside import beside
+from isocenter.reporting.points import table_of
+from isocenter.reporting.results import GROUP_METRICS, cell
+from isocenter.reporting.words import METRICS, NOTHING, count, decimal, of_class, percent, quantity, title
 
 COLUMNS = {
     "tuning": "Internal, out of fold",
@@ -41,7 +42,10 @@ def summarize_external(found: Mapping[str, Any], target: Target, name: str) -> d
             for row in rows
         ],
         "case_mix": [_mix(row) for row in found["case_mix"]],
-        "figures": _figures(found),
+        "decides": _decides(found.get("decision") or {}, target),
+        "figures": beside(found, target),
+        "points": table_of(found["evaluation"]["points"], target, found["model"], "the external cases"),
+        "groups": _groups(found, several),
         "refused": found["refused"][:MOST_REFUSED],
         "more_refused": count(max(len(found["refused"]) - MOST_REFUSED, 0)),
         "warnings": found["warnings"],
@@ -78,17 +82,45 @@ def _described(one: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{name} {percent(n, one['n'])}" for name, n in one["counts"].items()) + missing
 
 
-def _figures(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """ROC of the whole, where there are two classes."""
-    curves: Sequence[Mapping[str, Any]] = found["evaluation"]["curves"].get("roc", [])
-    whole = [c for c in curves if c["group"] is None and c["class"] is None and c["x"]]
-    if not whole:
+def _decides(decision: Mapping[str, Any], target: Target) -> list[str]:
+    """How the model comes to a class, and where that was chosen; nothing for a measurement."""
+    if not decision or target.is_value:
         return []
-    figure = charts.roc([charts.Line(whole[0]["x"], whole[0]["y"], "series-1", None)])
-    return [
-        {
-            "svg": printing.inline(figure, "roc-external", "ROC curve on the external cases"),
-            "title": "ROC curve",
-            "note": "External cases. Dotted diagonal: chance.",
-        }
-    ]
+    met = f"Criterion: {decision['criterion']}, met on patient-grouped out-of-fold scores of the training part."
+    if decision["threshold"] is not None and target.positive is not None:
+        name = of_class(target, target.positive)
+        told = [f"A case is called {name} from a probability of {decimal(decision['threshold'])} on. {met}"]
+    elif decision["thresholds"] and any(value != 0.5 for value in decision["thresholds"].values()):
+        each = ", ".join(f"{name} {decimal(value)}" for name, value in decision["thresholds"].items())
+        told = [f"A label is given from its own probability on: {each}. {met}"]
+    elif decision["thresholds"]:
+        told = ["A label is given from a probability of 0.5 on; no threshold was chosen."]
+    else:
+        told = ["The most probable class is decided; no threshold was chosen."]
+    if decision["calibrator"]:
+        told.append(f"Probabilities are recalibrated by {decision['calibrator']}, learned at home.")
+    if decision["aggregation"]:
+        told.append(f"Images of a patient become one prediction by {decision['aggregation']}, chosen at home.")
+    return [*told, "Nothing of this was changed for the external cases."]
+
+
+def _groups(found: Mapping[str, Any], several: bool) -> dict[str, Any]:
+    """All external cases beside each subgroup; {} where there are no subgroups."""
+    rows = [row for row in found["evaluation"]["estimates"] if row["class"] is None and row["group"] != "recalibrated"]
+    names = list(dict.fromkeys(row["group"] for row in rows))
+    metrics = [name for name in GROUP_METRICS if any(row["metric"] == name for row in rows)]
+    if len(names) < 2 or not metrics:
+        return {}
+    by_place = {(row["group"], row["metric"]): row for row in rows}
+    first = {row["group"]: row for row in reversed(rows)}
+    return {
+        "titles": [title(metric, several) for metric in metrics],
+        "rows": [
+            {
+                "group": name or "all external cases",
+                "n": f"{count(first[name]['n_cases'])} / {count(first[name]['n_patients'])}",
+                "cells": [_cell(by_place.get((name, metric))) for metric in metrics],
+            }
+            for name in names
+        ],
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isocenter.cohort import Target
 from isocenter.reporting.study import Study
 from isocenter.reporting.words import DASH, NOTHING, count, decimal, of_class
 
@@ -14,27 +15,32 @@ MOST_CLASSES = 12  # that stand against the rest, before the table would be endl
 
 
 def points(study: Study) -> dict[str, Any]:
-    """The primary method's operating points: {} without any, else "rows", "prevalences" and "origin"."""
-    found = study.first.points
+    """The primary method's operating points on the test part, as `table_of` gives them."""
+    return table_of(study.first.points, study.target, str(study.primary.get("name", "")), "the test part")
+
+
+def table_of(found: Sequence[Mapping[str, Any]], target: Target, method: str, where: str) -> dict[str, Any]:
+    """{} without points, else "rows", "prevalences", "origin", and "where" they were read ("the test part")."""
     if not found:
         return {}
     several = len({point["class"] for point in found}) > 1
     classes = list(dict.fromkeys(point["class"] for point in found))[:MOST_CLASSES]
     shown = [point for point in found if point["class"] in classes]
     return {
-        "method": str(study.primary["name"]),
+        "method": method,
+        "where": where,
         "several": several,
         "origin": found[0]["origin"],
-        "rows": [_row(study, point) for point in shown],
-        "prevalences": [row for point in shown for row in _at(study, point)],
+        "rows": [_row(target, point) for point in shown],
+        "prevalences": [row for point in shown for row in _at(target, point)],
     }
 
 
-def _row(study: Study, point: Mapping[str, Any]) -> dict[str, Any]:
+def _row(target: Target, point: Mapping[str, Any]) -> dict[str, Any]:
     counts = point["counts"]
     told = [counts[name] for name in ("hits", "missed", "false_alarms", "rejected")]
     return {
-        "name": _name(study, point),
+        "name": _name(target, point),
         "threshold": NOTHING if point["threshold"] is None else decimal(point["threshold"]),
         "cells": [_cell(point["test"].get(share)) for share in SHARES],
         "counts": NOTHING if None in told else " / ".join(count(int(n)) for n in told),
@@ -43,9 +49,9 @@ def _row(study: Study, point: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _name(study: Study, point: Mapping[str, Any]) -> str:
+def _name(target: Target, point: Mapping[str, Any]) -> str:
     name = _NAMED.get(point["criterion"], point["criterion"].replace("=", " "))
-    return name if point["class"] is None else f"{of_class(study.target, point['class'])}: {name}"
+    return name if point["class"] is None else f"{of_class(target, point['class'])}: {name}"
 
 
 def _cell(row: Sequence[Any] | None) -> dict[str, str]:
@@ -56,10 +62,10 @@ def _cell(row: Sequence[Any] | None) -> dict[str, str]:
     return {"value": decimal(row[0]), "interval": f"{decimal(row[1])}{DASH}{decimal(row[2])}" if ranged else ""}
 
 
-def _at(study: Study, point: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _at(target: Target, point: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
-            "name": _name(study, point),
+            "name": _name(target, point),
             "prevalence": f"{100 * row['prevalence']:g}%",
             "cells": [_cell(row["ppv"]), _cell(row["npv"]), *(_per_1000(row[n]) for n in ("false_alarms", "missed"))],
         }

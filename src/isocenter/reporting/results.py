@@ -28,7 +28,7 @@ from isocenter.reporting.words import (
 )
 
 _ORDER = {name: i for i, name in enumerate(METRICS)}
-_GROUP_METRICS = (
+GROUP_METRICS = (
     "auc", "ordinal_c_index", "kappa_quadratic", "accuracy", "balanced_accuracy", "sensitivity", "specificity",
     "micro_f1", "exact_match", "r2", "mae", "rmse", "spearman", "ccc",
 )  # fmt: skip
@@ -215,7 +215,7 @@ def groups(study: Study) -> dict[str, Any]:
     named = dict.fromkeys(
         e.group for e in study.first.estimates if e.part == "test" and e.group is not None and e.class_name is None
     )
-    metrics = [m for m in metrics_of(study) if m in _GROUP_METRICS]
+    metrics = [m for m in metrics_of(study) if m in GROUP_METRICS]
     if not named or not metrics:
         return {}
     rows = []

@@ -18,6 +18,10 @@ _AUC = (
 # Metric -> (title, one line of explanation for the glossary).
 METRICS: dict[str, tuple[str, str]] = {
     "auc": ("AUC", _AUC),
+    "partial_auc": (
+        "Partial AUC (specificity 0.9 to 1)",
+        "The ROC curve's area where few are called in vain, McClish-corrected: 0.5 is chance, 1 is perfect.",
+    ),
     "average_precision": (
         "Average precision",
         "Area under the precision-recall curve. Guessing reaches the share of cases that have the condition.",
@@ -107,7 +111,7 @@ _INTERVALS = {
     "wilson": "Wilson",
     "delong": "DeLong",
     "newcombe": "Newcombe",
-    "mover": "from the classes' intervals",
+    "mover": "from the intervals of its parts",
     "bootstrap-patients": "bootstrap over patients",
     "wald": "Wald",
     "constant-scores": "constant scores",
@@ -117,6 +121,7 @@ _INTERVALS = {
     "hartung-knapp": "random effects, Hartung-Knapp",
     "confidence-distribution": "prediction interval, by a confidence distribution",
     "none": "",
+    "not-given": "",
 }
 _ENDINGS = {
     "-patients": "by patients",

@@ -1,0 +1,61 @@
+"""Whether a study can be done as it was asked for: told before anything is fitted, and before the test part is seen."""
+
+from __future__ import annotations
+
+import math
+
+from isocenter import deciding
+from isocenter.aggregation import ALL
+from isocenter.cohort import Cohort, Target
+from isocenter.errors import UsageError
+from isocenter.evaluation.groups import subgroups
+from isocenter.metrics import recalibration
+from isocenter.metrics.thresholds import Criterion
+from isocenter.options import Options
+
+
+def check(options: Options, cohort: Cohort) -> None:
+    """UsageError or UnknownColumn for an option that would fail after the fits, or after a look at the test part."""
+    target = cohort.target
+    if target is None:
+        return  # said by the step that needs one
+    if not 0 <= options.margin < math.inf:
+        raise UsageError(f"--margin {options.margin:g} cannot be.", "Give a tolerable loss such as 0.05, or 0.")
+    if options.seeds < 1:
+        raise UsageError(f"--seeds {options.seeds} shows nothing.", "Give 3 or more, or 1 for none but --seed.")
+    options.shares  # noqa: B018  raises UsageError for what is no prevalence
+    for _ in subgroups(cohort, list(cohort.case_ids), options.subgroups):
+        pass  # raises for a column that is not there, or that has too many values
+    _decide(options.decide, target)
+    _recalibrate(options.recalibrate, target)
+    _aggregate(options.aggregate, target, cohort)
+
+
+def _decide(criterion: str | None, target: Target) -> None:
+    if criterion is None:
+        return
+    Criterion.parse(criterion)
+    if target.positive_index is None and not target.is_labels:
+        raise UsageError(
+            f"--decide {criterion} needs two classes.", "Leave it out: the most probable class is decided."
+        )
+
+
+def _recalibrate(kind: str, target: Target) -> None:
+    known = (deciding.NOTHING, *recalibration.KINDS)
+    if kind not in known:
+        raise UsageError(f"There is no recalibration called '{kind}'.", f"Choose one of: {', '.join(known)}.")
+    if kind != deciding.NOTHING and target.is_value:
+        raise UsageError("--recalibrate is about probabilities.", f"Target '{target.column}' is a measurement.")
+
+
+def _aggregate(how: str, target: Target, cohort: Cohort) -> None:
+    if how in (deciding.AUTO, deciding.NOTHING):
+        return
+    if how not in ALL:
+        known = ", ".join((deciding.AUTO, deciding.NOTHING, *ALL))
+        raise UsageError(f"--aggregate {how} is not known.", f"Choose {known}.")
+    if how not in (suited := deciding.candidates(target)):
+        raise UsageError(f"--aggregate {how} does not suit target '{target.column}'.", f"Choose {', '.join(suited)}.")
+    if torn := deciding.torn_patients(cohort):
+        raise deciding.refused(how, len(torn), torn[0])
