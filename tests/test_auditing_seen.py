@@ -106,3 +106,10 @@ def test_the_card_grows_by_eight_bytes_a_patient_and_holds_no_name() -> None:
     assert len(told["patients"]) <= 4 * (8 * n // 3 + 2) / 3 and len(told["pixels"]) <= 4 * (8 * n + 2) / 3
     held = base64.b64decode(told["patients"])
     assert b"patient" not in held and len(held) == 8 * n // 3
+
+
+def test_rows_that_coincide_in_training_tell_nobody() -> None:
+    table = pd.DataFrame({"a": [0.0, 1.0, 0.0, 1.0], "b": [1.0, 1.0, 1.0, 0.0]}, index=list("wxyz"))
+    table["patient_id"] = ["p", "q", "r", "s"]
+    assert set(fingerprints(Cohort(table, features=("a", "b")), None)) == {"patients"}
+    assert set(fingerprints(Cohort(table.iloc[1:], features=("a", "b")), None)) == {"patients", "rows"}

@@ -366,3 +366,11 @@ def test_python_evaluates_elsewhere_without_a_design(tmp_path: Path, model: Mode
     found = isocenter.evaluate(model, cohort)
     assert found.get("auc", "external").n_cases == 100
     assert found.get("auc", "external").n_patients == 50
+
+
+def test_without_a_named_project_the_result_lies_beside_the_model(tmp_path: Path, home: Path) -> None:
+    hospital(60, 21, prefix="z").to_csv(tmp_path / "beside.csv", index=False)
+    told = evaluate_elsewhere(
+        home / "project/models/linear.iso", str(tmp_path / "beside.csv"), Path("isocenter-project")
+    )
+    assert Path(told["project"]) == home / "project/external/beside"

@@ -10,6 +10,7 @@ from isocenter import artefacts, bundle, disk, external, reporting
 from isocenter.errors import UsageError
 from isocenter.evaluation import Evaluation
 from isocenter.options import EXTERNAL, INDEX, Options
+from isocenter.project import DEFAULT, MEMORY
 
 _KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
 _ALSO = ("recalibrate", "seed", "subgroups", "prevalences")
@@ -17,6 +18,8 @@ _ALSO = ("recalibrate", "seed", "subgroups", "prevalences")
 
 def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -> dict[str, Any]:
     """Test a saved model on other patients; everything found lies in PROJECT/external/NAME/.
+
+    Where no project is named it is the one that the model lies in.
 
     options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`,
     `recalibrate`, `seed`, `subgroups`, `prevalences`. UsageError for others.
@@ -37,7 +40,7 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
         prevalences=prevalences,
         seed=asked.seed,
     )
-    folder = project / "external" / (Path(input).stem or "input")
+    folder = _home(model, project) / "external" / (Path(input).stem or "input")
     disk.make_folder(folder)
     artefacts.EXTERNAL.save(found.to_dict(), folder / artefacts.EXTERNAL.path)
     artefacts.EXTERNAL_TABLE.save(found.predictions, folder / artefacts.EXTERNAL_TABLE.path)
@@ -49,6 +52,12 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
         "warnings": list(found.warnings),
         "report": str(folder / artefacts.REPORT.path),
     }
+
+
+def _home(model: Path, project: Path) -> Path:
+    """The project that was named, or, where none was, the one that the model lies in."""
+    own = model.parent.parent
+    return own if project == Path(DEFAULT) and (own / MEMORY).is_file() else project
 
 
 def _refuse_others(options: Iterable[str]) -> None:

@@ -165,12 +165,13 @@ def _inner(
         _refuse_one_class(target, y[rest], "in an inner fold")
         front = recipe.build(target.task, seed)[:-1]
         learned, unseen = front.fit_transform(rows(X, rest), y[rest]), front.transform(rows(X, fold))
+        names = tuple(str(name) for name in front.get_feature_names_out())
         for i, candidate in enumerate(candidates):
             estimator = recipe.build(target.task, seed, **candidate)[-1]
             estimator.fit(learned, y[rest], **_whose(estimator, patients[rest]))
             _one_thread(estimator)
             out[i, fold] = outputs(estimator, unseen, target)
-            held_out[i].append(HeldOut(estimator, unseen, y[fold]))
+            held_out[i].append(HeldOut(estimator, unseen, y[fold], names))
     scores = np.array([score(target, one, y) for one in out])
     best = _best(target, scores, out, y)
     table = [{**c, "score": float(s)} for c, s in zip(candidates, scores, strict=True)] if len(candidates) > 1 else []

@@ -185,6 +185,8 @@ def _fitting(option: Field[Any], value: Any) -> Any:
     if option.name == "target" and isinstance(value, list | tuple):
         return ",".join(map(str, value))
     kind = type(option.default)
+    if option.name == "seed" and isinstance(value, int) and value < 0:
+        raise UsageError(f"--seed {value} cannot be.", "Give 0 or a larger whole number.")
     wrong = value is not None and option.default is not None and not isinstance(value, kind)
     if wrong and not (kind is float and type(value) is int):
         raise UsageError(f"Option '{option.name}' is {value!r}.", f"It takes a {kind.__name__}.")

@@ -20,7 +20,8 @@ from isocenter.errors import MissingStep, NotWritable, OtherVersion
 
 T = TypeVar("T")
 LAYOUT = 1
-_MEMORY = "project.json"
+MEMORY = "project.json"
+DEFAULT = "isocenter-project"  # the folder where none is named
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Project:
         self._known[artefact.path] = {"inputs": inputs, "sha256": digest}
         if self.folder is not None:
             text = json.dumps({"layout": LAYOUT, "artefacts": self._known}, indent=1, sort_keys=True)
-            disk.write_text(self.folder / _MEMORY, text)
+            disk.write_text(self.folder / MEMORY, text)
 
     def get(self, artefact: Artefact[T]) -> T:
         """The artefact as it stands; MissingStep if it was not made."""
@@ -127,7 +128,7 @@ class Project:
 
 
 def _read_memory(folder: Path) -> dict[str, dict[str, str]]:
-    path = folder / _MEMORY
+    path = folder / MEMORY
     if not path.is_file():
         return {}
     try:

@@ -33,9 +33,12 @@ PLACES = {"seen": "in the model's training data.", "tested_on": "in the model's 
 def fingerprints(cohort: Cohort, facts: pd.DataFrame | None) -> dict[str, str]:
     """Digests of the patients, and of the pixels or rows, as plain text for a model's card.
 
-    Eight bytes each, equal ones once: about 11 characters a patient and as many a case.
+    Eight bytes each, equal ones once: about 11 characters a patient and as many a case. Rows of which two are equal
+    within the cohort coincide by chance: then they tell nobody, and are not kept.
     """
     found = _hashes(cohort, facts, cohort.features)
+    if "rows" in found and len(np.unique(found["rows"])) < len(found["rows"]):
+        del found["rows"]
     return {kind: _packed(np.unique(hashes[hashes != 0])) for kind, hashes in found.items()}
 
 

@@ -108,7 +108,7 @@ def sentence(row: Comparison) -> str:
         "non-inferior": f"{row.method} is not inferior to {other} (margin {row.margin:g})",
     }.get(row.verdict)
     if claim is None:
-        lost = f"{row.method} is no better than {other}" if row.floor else ""
+        lost = f"{row.method} is {_WORDS[_kind(row)]} {other}" if row.floor else ""
         claim = lost or f"the data cannot tell {row.method} and {other} apart"
     return f"{claim}: {_numbers(row)}."
 
@@ -163,7 +163,15 @@ def summing_up(rows: Sequence[Comparison]) -> str:
     return f"By {_name(own[0].metric)}, {method}{', the best on tuning data,' if several else ''} is {'; '.join(told)}."
 
 
+def _kind(row: Comparison) -> tuple[str, bool]:
+    """The verdict, and whether it is on a floor; "open" where only the correction for many takes it back."""
+    if row.verdict == "inconclusive" and row.floor and (row.low > 0 or row.high < 0):
+        return "open", True
+    return row.verdict, row.floor
+
+
 _WORDS = {
+    ("open", True): "not shown, after correction, to be better than",
     ("better", False): "better than", ("better", True): "better than", ("non-inferior", False): "not inferior to",
     ("non-inferior", True): "not inferior to", ("worse", False): "worse than", ("worse", True): "worse than",
     ("inconclusive", True): "no better than", ("inconclusive", False): "not to be told apart from",
@@ -172,8 +180,8 @@ _WORDS = {
 
 def _told(kind: tuple[str, bool], rows: Sequence[Comparison]) -> str:
     """The words of one verdict, on floors or on methods, and whom they are about."""
-    names = [r.called or r.against for r in rows if (r.verdict, r.floor) == kind and math.isfinite(r.difference)]
-    return f"{_WORDS[kind]} {listed(names, 'or' if kind[0] == 'inconclusive' else 'and')}" if names else ""
+    names = [r.called or r.against for r in rows if _kind(r) == kind and math.isfinite(r.difference)]
+    return f"{_WORDS[kind]} {listed(names, 'or' if kind[0] in ('inconclusive', 'open') else 'and')}" if names else ""
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:

@@ -24,11 +24,23 @@ NUMBERS_A_TREE = 40  # of support vectors, which take as long as one tree (measu
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A model of one inner fold and what it has not seen: table (n, p), reference (n,)."""
+    """A model of one inner fold and what it has not seen: table (n, p), reference (n,), names of its columns.
+
+    A level of a covariate that no case of the fold's training rows has is no column there; names
+    None: the columns of the whole.
+    """
 
     estimator: Any
     table: Floats
     reference: NDArray[Any]
+    names: tuple[str, ...] | None = None
+
+    def places(self, names: Sequence[str]) -> NDArray[np.intp]:
+        """(p,) where each of these names is a column here, -1 where it is none."""
+        if self.names is None:
+            return np.arange(len(names))
+        own = {name: place for place, name in enumerate(self.names)}
+        return np.array([own.get(name, -1) for name in names], dtype=np.intp)
 
 
 def permutation_importance(
@@ -47,14 +59,16 @@ def permutation_importance(
     MOST_FEATURES, those with the largest weights in the models (impurity decrease, absolute
     coefficients; correlation with the reference where a model has no weights) are shuffled.
     """
-    columns = _candidates(folds, len(names))
+    columns = _candidates(folds, names)
     rng = np.random.default_rng([seed, 2])
     per_row = max(1, len(columns)) * len(folds) * _size(folds[0].estimator)
     rows = max(30, work // per_row)
-    drops = np.array([_drops(fold, columns, predict, score, rows, rng) for fold in folds])
+    drops = np.array([_drops(fold, fold.places(names)[columns], predict, score, rows, rng) for fold in folds])
     with np.errstate(invalid="ignore"):
-        mean = np.nanmean(drops, axis=0) if np.isfinite(drops).any() else np.zeros(len(columns))
-        sd = np.nanstd(drops, axis=0) if np.isfinite(drops).any() else mean
+        known = np.isfinite(drops)
+        n = np.maximum(known.sum(axis=0), 1)
+        mean = np.where(known, drops, 0.0).sum(axis=0) / n
+        sd = np.sqrt(np.where(known, (drops - mean) ** 2, 0.0).sum(axis=0) / n)
     order = np.argsort(-np.nan_to_num(mean, nan=-np.inf), kind="stable")
     return [{"feature": names[columns[i]], "mean": float(mean[i]), "sd": float(sd[i])} for i in order]
 
@@ -75,10 +89,14 @@ def _size(estimator: Any) -> int:
     )
 
 
-def _candidates(folds: Sequence[HeldOut], n_features: int) -> NDArray[np.intp]:
-    if n_features <= MOST_FEATURES:
-        return np.arange(n_features)
-    weights = np.mean([_weights(fold.estimator, fold) for fold in folds], axis=0)
+def _candidates(folds: Sequence[HeldOut], names: Sequence[str]) -> NDArray[np.intp]:
+    if len(names) <= MOST_FEATURES:
+        return np.arange(len(names))
+    each = []
+    for fold in folds:
+        own, places = _weights(fold.estimator, fold), fold.places(names)
+        each.append(np.where(places >= 0, own[places], 0.0))
+    weights = np.mean(each, axis=0)
     return np.sort(np.argsort(-weights, kind="stable")[:MOST_FEATURES])
 
 
@@ -106,7 +124,13 @@ def _association(table: Floats, reference: NDArray[Any]) -> Floats:
 
 
 def _drops(fold: HeldOut, columns: NDArray[np.intp], predict: Predict, score: Score, rows: int, rng: Any) -> Floats:
-    """The loss of score for each column; shuffled copies are stacked and predicted together."""
+    """The loss of score for each column, NaN for one that is not here; shuffled copies are stacked and predicted
+    together."""
+    here = columns >= 0
+    if not here.all():
+        found = np.full(len(columns), np.nan)
+        found[here] = _drops(fold, columns[here], predict, score, rows, rng)
+        return found
     chosen = np.sort(rng.permutation(len(fold.table))[:rows])
     table, reference = fold.table[chosen], fold.reference[chosen]
     base = score(predict(fold.estimator, table), reference)

@@ -267,7 +267,9 @@ def _describe(draft: Draft, features: list[str], column: str | None, request: Re
     if draft.origin != "table":
         return
     draft.notes.append(f"{count(len(features), 'feature')}: {listed(features, 8)}.")
-    others = [c for c in draft.without(features) if c not in (column, *request.covariates)]
+    if request.readers:
+        draft.notes.append(f"Readers, never learned from: {listed(request.readers, 8)}.")
+    others = [c for c in draft.without(features) if c not in (column, *request.covariates, *request.readers)]
     texts = [c for c in others if not types.is_numeric_dtype(draft.table[c])]
     if texts:
         draft.notes.append(f"Text columns, kept as attributes and not learned from: {listed(texts, 8)}.")

@@ -90,8 +90,8 @@ def _small_test_part(cohort: Cohort, design: Design) -> list[str]:
         said.append(f"The 95 % interval of an AUC near 0.80 will be about {width:.2f} wide.")
     folds = min(5, *cohort.patients_with().values(), 5)
     if design.kind == HOLDOUT and folds > 2:
-        # Choices are made inside each fold: this is the nested cross-validation of the textbooks. Its interval covers
-        # as well as that of --design nested at a third of the fits (benchmarks/results/resampling.md).
+        # Choices are made inside each fold: the nested cross-validation of the textbooks. Its interval covers as well
+        # as that of --design nested, at a third of the fits (benchmarks/results/resampling.md).
         words = f"--design kfold --folds {folds} --repeats {SETTLED}"
         said.append(f"To test every patient, by repeated nested cross-validation: {words}.")
     return [" ".join(said)]
