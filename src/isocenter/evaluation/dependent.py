@@ -16,7 +16,8 @@ pooled predictions as one sample. How a number and its interval are made:
   was not seen may find ("confidence-distribution").
 
 Stratified folds hold the prevalence fixed, so that accuracy and the like vary too little from fold to
-fold. The sampling variance of each fold, by a bootstrap of its patients, is therefore the least.
+fold: the sampling variance of each fold, by a bootstrap of its patients, is therefore the least. What
+another prevalence would do to decisions is added (`shifted`).
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.special import expit, logit
 
 from isocenter.evaluation.calibrated import DISTANCES
+from isocenter.evaluation.shifted import DECIDED, shift_of
 from isocenter.evaluation.weighing import calibration_measures, measures
 from isocenter.metrics import Floats, Ints, calibration
 from isocenter.metrics.bootstrap import bootstrap, strata_of
@@ -37,7 +40,7 @@ from isocenter.metrics.intervals import NONE, Interval, delong, z_of
 from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.metrics.pooling import Pooled, pool, steady_auc
-from isocenter.metrics.resampling import Scale, corrected, nested
+from isocenter.metrics.resampling import Resampled, Scale, corrected, nested
 
 RANKS = frozenset({"auc", "average_precision", "spearman", "ordinal_c_index", "cumulative_auc"})
 # What scores that are the same for everybody bring to 0.5 in every sample.
@@ -47,6 +50,7 @@ LINES = frozenset({"calibration_slope", "calibration_intercept", "calibration_in
 # Of the whole: means over the classes, labels or pairs of grades that occur.
 OVER_CLASSES = frozenset({"auc", "average_precision", "balanced_accuracy", "f1", "ordinal_c_index"})
 DRAWS = 200  # bootstrap draws for a fold's sampling variance, which is then averaged over the folds
+_ON_LOGIT = frozenset({"auc", *DECIDED})
 _ROUGH = frozenset({"median_absolute_error"})  # a jackknife of a median is not consistent
 _NO_LIMIT = (-np.inf, np.inf)
 _LIMITS = {
@@ -167,6 +171,10 @@ class Folded:
         each = [fold.variances(self.seed) if self.draws else {} for fold in self.folds]
         return {key: np.array([one.get(key, math.nan) for one in each]) for key in self.whole.keys}
 
+    def shift(self, key: Key) -> float:
+        """What another share of events in the sample would do to the decisions."""
+        return shift_of(self.whole, self.repeats[0].patients, key)
+
     @cached_property
     def of_repeat(self) -> dict[Key, float]:
         """Sampling variance of what is pooled within a repeat."""
@@ -181,8 +189,8 @@ def kfold(data: Folded, key: Key) -> Estimated:
     known = np.isfinite(values)
     if not known.all() and key[0] not in RANKS:
         return pooled(data, key)
-    found = corrected(values, data.variances[key][known], *data.sizes, scale=_scale(key))
-    return Estimated(found.value, _inside(found.interval, key), int((~known).sum()))
+    found = corrected(values, data.variances[key][known], *data.sizes)
+    return Estimated(found.value, _interval(data, found, key), int((~known).sum()))
 
 
 def pooled(data: Folded, key: Key) -> Estimated:
@@ -195,11 +203,8 @@ def pooled(data: Folded, key: Key) -> Estimated:
         return Estimated(value)
     of_fold = np.full(len(shares), data.of_repeat[key] * len(shares) / len(data.repeats))
     found = corrected(shares, of_fold, *data.sizes)
-    if found.interval is NONE:
-        return Estimated(value)
-    low, high, how = found.interval
-    moved = value - found.value  # pseudo-values centre on the value but for their bias
-    return Estimated(value, _inside(Interval(low + moved, high + moved, f"{how}-pooled"), key))
+    interval = _interval(data, replace(found, value=value), key)
+    return Estimated(value, interval if interval is NONE else interval._replace(how=f"{interval.how}-pooled"))
 
 
 def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
@@ -211,12 +216,27 @@ def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
         return kfold(data, key)
     arrays = [a.reshape(len(data.repeats), -1) for a in (inner, outer, variances)]
     n = int(data.repeats[0].patients.max()) + 1
-    found = nested(arrays[0], arrays[1], arrays[2], n, scale=_scale(key))
-    return Estimated(found.value, _inside(found.interval, key))
+    found = nested(arrays[0], arrays[1], arrays[2], n)
+    return Estimated(found.value, _interval(data, found, key))
 
 
-def _scale(key: Key) -> Scale:
-    return "logit" if key[0] == "auc" else "identity"
+def _interval(data: Folded, found: Resampled, key: Key) -> Interval:
+    """As many standard errors around the value as `found` takes, with what another share of events would do.
+
+    On the logit scale where a share or an AUC nears its end. (The values of pseudo-values centre on the
+    number but for their bias: only their error is used.)
+    """
+    if found.interval is NONE or not math.isfinite(found.value):
+        return NONE
+    reach = (found.interval.high - found.interval.low) / 2 / found.error
+    half = reach * math.hypot(found.error, data.shift(key) if data.draws else 0.0)
+    value, how = found.value, found.interval.how
+    if key[0] not in _ON_LOGIT:
+        return _inside(Interval(value - half, value + half, how), key)
+    if not 0 < value < 1:
+        return NONE
+    half /= value * (1 - value)
+    return Interval(float(expit(logit(value) - half)), float(expit(logit(value) + half)), how)
 
 
 def sites(data: Folded, key: Key) -> Pooled:
