@@ -70,6 +70,8 @@ _LOSSES = {"brier": 1, "rps": 1, "grade_error": 1, "hamming_loss": 1, "mae": 1, 
 # Fewer patients of a kind: the spread of an AUC's draws is a guess. Newcombe, with patients for cases, then
 # covers 97 to 100 % in simulation; from here on the draws, with Student's t of the rarer kind, 91 to 99 %.
 FEW_PATIENTS = 5
+# Patients that a c-index rests on, at the least: with fewer Student's t makes no interval.
+FEW_GRADED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,12 @@ def _from_draws(sample: _Sample, key: Key) -> Percentiles:
         return interval_of_share(value, sample.drawn[key], sample.sizes(np.ones(len(sample.patients), dtype=bool)))
     if isinstance(panel, ClassPanel) and value in (0.0, 1.0) and name in ("f1", "average_precision"):
         return _at_the_edge(sample, panel, key)
-    return interval_of_draws(value, sample.drawn[key], sample.n_patients, _BOUNDS.get(name, FREE))
+    patients = sample.n_patients
+    if name == "ordinal_c_index" and isinstance(panel, GradePanel):
+        # A mean over pairs of grades, so the rarest counts as much as any other.
+        rarest = min(len(sample.sizes(panel.reference == code)) for code in panel.present)
+        patients = min(max(2 * rarest, FEW_GRADED), patients)
+    return interval_of_draws(value, sample.drawn[key], patients, _BOUNDS.get(name, FREE))
 
 
 def _of_loss(sample: _Sample, key: Key) -> Percentiles:
@@ -169,8 +176,12 @@ def _of_loss(sample: _Sample, key: Key) -> Percentiles:
     if name == "hamming_loss":
         most = 1.0
     found = interval_of_loss(sample.values[key] ** power, draws**power, sample.n_patients, most)
+    return _root(found) if power > 1 else found
+
+
+def _root(found: Percentiles) -> Percentiles:
     low, high, how = found.interval
-    return found._replace(interval=Interval(low ** (1 / power), high ** (1 / power), how)) if power > 1 else found
+    return found if found.interval is NONE else found._replace(interval=Interval(math.sqrt(low), math.sqrt(high), how))
 
 
 def _of_agreement(sample: _Sample, key: Key) -> Percentiles:
@@ -179,7 +190,7 @@ def _of_agreement(sample: _Sample, key: Key) -> Percentiles:
     low_draws, high_draws = (sample.drawn[name, None] for name in _AGREEMENT)
     biases, spreads = (low_draws + high_draws) / 2, (high_draws - low_draws) / 2
     bias = interval_of_draws((low + high) / 2, biases, sample.n_patients)
-    spread = interval_of_draws((high - low) / 2, spreads, sample.n_patients, POSITIVE)
+    spread = _root(interval_of_loss(((high - low) / 2) ** 2, spreads**2, sample.n_patients))
     if NONE in (bias.interval, spread.interval):
         return spread._replace(interval=NONE)
     known = np.isfinite(spreads)
