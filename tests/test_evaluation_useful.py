@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from isocenter.evaluation.useful import points
+from isocenter.metrics.thresholds import nearest
 
 
 def told(events: Any, scores: Any, patients: Any) -> dict[str, Any]:
-    made = points(
-        (events, scores), (events, scores), patients, n_tuning=9, prevalences=[0.05], criteria=["probability=0.5"]
-    )
+    chosen = [nearest("probability=0.5", events, scores)]
+    made = points(chosen, (events, scores), patients, n_tuning=9, prevalences=[0.05])
     found: dict[str, Any] = made[0]["prevalences"][0]
     return found
 

@@ -170,10 +170,10 @@ def _compared(first: Side, second: Side, key: Key, design: Design, draws: int) -
     if not len(first.rows):
         return NOTHING
     if one_by_one(design) and key[0] in RANKS:
-        return NOTHING
+        return NOTHING._replace(how=NOT_GIVEN)
     if key[0] in dependent.HALF and any(flat := [side.constant for side in (first, second)]):
-        if all(flat):
-            return NOTHING._replace(difference=0.0, p=1.0)
+        if all(flat):  # 0.5 both, but where a class is absent neither has a value
+            return NOTHING._replace(difference=0.0, p=1.0) if math.isfinite(first.value(key)) else NOTHING
         if design.several or not (first.alone and pairs.has_closed_form(first.panel, key)):
             found = _of_one(second if flat[0] else first, key, design, draws)
             return found._replace(difference=-found.difference, low=-found.high, high=-found.low) if flat[0] else found
@@ -182,7 +182,7 @@ def _compared(first: Side, second: Side, key: Key, design: Design, draws: int) -
     if design.group_column is not None:
         return _over_sites(first, second, key)
     if one_by_one(design):
-        return NOTHING._replace(how=NOT_GIVEN) if key[0] in RANKS else _paired(first, second, key, draws)
+        return _paired(first, second, key, draws)
     return _over_folds(first, second, key, design.repeats)
 
 
