@@ -1,7 +1,7 @@
 """Do the intervals that the product prints hold the truth in 95 % of samples? Goal: 93 to 97 %.
 
-    python benchmarks/coverage.py [FAMILY ...] [--repetitions 1000] [--draws 500]
-    python benchmarks/coverage.py --table          only rewrites the table from what was found before
+    python benchmarks/interval_coverage.py [FAMILY ...] [--repetitions 1000] [--draws 500]
+    python benchmarks/interval_coverage.py --table          only rewrites the table from what was found before
 
 Each family draws samples from a population whose truth is known (by integration, or from four million cases), asks
 `estimate` for every metric's interval as a run does, and counts. Rows go to results/coverage/FAMILY.csv, the table of
@@ -10,6 +10,7 @@ all families to results/coverage.md. A family takes 3 to 15 minutes on one core;
 
 from __future__ import annotations
 
+# Not called coverage.py: numba imports a package of that name, and a script's folder comes first on the path.
 import argparse
 import csv
 import math
@@ -49,7 +50,7 @@ ABOUT = {
 HEAD = [
     "# What the intervals cover",
     "",
-    "Made by `benchmarks/coverage.py`. Goal, written before: 95 % intervals hold the truth in 93 to 97 % of samples. Of the",
+    "Made by `benchmarks/interval_coverage.py`. Goal, written before: 95 % intervals hold the truth in 93 to 97 % of samples. Of the",
     "samples in which a metric is defined and has an interval, the share whose interval holds the population's value. With 1,000",
     "samples the count itself varies by 0.7 %, so that of intervals that cover exactly 95 % one in 200 is counted out, and",
     "of those that cover 94 or 96 % one in eleven. Too wide is the lesser evil, but a miss as well. A sample says how many of its",

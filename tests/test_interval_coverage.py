@@ -1,4 +1,4 @@
-"""The short version of benchmarks/coverage.py: that intervals hold the truth about as often as they say."""
+"""The short version of benchmarks/interval_coverage.py: that intervals hold the truth about as often as they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "coverage.py"
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "interval_coverage.py"
 # Of 400 samples: 95 % give or take three standard errors, and a little for what the long script shows.
 LOW, HIGH = 0.91, 0.985
 
