@@ -163,6 +163,11 @@ def _from_draws(sample: _Sample, key: Key) -> Percentiles:
         # A mean over pairs of grades, so the rarest counts as much as any other.
         rarest = min(len(sample.sizes(panel.reference == code)) for code in panel.present)
         patients = min(max(2 * rarest, FEW_GRADED), patients)
+    if name == "partial_auc" and isinstance(panel, ClassPanel) and patients < len(sample.patients):
+        # It hangs on the rarer kind, as the AUC does there: with all patients it covered 93.1 % in the median of 24
+        # settings, so 94.5 %. With one case a patient this widens what is wide enough.
+        event = panel.is_event(key[1])
+        patients = max(min(len(sample.sizes(event)), len(sample.sizes(~event))), 2)
     return interval_of_draws(value, sample.drawn[key], patients, _BOUNDS.get(name, FREE))
 
 
