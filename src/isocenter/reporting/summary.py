@@ -216,13 +216,15 @@ def _left_out(study: Study) -> dict[str, Any]:
 
 def _groups(study: Study, groups: Sequence[Sequence[str]] | None) -> list[str]:
     """Groups of identical cases as "a = b", each with its label."""
+    if not groups:
+        return []
     known = dict(study.cohort.table[study.target.column]) if not study.target.is_value else {}
 
     def said(group: Sequence[str]) -> str:
         more = f" and {len(group) - FEW_ROWS} more" if len(group) > FEW_ROWS else ""
         return " = ".join(f"{i} ({known[i]})" if i in known else str(i) for i in group[:FEW_ROWS]) + more
 
-    return [said(group) for group in groups or ()]
+    return [said(group) for group in groups]
 
 
 def _by_label(study: Study, excluded: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
