@@ -261,7 +261,9 @@ def _at_end(found: Pooled, end: float) -> Pooled:
     """A mean of sites that are all at 0, or all at 1, and its limits, reaching to there."""
 
     def to_end(one: Interval) -> Interval:
-        return one if one is NONE else one._replace(**{"high" if end else "low": end})
+        if one is NONE:
+            return NONE
+        return one._replace(high=end) if end else one._replace(low=end)
 
     return replace(found, value=end, interval=to_end(found.interval), prediction=to_end(found.prediction))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ACROSS = 4  # columns of numbers in one table of a page
 _PLACE = re.compile(r"(\[author: [^\]]*\])")
 Rows = list[list[str]]
+Told = tuple[str, list[str], Rows, str]  # caption, header, rows, note
 
 
 def markdown(paragraphs: Sequence[Paragraph]) -> str:
@@ -63,7 +64,7 @@ def _plain_properties(document: Document) -> None:
     known.author = known.comments = known.title = known.last_modified_by = ""
 
 
-def _tables(paper: Finished) -> list[tuple[str, list[str], Rows, str]]:
+def _tables(paper: Finished) -> list[Told]:
     """(caption, header, rows, note) of each table."""
     first = tables.characteristics(paper)
     found = [(
@@ -72,12 +73,13 @@ def _tables(paper: Finished) -> list[tuple[str, list[str], Rows, str]]:
     )]  # fmt: skip
     found += _results(paper)
     found += _classes(paper)
+    found += _groups(paper)
     if paper.comparisons:
         found.append(("Comparisons of methods", *_compared(paper)))
     return found
 
 
-def _results(paper: Finished) -> list[tuple[str, list[str], Rows, str]]:
+def _results(paper: Finished) -> list[Told]:
     """Metrics by methods, on the test part."""
     study = paper.study
     known = results.comparison(study)
@@ -91,7 +93,7 @@ def _results(paper: Finished) -> list[tuple[str, list[str], Rows, str]]:
     return _chunks(f"Results {where}", "Metric", names, rows, "Values with 95% intervals.")
 
 
-def _classes(paper: Finished) -> list[tuple[str, list[str], Rows, str]]:
+def _classes(paper: Finished) -> list[Told]:
     """Metrics by classes of the primary method, where each stands against the rest."""
     found = results.per_class(paper.study)[:1]
     if not found:
@@ -103,9 +105,25 @@ def _classes(paper: Finished) -> list[tuple[str, list[str], Rows, str]]:
     return _chunks(f"Results by class, {one['name']}", "Metric", names, rows, "Values with 95% intervals.")
 
 
-def _chunks(
-    caption: str, corner: str, names: list[str], rows: Rows, note: str
-) -> list[tuple[str, list[str], Rows, str]]:
+def _groups(paper: Finished) -> list[Told]:
+    """Groups of the primary method, those that are too small to show among them."""
+    known, primary = results.groups(paper.study), str(paper.study.primary.get("name", ""))
+    found: list[Told] = []
+    for start in range(0, len(known.get("titles", ())), _ACROSS):
+        some = slice(start, start + _ACROSS)
+        rows = [
+            [row["group"], row["why"], *[""] * len(known["titles"][some])]
+            if "why" in row
+            else [row["group"], row["n"], *(_cell(one) for one in row["cells"][some])]
+            for row in known["rows"]
+            if "why" in row or row["method"] == primary
+        ]
+        caption = f"Results by group, {primary}{' (continued)' if start else ''}"
+        found.append((caption, ["Cases", "n / patients", *known["titles"][some]], rows, "Values with 95% intervals."))
+    return found
+
+
+def _chunks(caption: str, corner: str, names: list[str], rows: Rows, note: str) -> list[Told]:
     """As many tables as a page's width needs."""
     found = []
     for start in range(0, len(names), _ACROSS):

@@ -7,9 +7,10 @@ from typing import Any
 
 from isocenter.cohort import Target
 from isocenter.evaluation import Estimate
+from isocenter.evaluation.groups import suppressed
 from isocenter.reporting.beside import beside
 from isocenter.reporting.points import table_of
-from isocenter.reporting.results import GROUP_METRICS, cell
+from isocenter.reporting.results import GROUP_METRICS, cell, hidden_row
 from isocenter.reporting.words import METRICS, NOTHING, count, decimal, of_class, percent, quantity, title
 
 COLUMNS = {
@@ -48,7 +49,7 @@ def summarize_external(found: Mapping[str, Any], target: Target, name: str) -> d
         "groups": _groups(found, several),
         "refused": found["refused"][:MOST_REFUSED],
         "more_refused": count(max(len(found["refused"]) - MOST_REFUSED, 0)),
-        "warnings": found["warnings"],
+        "warnings": [sentence for sentence in found["warnings"] if not suppressed([sentence])],
     }
 
 
@@ -109,18 +110,22 @@ def _groups(found: Mapping[str, Any], several: bool) -> dict[str, Any]:
     rows = [row for row in found["evaluation"]["estimates"] if row["class"] is None and row["group"] != "recalibrated"]
     names = list(dict.fromkeys(row["group"] for row in rows))
     metrics = [name for name in GROUP_METRICS if any(row["metric"] == name for row in rows)]
-    if len(names) < 2 or not metrics:
+    hidden = suppressed(found["evaluation"]["warnings"])
+    if len(names) + len(hidden) < 2 or not metrics:
         return {}
     by_place = {(row["group"], row["metric"]): row for row in rows}
     first = {row["group"]: row for row in reversed(rows)}
     return {
         "titles": [title(metric, several) for metric in metrics],
         "rows": [
-            {
-                "group": name or "all external cases",
-                "n": f"{count(first[name]['n_cases'])} / {count(first[name]['n_patients'])}",
-                "cells": [_cell(by_place.get((name, metric))) for metric in metrics],
-            }
-            for name in names
+            *(
+                {
+                    "group": name or "all external cases",
+                    "n": f"{count(first[name]['n_cases'])} / {count(first[name]['n_patients'])}",
+                    "cells": [_cell(by_place.get((name, metric))) for metric in metrics],
+                }
+                for name in names
+            ),
+            *(hidden_row(name, why) for name, why in hidden.items()),
         ],
     }
