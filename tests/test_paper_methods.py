@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import docx
 import pandas as pd
@@ -16,7 +17,9 @@ from isocenter.paper import Finished, write
 from isocenter.paper.document import manuscript
 from isocenter.paper.methods import methods_section
 from isocenter.paper.tables import tables
+from isocenter.reporting import render
 from isocenter.reporting.baseline import baseline
+from pages import Page
 from papers import multilabel, table_of_patients
 
 
@@ -42,8 +45,21 @@ def test_comparisons_and_readers_appear_where_the_project_has_them(tmp_path: Pat
            "low": -0.02, "high": 0.26, "p": 0.0004, "p_adjusted": None, "how": "delong", "n_patients": 54,
            "sentence": "No better than age and sex."}  # fmt: skip
     readers = {
-        "pairs": [{"first": "A", "second": "B", "coefficient": "kappa", "value": 0.5, "low": None}],
+        "pairs": [
+            {
+                "first": "A",
+                "second": "B",
+                "coefficient": "kappa",
+                "value": 0.5,
+                "low": None,
+                "high": None,
+                "part": "all",
+                "n": 9,
+            }
+        ],
         "names": ["A"],
+        "overall": [],
+        "sentence": "",
     }
     seeds = {"how": "Two seeds.", "bands": [{"method": "forest", "mean": 0.8, "another": {"low": 0.7, "high": None}}]}
     write(Finished(study, study.predictions, comparisons=[row], readers=readers, seeds=seeds), tmp_path)
@@ -53,7 +69,7 @@ def test_comparisons_and_readers_appear_where_the_project_has_them(tmp_path: Pat
     assert frame["difference"].tolist() == [0.1234]
     assert pd.read_csv(tmp_path / "tables" / "readers.csv")["value"].tolist() == [0.5]
     document = docx.Document(str(tmp_path / "manuscript.docx"))
-    cells = [cell.text for cell in document.tables[-1].rows[1].cells]
+    cells = [cell.text for cell in document.tables[-2].rows[1].cells]
     assert cells == ["AUC", "forest", "covariates", "0.123 (−0.020 to 0.260)", "<0.001", "—"]
     assert "No better than age and sex." in [p.text for p in document.paragraphs]
     assert "Methods were compared on the same cases (AUC: DeLong)." in (tmp_path / "methods.md").read_text("utf-8")
@@ -97,10 +113,10 @@ def test_the_kept_model_of_several_splits_lends_them_no_threshold() -> None:
     decided = {name: {"threshold": 0.25, "criterion": "youden"}}
     design = replace(study.design, whole=study.design.split)
     told = {p.heading: p.text for p in methods_section(Finished(replace(study, design=design), {}, decided))}
-    assert f"For {name}, each split had its own threshold (youden)." in told["Decisions"]
-    assert f"For the kept model of {name}, the threshold was 0.25 (youden)." in told["Decisions"]
+    assert f"For {name}, each split made these choices anew." in told["Decisions"]
+    assert f"Chosen for the kept model of {name}: threshold 0.25 (youden)." in told["Decisions"]
     alone = {p.heading: p.text for p in methods_section(Finished(study, {}, decided))}
-    assert f"For {name}, the threshold was 0.25 (youden)." in alone["Decisions"]
+    assert f"Chosen for {name}: threshold 0.25 (youden)." in alone["Decisions"]
 
 
 @pytest.mark.parametrize("prevalences", [(), ("0.05",)])
@@ -112,3 +128,54 @@ def test_predictive_values_that_were_asked_for_are_not_said_to_be_unasked(
     said = (tmp_path / "README.txt").read_text("utf-8")
     assert ("No predictive values at other prevalences were asked for" in said) is (not prevalences)
     assert ("were asked for, but" in said) is bool(prevalences)
+
+
+def test_what_was_done_is_said_in_words() -> None:
+    study = studies.binary()
+    rows: list[dict[str, Any]] = [
+        {"metric": m, "method": "forest", "against": "linear", "part": "test", "group": None, "difference": 0.1,
+         "low": 0.0, "high": 0.2, "p": 0.05, "p_adjusted": None, "how": how, "sentence": f"the data of {m}."}
+        for m, how in (("auc", "delong-paired"), ("accuracy", "mcnemar-exact"), ("brier", "bootstrap-paired"))
+    ]  # fmt: skip
+    paper = Finished(study, {}, comparisons=rows)
+    told = {p.heading: p.text for p in methods_section(paper)}
+    assert "one of two classes" in told["Reference standard"]
+    named = "AUC: DeLong, paired; Accuracy: McNemar, exact; Brier score: paired bootstrap over patients"
+    assert f"Methods were compared on the same cases ({named})." in told["Comparisons"]
+    document = docx.Document(io.BytesIO(manuscript(paper, [], [])))
+    said = [p.text for p in document.paragraphs]
+    assert "The data of auc." in said
+    assert not any("the data of brier" in text for text in said)
+
+
+def test_thresholds_of_labels_are_told_one_by_one() -> None:
+    decided = {"threshold": None, "criterion": "youden", "thresholds": {"edema": 0.25, "=effusion": 0.5}}
+    study = multilabel()
+    study = replace(study, models=[{**study.models[0], "decision": decided}])
+    told = {p.heading: p.text for p in methods_section(Finished(study, {}, {"forest": decided}))}
+    assert "Chosen for forest: thresholds edema 0.25, =effusion 0.5 (youden)." in told["Decisions"]
+    assert "A label is given from a probability of its own on: edema from 0.250 and =effusion from 0.500 (youden)." in (
+        Page(render(study)).text
+    )
+
+
+def test_readers_sample_size_and_learning_curve_are_tables() -> None:
+    study = studies.binary()
+    pair = {"part": "test", "first": "A", "second": "B", "n": 9, "coefficient": "kappa", "value": 0.5, "low": None,
+            "high": None, "why": ""}  # fmt: skip
+    readers = {"names": ["A", "B"], "overall": [{**pair, "name": "ac1"}], "pairs": [pair], "sentence": "They agree."}
+    size = {
+        "summary": "Too few.",
+        "rows": [{"name": "risk", "needed": 345.0, "have": 120.0, "met": False, "sentence": ""}],
+    }
+    points = [{"share": 1.0, "patients": 96.0, "value": 0.76, "error": 0.03, "folds": 5}]
+    learned = {"metric": "auc", "method": "forest", "sentence": "Unclear.", "points": points}
+    paper = Finished(study, {}, readers=readers, sample_size=size, learning=learned)
+    document = docx.Document(io.BytesIO(manuscript(paper, [], [])))
+    cells = [[cell.text for cell in row.cells] for table in document.tables for row in table.rows]
+    assert ["A", "B", "kappa", "test part", "9", "0.50"] in cells
+    assert ["risk", "345", "120", "not met"] in cells
+    assert ["96", "0.760"] in cells
+    frames = {table.name: table.frame for table in tables(paper)}
+    assert frames["sample_size"]["needed"].tolist() == [345.0]
+    assert frames["learning_curve"]["patients"].tolist() == [96.0]

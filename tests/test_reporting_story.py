@@ -154,3 +154,12 @@ def test_synthetic_data_wear_a_ribbon(flag: str) -> None:
         table.attrs["synthetic"] = True
         study = replace(study, cohort=replace(study.cohort, table=table))
     assert ("Synthetic phantom data" in Page(render(study)).text) == (flag != "none")
+
+
+def test_features_of_0_and_1_are_counted() -> None:
+    study = studies.regression()
+    table = study.cohort.table.assign(smoker=[0.0, 1.0] * (len(study.cohort) // 2) + [0.0] * (len(study.cohort) % 2))
+    table.loc[table.index[0], "smoker"] = None
+    study = replace(study, cohort=replace(study.cohort, table=table, features=("smoker",)))
+    rows = baseline(study)["features"]
+    assert [(row["name"], row["note"]) for row in rows] == [("smoker", "n (%)"), ("0", ""), ("1", ""), ("missing", "")]

@@ -78,6 +78,16 @@ def _seeds(paper: Finished) -> pd.DataFrame:
     return _frame(rows, first=("about", *_IN_FRONT))
 
 
+def _sample_size(paper: Finished) -> pd.DataFrame:
+    return _frame(paper.sample_size.get("rows") or ())
+
+
+def _learning(paper: Finished) -> pd.DataFrame:
+    """One row a number of training patients."""
+    named = {name: paper.learning.get(name) for name in ("method", "metric")}
+    return _frame({**named, **point} for point in paper.learning.get("points") or ())
+
+
 def _frame(rows: Iterable[Mapping[str, Any]], first: tuple[str, ...] = ()) -> pd.DataFrame:
     """Rows of plain values; a list or mapping in a cell becomes text. `first`: columns that stand in front."""
     plain = [{clean(k): _plain(v) for k, v in _flat(row).items()} for row in rows]
@@ -246,6 +256,8 @@ _TABLES: tuple[tuple[str, str, Callable[[Finished], pd.DataFrame]], ...] = (
     ("excluded", "What was left out, and why", _excluded),
     ("readers", "Readers", _readers),
     ("seeds", "How far numbers move with the seed of split and fit", _seeds),
+    ("sample_size", "Whether the sample is large enough, a row a criterion", _sample_size),
+    ("learning_curve", "The headline metric by number of training patients, in the fitting part", _learning),
     ("external", "Models on patients from elsewhere", _external),
     ("versions", "Software", _versions),
 )
