@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isocenter.cohort import Target
@@ -47,8 +47,7 @@ def summarize_external(found: Mapping[str, Any], target: Target, name: str) -> d
         "figures": beside(found, target),
         "points": table_of(found["evaluation"]["points"], target, found["model"], "the external cases"),
         "groups": _groups(found, several),
-        "refused": found["refused"][:MOST_REFUSED],
-        "more_refused": count(max(len(found["refused"]) - MOST_REFUSED, 0)),
+        "refused": _refused(found["refused"]),
         "warnings": [sentence for sentence in found["warnings"] if not suppressed([sentence])],
     }
 
@@ -68,7 +67,7 @@ def _mix(row: Mapping[str, Any]) -> dict[str, Any]:
         "name": row["name"],
         "internal": _described(row["internal"]),
         "external": _described(row["external"]),
-        "difference": NOTHING if far is None else f"{far:.2f}".replace("-", "−"),
+        "difference": NOTHING if far is None else decimal(far, 2),
         "notable": far is not None and abs(far) > NOTABLE,
     }
 
@@ -81,6 +80,24 @@ def _described(one: Mapping[str, Any] | None) -> str:
     if one["kind"] == "number":
         return f"{quantity(one['median'])} [{quantity(one['low'])}, {quantity(one['high'])}]{missing}"
     return ", ".join(f"{name} {percent(n, one['n'])}" for name, n in one["counts"].items()) + missing
+
+
+def _refused(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row a reason: how many cases it left out, and which."""
+    same: dict[tuple[str, str, str], list[str]] = {}
+    for fault in faults:
+        same.setdefault((fault["code"], fault["reason"], fault["remedy"]), []).append(str(fault["where"]))
+    return [
+        {
+            "code": code,
+            "reason": reason,
+            "remedy": remedy,
+            "n": count(len(cases)),
+            "cases": cases[:MOST_REFUSED],
+            "more": count(max(len(cases) - MOST_REFUSED, 0)),
+        }
+        for (code, reason, remedy), cases in same.items()
+    ]
 
 
 def _decides(decision: Mapping[str, Any], target: Target) -> list[str]:
