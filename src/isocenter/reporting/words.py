@@ -130,6 +130,7 @@ _INTERVALS = {
     "constant-scores": "constant scores",
     "corrected-resampled": "corrected resampled t over the folds",
     "corrected-resampled-pooled": "corrected resampled t, pooled in each repeat",
+    "corrected-t": "corrected resampled t over the folds",
     "nested-cv": "nested cross-validation",
     "hartung-knapp": "random effects, Hartung-Knapp",
     "confidence-distribution": "prediction interval, by a confidence distribution",
