@@ -177,9 +177,9 @@ def choices(told: Mapping[str, Any]) -> list[str]:
     if told.get("calibrator"):
         said.append(f"probabilities recalibrated by {told['calibrator']}")
     if told.get("threshold") is not None:
-        said.append(f"threshold {told['threshold']:.3g} ({criterion})")
+        said.append(f"threshold {told['threshold']:.4g} ({criterion})")
     own = told.get("thresholds") or {}
     if any(value != 0.5 for value in own.values()):
-        each = ", ".join(f"{name} {value:.3g}" for name, value in own.items())
+        each = ", ".join(f"{name} {value:.4g}" for name, value in own.items())
         said.append(f"thresholds {each} ({criterion})")
     return said
