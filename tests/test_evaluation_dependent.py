@@ -173,6 +173,18 @@ def test_a_site_at_one_is_not_left_out() -> None:
         assert dependent.sites(one, (metric, None)).sites == 3
 
 
+def test_a_floor_that_never_calls_anybody_has_no_sensitivity_anywhere() -> None:
+    y = np.tile([0, 1], 20).astype(np.int64)
+    fold = Fold(panel(y, np.full(40, 0.2)), np.arange(40))
+    one = Folded([fold] * 4, [Repeat(panel(np.tile(y, 4), np.full(160, 0.2)), np.arange(160), np.repeat(range(4), 40))])
+    never, always = (dependent.sites(one, (metric, None)) for metric in ("sensitivity", "specificity"))
+    assert (never.value, never.interval.low, never.prediction.low) == (0, 0, 0)
+    assert (always.value, always.interval.high, always.prediction.high) == (1, 1, 1)
+    assert 0 < never.interval.high <= never.prediction.high < 0.3
+    assert never.interval.high == pytest.approx(1 - always.interval.low)
+    assert 0 < dependent.sites(one, ("accuracy", None)).value < 1
+
+
 def test_limits_stay_where_the_metric_can_go() -> None:
     rng = np.random.default_rng(0)
     reference = rng.normal(size=60)

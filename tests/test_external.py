@@ -226,6 +226,28 @@ def test_the_page_shows_home_beside_there(tmp_path: Path, home: Path) -> None:
     assert "ROC curve" in page and "Internal, test part" not in page and "By group" not in page
 
 
+def test_several_classes_have_home_s_curves_beside_and_refusals_are_one_row_a_reason(tmp_path: Path) -> None:
+    def three(n: int, seed: int, prefix: str) -> pd.DataFrame:
+        x = np.random.default_rng(seed).normal(size=(n, 2))
+        grade = np.where(x[:, 0] > 0.5, "a", np.where(x[:, 1] > 0, "b", "c"))
+        return pd.DataFrame(
+            {"patient_id": [f"{prefix}{i}" for i in range(n)], "grade": grade, "x": x[:, 0], "y": x[:, 1]}
+        )
+
+    home = three(150, 0, "h")
+    home.to_csv(tmp_path / "h.csv", index=False)
+    isocenter.run(tmp_path / "h.csv", project=tmp_path / "p", target="grade", patient_column="patient_id",
+                  method="linear", penalty=1.0)  # fmt: skip
+    pd.concat([three(60, 1, "e"), home]).to_csv(tmp_path / "t.csv", index=False)
+    made = evaluate_elsewhere(tmp_path / "p/models/linear.iso", str(tmp_path / "t.csv"), tmp_path / "p")
+    page = Path(made["report"]).read_text("utf-8")
+    for told in ("linear, external</bdi>", "linear, internal, test part</bdi>", "roc-test", "calibration-external"):
+        assert told in page
+    refused = page[page.index('id="refused"') :]
+    assert refused.count("Test on other patients.") <= 3  # 150 cases, as many rows as reasons
+    assert refused.count("<li><bdi>") == 150
+
+
 def test_the_page_states_a_chosen_threshold(tmp_path: Path) -> None:
     hospital(160, 0).to_csv(tmp_path / "h.csv", index=False)
     cohort = isocenter.index(tmp_path / "h.csv", target="outcome", patient_column="patient_id", positive="malignant")

@@ -1,16 +1,12 @@
-"""The paper's folder: what it says are the evaluation's numbers, in files that open; no look at the test part."""
+"""The paper's folder of a real project: the evaluation's numbers, in files that open; no look at the test part."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +17,13 @@ import pandas as pd
 import pytest
 
 import isocenter
-import studies
-from isocenter.cohort import Target, Task
 from isocenter.errors import MissingPath, MissingStep, NotWritable
-from isocenter.evaluation import Evaluation, evaluate
 from isocenter.formats.matlab import read_mat
 from isocenter.formats.office import steady
-from isocenter.paper import Finished, write
-from isocenter.paper.data import data
-from isocenter.paper.document import manuscript
-from isocenter.paper.methods import methods_section
-from isocenter.paper.tables import tables
-from isocenter.prediction import Prediction
-from isocenter.reporting import Study, words
-from isocenter.reporting.baseline import baseline
-from isocenter.reporting.drawings import result_drawings
-from isocenter.reporting.plates import paper_drawings
+from isocenter.reporting import words
+from papers import digests, table_of_patients
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def table_of_patients(path: Path, n: int = 90) -> Path:
-    """Ids, class names and a column that a spreadsheet would run; two cases for every third patient."""
-    rng = np.random.default_rng(3)
-    x = rng.normal(size=(n, 3))
-    sick = x[:, 0] + 0.7 * rng.normal(size=n) > 0.4
-    table = {
-        "case": [f"=c{i}" for i in range(n)],
-        "patient": [f"@p{i}" for i in range(n)],
-        "site": rng.choice(["+North", "South"], n),
-        **{f"-f{i}": x[:, i] for i in range(3)},
-        "status": np.where(sick, '=HYPERLINK("x")', "well"),
-    }
-    pd.DataFrame(table).to_csv(path, index=False)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +41,9 @@ def paper(project: Path) -> Path:
     return isocenter.export(project)
 
 
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file()
-    }
-
-
 def estimates(project: Path, name: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads((project / "evaluations" / f"{name}.json").read_text())["estimates"]
     return found
-
-
-# -- a real project ----------------------------------------------------------------------------------
 
 
 def test_nothing_of_the_project_changes_and_nobody_looks_again(project: Path, tmp_path: Path) -> None:
@@ -256,9 +214,6 @@ def test_text_of_the_manuscript_opens_without_dates(paper: Path) -> None:
     assert steady(content) == content
 
 
-# -- faults ------------------------------------------------------------------------------------------
-
-
 def test_a_project_without_evaluation_is_told_the_step(project: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingPath):
         isocenter.export(tmp_path / "nowhere")
@@ -299,237 +254,3 @@ def test_a_file_in_the_way_is_not_a_bug(project: Path, tmp_path: Path) -> None:
     with pytest.raises(NotWritable):
         isocenter.export(project, tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
-
-
-# -- every shape of data -----------------------------------------------------------------------------
-
-
-def really_evaluated(study: Study) -> Study:
-    """A made-up study with the evaluation's own curves."""
-    found: dict[str, Evaluation] = {}
-    for name, table in study.predictions.items():
-        pieces = [
-            evaluate(
-                Prediction.from_table(rows), study.target.encode(rows["reference"]), study.target,
-                rows["case_id"].to_numpy(object), method=name, part=str(part), draws=50,
-            )
-            for part, rows in table.groupby("part", sort=False)
-        ]  # fmt: skip
-        found[name] = pieces[0].joined(*pieces[1:])
-    return replace(study, evaluations=found)
-
-
-def ordinal() -> Study:
-    study = studies.three()
-    target = replace(study.target, task=Task.ORDINAL)
-    return replace(study, cohort=replace(study.cohort, target=target))
-
-
-def multilabel() -> Study:
-    """Two labels a case; curves and numbers of each, as plain data."""
-    target = Target(Task.MULTILABEL, "findings", ("edema", "=effusion"))
-    values = [["", "edema", "edema|=effusion", "=effusion"][i % 4] for i in range(80)]
-    cohort = studies.cohort_of(80, target, values)
-    design = studies.design_of(cohort)
-    rows = tuple(
-        studies.estimate("auc", "forest", "test", 0.8, 20, 18, class_name=name, n_events=10) for name in target.classes
-    )
-    place: dict[str, Any] = {"part": "test", "group": None}
-    line = {"x": [0.0, 0.2, 1.0], "y": [0.0, 0.8, 1.0]}
-    curves: dict[str, list[dict[str, object]]] = {"roc": [{**place, "class": c, **line} for c in target.classes]}
-    card = studies.card("forest", "primary", ["intensity"], feature_names=["a"])
-    return Study("labels", cohort, design, studies.audit_of(cohort), [card],
-                 {"forest": Evaluation("forest", rows, curves)}, {})  # fmt: skip
-
-
-SHAPES: dict[str, tuple[Callable[[], Study], set[str]]] = {
-    "binary": (
-        lambda: really_evaluated(studies.binary()),
-        {"roc", "pr", "calibration", "net_benefit", "confusion", "importance-forest", "importance-linear",
-         "importance-map-linear", "forest-plot"},
-    ),
-    "three": (
-        lambda: really_evaluated(studies.three()),
-        {"roc", "pr", "calibration", "net_benefit", "confusion", "importance-forest", "importance-linear",
-         "importance-map-linear", "forest-plot"},
-    ),
-    "regression": (
-        lambda: really_evaluated(studies.regression()),
-        {"agreement", "residuals", "bland-altman", "importance-forest", "forest-plot"},
-    ),
-    "crowded": (studies.crowded, {"roc", "pr", "confusion", "forest-plot"}),
-    "hostile": (studies.hostile, {"roc", "pr", "confusion", "forest-plot"}),
-    "ordinal": (ordinal, {"roc", "pr", "confusion", "forest-plot"}),
-    "multilabel": (multilabel, {"roc"}),
-}  # fmt: skip
-
-
-_SLOW = ("binary", "three", "ordinal", "crowded")
-
-
-@pytest.mark.parametrize("shape", [pytest.param(s, marks=pytest.mark.slow if s in _SLOW else ()) for s in SHAPES])
-def test_every_shape_has_its_figures_tables_and_document(shape: str, tmp_path: Path) -> None:
-    make, wanted = SHAPES[shape]
-    study = make()
-    written = write(Finished(study, study.predictions), tmp_path)
-    assert set(written) == set(digests(tmp_path))
-    assert wanted <= {p.stem for p in (tmp_path / "figures").glob("*.svg")}
-    for path in (tmp_path / "figures").glob("*.svg"):
-        ET.fromstring(path.read_bytes())
-    frames = {table.name: table.frame for table in tables(Finished(study, study.predictions))}
-    assert len(frames["results"]) == sum(e.group is None for v in study.evaluations.values() for e in v.estimates)
-    book = openpyxl.load_workbook(tmp_path / "tables" / "tables.xlsx")
-    assert book.sheetnames == list(frames)
-    assert docx.Document(str(tmp_path / "manuscript.docx")).tables
-
-
-def test_left_out_cases_are_counted_by_reason() -> None:
-    study = studies.crowded()
-    text = methods_section(Finished(study, {}))[0].text
-    excluded, unlabelled = len(study.audit["excluded"]), len(study.audit["unlabelled"])
-    assert f"{excluded} excluded (" in text
-    assert "unreadable file" in text
-    assert f"{unlabelled} without a value of the target, and 240 used." in text
-    frame = next(t.frame for t in tables(Finished(study, {})) if t.name == "excluded")
-    assert len(frame) == excluded + unlabelled
-
-
-def test_labels_are_counted_one_by_one_in_table_1() -> None:
-    rows = baseline(multilabel())["rows"]
-    assert next(r for r in rows if r["name"] == "edema")["cells"][0] == "40 (50%)"
-
-
-def test_comparisons_and_readers_appear_where_the_project_has_them(tmp_path: Path) -> None:
-    study = studies.binary()
-    row = {"metric": "auc", "method": "forest", "against": "covariates", "part": "test", "group": None, "difference": 0.1234,
-           "low": -0.02, "high": 0.26, "p": 0.0004, "p_adjusted": None, "how": "delong", "n_patients": 54,
-           "sentence": "No better than age and sex."}  # fmt: skip
-    readers = {
-        "pairs": [{"first": "A", "second": "B", "coefficient": "kappa", "value": 0.5, "low": None}],
-        "names": ["A"],
-    }
-    seeds = {"how": "Two seeds.", "bands": [{"method": "forest", "mean": 0.8, "another": {"low": 0.7, "high": None}}]}
-    write(Finished(study, study.predictions, comparisons=[row], readers=readers, seeds=seeds), tmp_path)
-    bands = pd.read_csv(tmp_path / "tables" / "seeds.csv")
-    assert (bands["another low"].tolist(), bands["mean"].tolist()) == ([0.7], [0.8])
-    frame = pd.read_csv(tmp_path / "tables" / "comparisons.csv")
-    assert frame["difference"].tolist() == [0.1234]
-    assert pd.read_csv(tmp_path / "tables" / "readers.csv")["value"].tolist() == [0.5]
-    document = docx.Document(str(tmp_path / "manuscript.docx"))
-    cells = [cell.text for cell in document.tables[-1].rows[1].cells]
-    assert cells == ["AUC", "forest", "covariates", "0.123 (−0.020 to 0.260)", "<0.001", "—"]
-    assert "No better than age and sex." in [p.text for p in document.paragraphs]
-    assert "Methods were compared on the same cases (AUC: DeLong)." in (tmp_path / "methods.md").read_text("utf-8")
-
-
-def test_many_methods_share_several_tables() -> None:
-    study = studies.binary()
-    cards = [dict(study.models[0]) | {"name": f"m{i}"} for i in range(6)]
-    evaluations = {card["name"]: study.evaluations["forest"] for card in cards}
-    study = replace(study, models=cards, evaluations=evaluations)
-    document = docx.Document(io.BytesIO(manuscript(Finished(study, {}), [], [])))
-    shown = [[c.text for c in t.rows[0].cells] for t in document.tables if t.cell(0, 0).text == "Metric"]
-    assert shown == [["Metric", "m0", "m1", "m2", "m3"], ["Metric", "m4", "m5"]]
-
-
-@pytest.mark.slow
-def test_a_design_of_folds(tmp_path: Path) -> None:
-    study = isocenter.run(
-        table_of_patients(tmp_path / "rows.csv", 60), target="status", id_column="case", patient_column="patient",
-        method="linear", penalty=1.0, design="kfold", folds=3, repeats=2,
-    )  # fmt: skip
-    study.paper(tmp_path / "paper")
-    design = pd.read_csv(tmp_path / "paper" / "tables" / "design.csv")
-    assert len(design) == 6
-    assert design.groupby("repeat")["test cases"].sum().tolist() == [60, 60]
-    scores = pd.read_parquet(tmp_path / "paper" / "data" / "scores.parquet")
-    tested = scores[(scores["part"] == "test") & (scores["method"] == "linear")]
-    assert tested.groupby(["repeat", "case_id"]).size().eq(1).all()
-    assert len(tested) == 120
-    folds = pd.read_parquet(tmp_path / "paper" / "data" / "folds.parquet")
-    assert (folds["part"] == "test").sum() == 120
-    text = (tmp_path / "paper" / "methods.md").read_text("utf-8")
-    assert "60 cases were tested in 6 splits, repeated 2 times." not in text
-    assert "60 cases were each tested 2 times, in 6 splits." in text
-    assert "not itself tested" in text
-
-
-def test_the_kept_model_of_several_splits_lends_them_no_threshold() -> None:
-    study = studies.binary()
-    name = str(study.evaluated[0]["name"])
-    decided = {name: {"threshold": 0.25, "criterion": "youden"}}
-    design = replace(study.design, whole=study.design.split)
-    told = {p.heading: p.text for p in methods_section(Finished(replace(study, design=design), {}, decided))}
-    assert f"For {name}, each split had its own threshold (youden)." in told["Decisions"]
-    assert f"For the kept model of {name}, the threshold was 0.25 (youden)." in told["Decisions"]
-    alone = {p.heading: p.text for p in methods_section(Finished(study, {}, decided))}
-    assert f"For {name}, the threshold was 0.25 (youden)." in alone["Decisions"]
-
-
-@pytest.mark.parametrize("prevalences", [(), ("0.05",)])
-def test_predictive_values_that_were_asked_for_are_not_said_to_be_unasked(
-    tmp_path: Path, prevalences: tuple[str, ...]
-) -> None:
-    study = replace(studies.regression(), options={"prevalences": prevalences})
-    write(Finished(study, study.predictions), tmp_path)
-    said = (tmp_path / "README.txt").read_text("utf-8")
-    assert ("No predictive values at other prevalences were asked for" in said) is (not prevalences)
-    assert ("were asked for, but" in said) is bool(prevalences)
-
-
-# -- charts ------------------------------------------------------------------------------------------
-
-
-def test_the_page_and_the_paper_show_the_same_charts() -> None:
-    study = really_evaluated(studies.binary())
-    page, paper = [d.name for d in result_drawings(study)], [d.name for d in paper_drawings(study)]
-    assert page == ["roc", "pr", "calibration", "net_benefit"]
-    assert paper[:4] == page
-
-
-def test_calibration_is_drawn_with_its_band_and_every_score() -> None:
-    study = really_evaluated(studies.binary())
-    drawing = next(d for d in result_drawings(study) if d.name == "calibration")
-    axes = drawing.draw().axes[0]
-    curve = next(c for c in study.first.curves["calibration"] if c["part"] == "test")
-    assert any(line.get_xdata().tolist() == curve["x"] for line in axes.lines)  # type: ignore[union-attr]
-    kinds = [type(c).__name__ for c in axes.collections]
-    assert kinds.count("FillBetweenPolyCollection") == 1
-    assert kinds.count("LineCollection") == 2  # with the condition, and without
-
-
-def test_decision_curve_shows_both_simple_policies() -> None:
-    study = really_evaluated(studies.binary())
-    axes = next(d for d in result_drawings(study) if d.name == "net_benefit").draw().axes[0]
-    curve = next(c for c in study.first.curves["net_benefit"] if c["part"] == "test")
-    drawn = [list(line.get_ydata()) for line in axes.lines]  # type: ignore[arg-type]
-    assert curve["treat_all"] in drawn
-    assert [0.0, 0.0] in drawn
-
-
-def test_bland_altman_has_the_published_lines() -> None:
-    study = really_evaluated(studies.regression())
-    rows = study.test_rows
-    assert rows is not None
-    difference = rows["prediction"].astype(float) - rows["reference"].astype(float)
-    axes = next(d for d in result_drawings(study) if d.name == "bland-altman").draw().axes[0]
-    heights = [line.get_ydata()[0] for line in axes.lines if len(line.get_ydata()) == 2]  # type: ignore[arg-type,index]
-    spread = 1.959964 * difference.std(ddof=1)
-    for wanted in (difference.mean(), difference.mean() - spread, difference.mean() + spread):
-        assert any(abs(h - wanted) < 1e-5 for h in heights)
-
-
-def test_data_without_curves_or_scores_is_absent() -> None:
-    study = studies.regression()
-    assert [t.name for t in data(Finished(study, {}))] == ["folds"]
-
-
-def test_office_files_lose_their_dates() -> None:
-    def book() -> bytes:
-        out = io.BytesIO()
-        openpyxl.Workbook().save(out)
-        return out.getvalue()
-
-    one, other = book(), book().replace(b"nothing", b"nothing")
-    assert steady(one) == steady(other)
-    assert openpyxl.load_workbook(io.BytesIO(steady(one))).properties.modified.year == 2000

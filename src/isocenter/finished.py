@@ -21,6 +21,7 @@ from isocenter.project import Project, fingerprint
 from isocenter.reporting import Study
 from isocenter.splitting import Design
 
+_BESIDE = ("comparisons", "readers", "seeds", "sample_size", "learning")
 _ROLES = ("primary", "compared", "floor")
 _EVALUATE = "First run: isocenter evaluate (or isocenter run). An export does not look at the test part."
 
@@ -88,11 +89,13 @@ def _card(model: Model) -> Mapping[str, Any]:
 
 
 def _beside(folder: Path | None) -> dict[str, Any]:
-    """Comparisons, readers, seeds and external tests, as far as the project has them."""
+    """Comparisons, readers, seeds, sample size, learning curve and external tests, as far as the project has them."""
     if folder is None:
         return {}
     external = {path.parent.name: _json(path) for path in sorted(folder.glob("external/*/external.json"))}
-    found = {name: _json(folder / f"{name}.json") for name in ("comparisons", "readers", "seeds")}
+    found = {
+        name: _json(folder / f"{name}.json") for name in ("comparisons", "readers", "seeds", "sample_size", "learning")
+    }
     return {name: told for name, told in found.items() if told} | {"external": external}
 
 

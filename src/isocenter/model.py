@@ -167,3 +167,19 @@ def outputs(estimator: Any, X: Any, target: Target) -> Floats:
     proba = np.zeros((len(learned), width))
     proba[:, np.asarray(estimator.classes_, dtype=np.intp)] = learned
     return proba
+
+
+def choices(told: Mapping[str, Any]) -> list[str]:
+    """What was chosen of a decision, in words, from `Decision.told()`; [] where it is the plain way."""
+    said, criterion = [], told.get("criterion")
+    if told.get("aggregation"):
+        said.append(f"images of a patient combined by {told['aggregation']}")
+    if told.get("calibrator"):
+        said.append(f"probabilities recalibrated by {told['calibrator']}")
+    if told.get("threshold") is not None:
+        said.append(f"threshold {told['threshold']:.4g} ({criterion})")
+    own = told.get("thresholds") or {}
+    if any(value != 0.5 for value in own.values()):
+        each = ", ".join(f"{name} {value:.4g}" for name, value in own.items())
+        said.append(f"thresholds {each} ({criterion})")
+    return said

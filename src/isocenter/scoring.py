@@ -163,7 +163,7 @@ def _of_splits(
     tested = unit.loc[unit["part"] == "test", "case_id"].drop_duplicates().to_numpy(dtype=object)
     for group in subgroups_of(cohort, list(tested), columns):
         if group.suppressed:
-            found.append(Evaluation(name, warnings=(f"Subgroup {group.name} is suppressed: {group.suppressed}.",)))
+            found.append(Evaluation(name, warnings=(group.warning,)))
         else:
             some = unit[unit["case_id"].isin(tested[group.rows])]
             found.append(evaluate_folds(some, target, design, method=name, group=group.name, seed=seed))
@@ -257,7 +257,7 @@ def of_subgroups(
     rows = _unit(table)
     for group in subgroups_of(cohort, list(rows["case_id"]), columns):
         if group.suppressed:
-            yield Evaluation(name, warnings=(f"Subgroup {group.name} is suppressed: {group.suppressed}.",))
+            yield Evaluation(name, warnings=(group.warning,))
         else:
             part = str(rows["part"].iloc[0])
             yield _evaluated(rows[group.rows], name, cohort, part, group.name, seed)

@@ -243,7 +243,8 @@ def sites(data: Folded, key: Key) -> Pooled:
     """Random-effects mean over sites; `prediction` is the range for a site that was not seen.
 
     AUC and shares are pooled on the logit scale, moved off 0 and 1 where a site is there; calibration's lines by the
-    standard errors that their own 95 % intervals imply. Constant scores rank at 0.5 everywhere: no interval.
+    standard errors that their own 95 % intervals imply. Where every site is at 0, or every one at 1, so is the mean,
+    and only the limit on the other side is pooled. Constant scores rank at 0.5 everywhere: no interval.
     """
     if key[0] in HALF and all(constant(fold.panel) for fold in data.folds):
         k = len(data.folds)
@@ -251,7 +252,20 @@ def sites(data: Folded, key: Key) -> Pooled:
     each = [_site(fold, key, data.seed) for fold in data.folds]
     scale: Scale = "logit" if any(steady for *_, steady in each) else "identity"
     found = pool([value for value, *_ in each], [variance for _, variance, _ in each], scale=scale)
-    return replace(found, interval=_inside(found.interval, key), prediction=_inside(found.prediction, key))
+    found = replace(found, interval=_inside(found.interval, key), prediction=_inside(found.prediction, key))
+    ends = {value for fold in data.folds if math.isfinite(value := fold.values.get(key, math.nan))}
+    return _at_end(found, ends.pop()) if scale == "logit" and ends in ({0.0}, {1.0}) else found
+
+
+def _at_end(found: Pooled, end: float) -> Pooled:
+    """A mean of sites that are all at 0, or all at 1, and its limits, reaching to there."""
+
+    def to_end(one: Interval) -> Interval:
+        if one is NONE:
+            return NONE
+        return one._replace(high=end) if end else one._replace(low=end)
+
+    return replace(found, value=end, interval=to_end(found.interval), prediction=to_end(found.prediction))
 
 
 def over_sites(data: Folded, key: Key) -> Estimated:

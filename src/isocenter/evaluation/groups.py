@@ -6,7 +6,8 @@ out: it is suppressed, and said so. Numbers are cut at the thirds of the whole c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,20 @@ class Subgroup:
     name: str
     rows: NDArray[np.bool_]
     suppressed: str = ""
+
+    @property
+    def warning(self) -> str:
+        """The sentence that an evaluation keeps of a suppressed group; `suppressed` reads it again."""
+        return f"Subgroup {self.name} is suppressed: {self.suppressed}."
+
+
+_WARNING = re.compile(r"Subgroup (.+) is suppressed: (.+)\.", re.DOTALL)
+
+
+def suppressed(warnings: Iterable[str]) -> dict[str, str]:
+    """Groups that an evaluation's warnings name as suppressed, and why."""
+    told = (_WARNING.fullmatch(sentence) for sentence in warnings)
+    return {match[1]: match[2] for match in told if match}
 
 
 def subgroups(cohort: Cohort, case_ids: Sequence[str], names: Sequence[str]) -> Iterator[Subgroup]:
@@ -86,12 +101,11 @@ def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64], p
 
     if target.is_value:
         n = len(np.unique(who))
-        return f"{n} patients, fewer than {FEWEST_VALUES}" if n < FEWEST_VALUES else ""
+        return f"{n} patients (fewer than {FEWEST_VALUES})" if n < FEWEST_VALUES else ""
     if target.positive_index is not None:
         events, others = count(codes == target.positive_index), count(codes != target.positive_index)
-        if min(events, others) >= FEWEST:
-            return ""
-        return f"by patient {events} events and {others} others, {FEWEST} of each are needed"
+        few = [f"{n} {what}" for n, what in ((events, "events"), (others, "others")) if n < FEWEST]
+        return f"{' and '.join(few)} by patient (fewer than {FEWEST})" if few else ""
     has = codes == 1 if target.is_labels else codes[:, None] == np.arange(len(target.classes))
     shown = any(min(count(column), count(~column)) >= FEWEST for column in has.T)
     what = "label" if target.is_labels else "class"

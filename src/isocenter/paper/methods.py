@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from isocenter.evaluation import BY_IMAGE
+from isocenter.model import choices
 from isocenter.paper.nouns import Finished
 from isocenter.reporting.flow import patients
 from isocenter.reporting.study import is_floor
 from isocenter.reporting.summary import plain
-from isocenter.reporting.words import count, counted, has_interval, interval_name, listed, quantity, title
+from isocenter.reporting.words import count, counted, has_interval, interval_name, listed, title
 
 _LEARNERS = {
     "forest": "random forest",
@@ -34,10 +35,8 @@ _FEATURES = {
     "intensity": "first-order intensity statistics (IBSI 1 definitions, source grid)",
     "pixels": "pixel values",
 }
-_TASKS = {
-    "classification": "one of several classes", "ordinal": "a grade", "multilabel": "any number of labels a case",
-    "regression": "a measurement",
-}  # fmt: skip
+_TASKS = {"ordinal": "a grade", "multilabel": "any number of labels a case", "regression": "a measurement"}
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,10 @@ def _reference(paper: Finished) -> Iterator[str]:
     target, cohort = paper.study.target, paper.study.cohort
     counts = cohort.counts
     told = ", ".join(f"{name} {count(n)}" for name, n in counts.items())
-    yield f"The target was {target.column}, {_TASKS[target.task.value]}{f' ({told})' if told else ''}."
+    classes = f"one of {_NUMBERS.get(len(target.classes), count(len(target.classes)))} classes"
+    what = _TASKS.get(target.task.value, classes)
+    column = "" if target.is_labels and target.column == "labels" else f"{target.column}, "
+    yield f"The target was {column}{what}{f' ({told})' if told else ''}."
     if target.positive is not None:
         yield f"{target.positive} was the positive class."
     if target.task.value == "ordinal":
@@ -200,35 +202,19 @@ def _parameters(card: Mapping[str, Any]) -> str:
 def _decisions(paper: Finished) -> Iterator[str]:
     for card in paper.study.evaluated:
         told = paper.decisions.get(str(card["name"])) or {}
-        said = []
-        if told.get("aggregation"):
-            said.append(f"images of a patient were combined by {told['aggregation']}")
-        if told.get("calibrator"):
-            said.append(f"probabilities were recalibrated ({told['calibrator']})")
-        if told.get("threshold") is not None:
-            said.append(f"the threshold was {quantity(float(told['threshold']))} ({told.get('criterion')})")
+        said = choices(told)
         if said and not is_floor(card):
             whose = str(card["name"])
             if paper.study.design.several:  # tested were the splits' own models
-                yield f"For {whose}, each split had its own {listed(_by_split(told))}."
+                yield f"For {whose}, each split made these choices anew."
                 whose = f"the kept model of {whose}"
-            yield f"For {whose}, {listed(said)}."
+            yield f"Chosen for {whose}: {'; '.join(said)}."
     target = paper.study.target
     known = [paper.decisions[str(c["name"])] for c in paper.study.evaluated if str(c["name"]) in paper.decisions]
     if target.is_classes and known and all(told.get("threshold") is None for told in known):
         yield "The most probable class was called."
     if known:
         yield "Whatever was chosen was chosen on patient-grouped out-of-fold predictions of the fitting part."
-
-
-def _by_split(told: Mapping[str, Any]) -> list[str]:
-    """What every split chose anew."""
-    found = ["way of combining images of a patient"] if told.get("aggregation") else []
-    if told.get("calibrator"):
-        found.append(f"recalibration ({told['calibrator']})")
-    if told.get("threshold") is not None:
-        found.append(f"threshold ({told.get('criterion')})")
-    return found
 
 
 def _evaluation(paper: Finished) -> Iterator[str]:

@@ -16,7 +16,7 @@ class Finished:
     """A study with an evaluation, and what stands beside its page.
 
     study: as the report has it; scores: predictions by method, every part, repeat and fold;
-    decisions: `Decision.told()` by method; comparisons, readers, seeds: the contents of these
+    decisions: `Decision.told()` by method; comparisons, readers, seeds, sample_size, learning: the contents of these
     JSON files, empty where there are none; external: {name: contents of external.json}.
     """
 
@@ -27,6 +27,8 @@ class Finished:
     readers: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[str, Any] = field(default_factory=dict)
     external: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sample_size: Mapping[str, Any] = field(default_factory=dict)
+    learning: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

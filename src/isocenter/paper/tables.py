@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from isocenter.evaluation.groups import suppressed
 from isocenter.formats.office import clean
 from isocenter.paper.nouns import Finished, Table
 from isocenter.reporting.baseline import baseline
+from isocenter.reporting.words import feature_name
 
 _SHARES = ("sensitivity", "specificity", "ppv", "npv")
 _ENDS = ("value", "low", "high")
@@ -42,8 +44,15 @@ def results(paper: Finished) -> pd.DataFrame:
 
 
 def _groups(paper: Finished) -> pd.DataFrame:
+    """Estimates of groups, then a row a group that is too small to show."""
     frame = _estimates(paper)
-    return frame[frame["group"].notna()]
+    shown = frame[frame["group"].notna()]
+    evaluations = [paper.study.evaluations[card["name"]] for card in paper.study.evaluated]
+    hidden = [(one.method, group, why) for one in evaluations for group, why in suppressed(one.warnings).items()]
+    if not hidden:
+        return shown
+    rows = pd.DataFrame(hidden, columns=["method", "group", "suppressed"]).assign(part="test")
+    return pd.concat([shown, rows], ignore_index=True) if len(shown) else rows
 
 
 def _estimates(paper: Finished) -> pd.DataFrame:
@@ -67,6 +76,16 @@ def _seeds(paper: Finished) -> pd.DataFrame:
     """How far each number moves by chance alone, then the differences of methods beside that."""
     rows = [{"about": what, **row} for what in ("bands", "differences") for row in paper.seeds.get(what) or ()]
     return _frame(rows, first=("about", *_IN_FRONT))
+
+
+def _sample_size(paper: Finished) -> pd.DataFrame:
+    return _frame(paper.sample_size.get("rows") or ())
+
+
+def _learning(paper: Finished) -> pd.DataFrame:
+    """One row a number of training patients."""
+    named = {name: paper.learning.get(name) for name in ("method", "metric")}
+    return _frame({**named, **point} for point in paper.learning.get("points") or ())
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], first: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -159,7 +178,11 @@ def _any(value: Any) -> Any:
 
 
 def _importance(paper: Finished) -> pd.DataFrame:
-    return _frame({"method": c["name"], **row} for c in paper.study.models for row in c.get("importance") or ())
+    return _frame(
+        {"method": c["name"], **row, "feature": feature_name(c, str(row["feature"]))}
+        for c in paper.study.models
+        for row in c.get("importance") or ()
+    )
 
 
 def _models(paper: Finished) -> pd.DataFrame:
@@ -233,6 +256,8 @@ _TABLES: tuple[tuple[str, str, Callable[[Finished], pd.DataFrame]], ...] = (
     ("excluded", "What was left out, and why", _excluded),
     ("readers", "Readers", _readers),
     ("seeds", "How far numbers move with the seed of split and fit", _seeds),
+    ("sample_size", "Whether the sample is large enough, a row a criterion", _sample_size),
+    ("learning_curve", "The headline metric by number of training patients, in the fitting part", _learning),
     ("external", "Models on patients from elsewhere", _external),
     ("versions", "Software", _versions),
 )

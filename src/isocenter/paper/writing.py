@@ -26,6 +26,7 @@ _MISSING = {
     "comparisons": "No comparisons.json is in the project: methods are not compared.",
     "readers": "No readers.json is in the project: no readers are shown.",
     "seeds": "No seeds were tried (--seeds).",
+    "learning_curve": "No learning curve was asked for (--learning-curve).",
     "subgroups": "No subgroups were evaluated (--subgroups).",
     "operating_points": "No operating points: they need classes.",
     "predictive_values": "No predictive values at other prevalences were asked for (--prevalences).",
@@ -94,7 +95,7 @@ def _readme(figures: list[tuple[str, Drawing]], found: list[Table], numbers: lis
     lines = [
         "Written by isocenter export from a finished project; the test part was not looked at again.",
         "",
-        "manuscript.docx   methods, Table 1, results, comparisons, figure legends; [author: ...] is yours to write",
+        "manuscript.docx   methods, tables, figure legends; [author: ...] is yours to write",
         "methods.md        the same methods section as text",
         "",
         f"{FIGURES}/  each as .svg (text stays text) and .pdf, 85 mm wide, without a title inside",

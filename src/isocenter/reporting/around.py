@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from isocenter.reporting.study import Study
@@ -14,14 +15,15 @@ def around(study: Study) -> dict[str, Any]:
     """Sections that are known, each {} or [] where it is not."""
     known = study.around
     return {
-        "sample": _sample(known.get("sample_size") or {}),
+        "sample": sample_size(known.get("sample_size") or {}),
         "shortcuts": [_column(row) for row in (known.get("shortcuts") or ())[:MOST_COLUMNS]],
         "seeds": _seeds(known.get("seeds") or {}, study.several),
-        "learning": _learning(known.get("learning") or {}),
+        "learning": learning_curve(known.get("learning") or {}),
     }
 
 
-def _sample(sample: dict[str, Any]) -> dict[str, Any]:
+def sample_size(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdict and a row a criterion, from `sample_size.json`; {} without it."""
     if not sample:
         return {}
     rows = [
@@ -69,7 +71,8 @@ def _seeds(seeds: dict[str, Any], several: bool) -> dict[str, Any]:
     }
 
 
-def _learning(learning: dict[str, Any]) -> dict[str, Any]:
+def learning_curve(learning: Mapping[str, Any]) -> dict[str, Any]:
+    """Its points and what they say, from `learning.json`; {} without it."""
     if not learning:
         return {}
     points = [p for p in learning["points"] if p["value"] is not None]

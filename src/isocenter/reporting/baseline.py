@@ -34,7 +34,7 @@ def baseline(study: Study) -> dict[str, Any]:
             *(_labels(tables, study.target) if study.target.is_labels else _described(tables, target, levels)),
             *(row for name in attributes for row in _described(tables, name)),
         ],
-        "features": [row for name in features[:MOST_FEATURES] for row in _numbers(tables, name)],
+        "features": [row for name in features[:MOST_FEATURES] for row in _described(tables, name)],
         "n_features": len(features),
         "more_features": len(features[MOST_FEATURES:]),
     }
@@ -62,7 +62,7 @@ def _described(tables: dict[str, pd.DataFrame], name: str, levels: Sequence[str]
     column = tables["All"][name]
     if levels is None and _is_number(column):
         return _numbers(tables, name)
-    texts = {part: table[name].map(str, na_action="ignore") for part, table in tables.items()}
+    texts = {part: table[name].map(_level_name, na_action="ignore") for part, table in tables.items()}
     found = list(levels or texts["All"].value_counts(sort=False).index)
     if levels is None and len(found) > FEW_LEVELS:
         cells = [f"{count(int(text.nunique()))} values" for text in texts.values()]
@@ -83,6 +83,11 @@ def _labels(tables: dict[str, pd.DataFrame], target: Target) -> list[Row]:
         cells = [f"{count(own[name])} ({percent(own[name], n)})" for own, n in zip(counts, sizes, strict=True)]
         rows.append({"name": name, "note": "", "cells": cells, "level": True})
     return [head, *rows]
+
+
+def _level_name(value: object) -> str:
+    """0 and 1 without the .0 that a missing value beside them brings."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _level(level: str, texts: dict[str, pd.Series]) -> Row:

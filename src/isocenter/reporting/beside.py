@@ -1,8 +1,8 @@
-"""Charts of an external test: the curves there, and with two classes those of the model's own test part over them."""
+"""Charts of an external test: the curves there, and over or beside them those of the model's own test part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from isocenter.reporting.words import decimal, of_class, title
 
 Entry = dict[str, str]
 Curve = Mapping[str, Any]
+Figure = dict[str, Any]
 _INTERNAL, _EXTERNAL, _RECALIBRATED = "Internal, test part", "External", "External, recalibrated"
 _BANDED = 3  # curves with bands, before they hide each other
 # Kind of curve: its title, the metric beside its legend, what its guides mean.
@@ -31,37 +32,53 @@ _KINDS = {
 def beside(found: Mapping[str, Any], target: Target) -> list[dict[str, Any]]:
     """Figures of the plain data of `external.json` as inline SVG, with their legends; none for a measurement."""
     figures = []
-    for kind, (name, metric, note) in _KINDS.items():
-        pairs = list(_pairs(found, target, kind))
-        if pairs:
-            lines, legend = [line for line, _ in pairs], [entry for _, entry in pairs]
-            drawn = {"roc": charts.roc, "calibration": charts.calibration}.get(kind, charts.decision_curve)(lines)
-            figures.append(
-                {
-                    "svg": printing.inline(drawn, f"{kind.replace('_', '-')}-external", f"{name} of the external test"),
-                    "title": name,
-                    "about": found["model"],
-                    "legend": legend,
-                    "value": title(metric) if metric else "",
-                    "note": note,
-                }
-            )
+    for kind in _KINDS:
+        there, home = found["evaluation"]["curves"].get(kind, []), found.get("internal_curves", {}).get(kind, [])
+        numbers = {(row["metric"], row["class"]): row for row in found["side_by_side"]}
+        if target.positive is None and len(target.classes) != 2:
+            drawn = [
+                (place, about, list(_each_class(curves, numbers, target, kind, place)))
+                for place, about, curves in (("external", "external", there), ("test", "internal, test part", home))
+            ]
+        else:
+            drawn = [("external", "", list(_each_place(there, home, numbers, kind)))]
+        figures += [_figure(kind, place, found["model"], about, pairs) for place, about, pairs in drawn if pairs]
     return figures
 
 
-def _pairs(found: Mapping[str, Any], target: Target, kind: str) -> Iterator[tuple[charts.Line, Entry]]:
-    """Each line and its entry in the legend: places of the one curve there is, or the classes of the external one."""
-    there, home = found["evaluation"]["curves"].get(kind, []), found.get("internal_curves", {}).get(kind, [])
+def _figure(kind: str, place: str, model: str, about: str, pairs: Sequence[tuple[charts.Line, Entry]]) -> Figure:
+    name, metric, note = _KINDS[kind]
+    lines, legend = [line for line, _ in pairs], [entry for _, entry in pairs]
+    drawn = {"roc": charts.roc, "calibration": charts.calibration}.get(kind, charts.decision_curve)(lines)
+    label = f"{name} of the external test{f', {about}' if about else ''}"
+    return {
+        "svg": printing.inline(drawn, f"{kind.replace('_', '-')}-{place}", label),
+        "title": name,
+        "about": f"{model}, {about}" if about else model,
+        "legend": legend,
+        "value": title(metric) if metric else "",
+        "note": note if place == "external" else note.replace(", there", ""),
+    }
+
+
+def _each_class(
+    curves: list[Curve], numbers: Mapping[tuple[str, str | None], Curve], target: Target, kind: str, place: str
+) -> Iterator[tuple[charts.Line, Entry]]:
+    """A line a class of one place, with its entry in the legend."""
     metric = _KINDS[kind][1]
-    numbers = {(row["metric"], row["class"]): row for row in found["side_by_side"]}
-    if target.positive is None and len(target.classes) != 2:
-        for i, name in enumerate(target.classes[:8]):
-            curve = _curve(there, None, name)
-            if curve is not None:
-                banded = len(target.classes) <= _BANDED
-                line = _line(curve, kind, f"series-{i + 1}", _point(numbers, "external", name), banded)
-                yield line, _entry(of_class(target, name), line.style, numbers.get((metric, name)), "external")
-        return
+    for i, name in enumerate(target.classes[:8]):
+        curve = _curve(curves, None, name)
+        if curve is not None:
+            banded = len(target.classes) <= _BANDED
+            line = _line(curve, kind, f"series-{i + 1}", _point(numbers, place, name), banded)
+            yield line, _entry(of_class(target, name), line.style, numbers.get((metric, name)), place)
+
+
+def _each_place(
+    there: list[Curve], home: list[Curve], numbers: Mapping[tuple[str, str | None], Curve], kind: str
+) -> Iterator[tuple[charts.Line, Entry]]:
+    """A line a place, where one curve says it all."""
+    metric = _KINDS[kind][1]
     for curves, group, place, name, style in (
         (there, None, "external", _EXTERNAL, "series-1"),
         (home, None, "test", _INTERNAL, "series-2"),

@@ -48,15 +48,19 @@ def _p(p: float) -> str:
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
-def readers(study: Study) -> dict[str, Any]:
-    """How readers agree, all at once and pair by pair, and the model with them; {} without readers."""
-    if not study.readers:
+def readers(found: Mapping[str, Any], several: bool) -> dict[str, Any]:
+    """How readers agree, all at once and pair by pair, and the model with them; {} without readers.
+
+    found: `evaluation.readers`; several: whether every case is tested, in one of several splits.
+    """
+    if not found:
         return {}
-    found = study.readers
     overall = [{"name": one["name"].replace("_", " "), **_cell(one)} for one in found["overall"]]
     keys = ("first", "second", "coefficient")
+    parts = {"all": "all cases", "test": "tested cases" if several else "test part"}
     pairs = [
-        {**{k: one[k] for k in keys}, "part": one["part"], "n": str(one["n"]), **_cell(one)} for one in found["pairs"]
+        {**{k: one[k] for k in keys}, "part": parts.get(one["part"], one["part"]), "n": str(one["n"]), **_cell(one)}
+        for one in found["pairs"]
     ]
     return {"sentence": found["sentence"], "overall": overall, "pairs": pairs}
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isocenter.cohort import Target
 from isocenter.evaluation import Estimate
+from isocenter.evaluation.groups import suppressed
 from isocenter.reporting.beside import beside
 from isocenter.reporting.points import table_of
-from isocenter.reporting.results import GROUP_METRICS, cell
+from isocenter.reporting.results import GROUP_METRICS, cell, hidden_row
 from isocenter.reporting.words import METRICS, NOTHING, count, decimal, of_class, percent, quantity, title
 
 COLUMNS = {
@@ -46,9 +47,8 @@ def summarize_external(found: Mapping[str, Any], target: Target, name: str) -> d
         "figures": beside(found, target),
         "points": table_of(found["evaluation"]["points"], target, found["model"], "the external cases"),
         "groups": _groups(found, several),
-        "refused": found["refused"][:MOST_REFUSED],
-        "more_refused": count(max(len(found["refused"]) - MOST_REFUSED, 0)),
-        "warnings": found["warnings"],
+        "refused": _refused(found["refused"]),
+        "warnings": [sentence for sentence in found["warnings"] if not suppressed([sentence])],
     }
 
 
@@ -67,7 +67,7 @@ def _mix(row: Mapping[str, Any]) -> dict[str, Any]:
         "name": row["name"],
         "internal": _described(row["internal"]),
         "external": _described(row["external"]),
-        "difference": NOTHING if far is None else f"{far:.2f}".replace("-", "−"),
+        "difference": NOTHING if far is None else decimal(far, 2),
         "notable": far is not None and abs(far) > NOTABLE,
     }
 
@@ -80,6 +80,24 @@ def _described(one: Mapping[str, Any] | None) -> str:
     if one["kind"] == "number":
         return f"{quantity(one['median'])} [{quantity(one['low'])}, {quantity(one['high'])}]{missing}"
     return ", ".join(f"{name} {percent(n, one['n'])}" for name, n in one["counts"].items()) + missing
+
+
+def _refused(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row a reason: how many cases it left out, and which."""
+    same: dict[tuple[str, str, str], list[str]] = {}
+    for fault in faults:
+        same.setdefault((fault["code"], fault["reason"], fault["remedy"]), []).append(str(fault["where"]))
+    return [
+        {
+            "code": code,
+            "reason": reason,
+            "remedy": remedy,
+            "n": count(len(cases)),
+            "cases": cases[:MOST_REFUSED],
+            "more": count(max(len(cases) - MOST_REFUSED, 0)),
+        }
+        for (code, reason, remedy), cases in same.items()
+    ]
 
 
 def _decides(decision: Mapping[str, Any], target: Target) -> list[str]:
@@ -109,18 +127,22 @@ def _groups(found: Mapping[str, Any], several: bool) -> dict[str, Any]:
     rows = [row for row in found["evaluation"]["estimates"] if row["class"] is None and row["group"] != "recalibrated"]
     names = list(dict.fromkeys(row["group"] for row in rows))
     metrics = [name for name in GROUP_METRICS if any(row["metric"] == name for row in rows)]
-    if len(names) < 2 or not metrics:
+    hidden = suppressed(found["evaluation"]["warnings"])
+    if len(names) + len(hidden) < 2 or not metrics:
         return {}
     by_place = {(row["group"], row["metric"]): row for row in rows}
     first = {row["group"]: row for row in reversed(rows)}
     return {
         "titles": [title(metric, several) for metric in metrics],
         "rows": [
-            {
-                "group": name or "all external cases",
-                "n": f"{count(first[name]['n_cases'])} / {count(first[name]['n_patients'])}",
-                "cells": [_cell(by_place.get((name, metric))) for metric in metrics],
-            }
-            for name in names
+            *(
+                {
+                    "group": name or "all external cases",
+                    "n": f"{count(first[name]['n_cases'])} / {count(first[name]['n_patients'])}",
+                    "cells": [_cell(by_place.get((name, metric))) for metric in metrics],
+                }
+                for name in names
+            ),
+            *(hidden_row(name, why) for name, why in hidden.items()),
         ],
     }

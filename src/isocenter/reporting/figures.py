@@ -13,7 +13,7 @@ from isocenter.reporting.canvas import Floats
 from isocenter.reporting.drawings import result_drawings
 from isocenter.reporting.results import styles
 from isocenter.reporting.study import Study
-from isocenter.reporting.words import decimal
+from isocenter.reporting.words import decimal, feature_name
 
 MOST_BARS = 15
 _PIXEL = re.compile(r"^p(\d+)_(\d+)(?:_\d+)?$")
@@ -40,10 +40,9 @@ def importance(study: Study) -> list[dict[str, Any]]:
     style = styles(study)
     found: list[dict[str, Any]] = []
     for card in study.models:
-        rows = [row for row in card.get("importance") or () if row["mean"] is not None and np.isfinite(row["mean"])]
+        rows = strongest(card)
         if not rows:
             continue
-        rows = sorted(rows, key=lambda row: -row["mean"])
         found.append(
             {
                 "name": card["name"],
@@ -55,6 +54,13 @@ def importance(study: Study) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def strongest(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of a model's importance, the largest first, by the user's names of the features."""
+    known = [row for row in card.get("importance") or () if row["mean"] is not None and np.isfinite(row["mean"])]
+    named = [{**row, "feature": feature_name(card, str(row["feature"]))} for row in known]
+    return sorted(named, key=lambda row: -row["mean"])
 
 
 def _bars(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from isocenter.evaluation import headline
 from isocenter.reporting import charts
 from isocenter.reporting.canvas import PALETTE, axes_of, scaled
 from isocenter.reporting.drawings import Drawing, result_drawings
-from isocenter.reporting.figures import MOST_BARS, pixel_grid, pixel_name
+from isocenter.reporting.figures import MOST_BARS, pixel_grid, pixel_name, strongest
 from isocenter.reporting.printing import drawable
 from isocenter.reporting.results import find, main_metric, styles
 from isocenter.reporting.study import Study
@@ -150,11 +150,10 @@ def _list(values: Any) -> list[Any]:
 def _importance(study: Study) -> Iterator[Drawing]:
     style = styles(study)
     for card in study.models:
-        rows = [row for row in card.get("importance") or () if row["mean"] is not None and np.isfinite(row["mean"])]
+        rows = strongest(card)
         if not rows:
             continue
         name, colour = str(card["name"]), style.get(card["name"], "series-1")
-        rows = sorted(rows, key=lambda row: -row["mean"])
         bars = [_bar(row, colour) for row in rows[:MOST_BARS]]
         metric = title(headline(study.target), study.several).replace("Macro", "macro")
         draw: Callable[[], Figure] = partial(importance, bars, f"Loss of {metric} when shuffled")

@@ -8,6 +8,7 @@ from typing import Any
 
 from isocenter.evaluation import Estimate, Evaluation
 from isocenter.evaluation import headline as compared_by
+from isocenter.evaluation.groups import suppressed
 from isocenter.metrics import larger_is_better
 from isocenter.reporting import scales
 from isocenter.reporting.study import Study, is_floor
@@ -211,14 +212,15 @@ def _class_row(evaluation: Evaluation, name: str, metrics: Sequence[str]) -> dic
 
 
 def groups(study: Study) -> dict[str, Any]:
-    """The whole test part beside each group of it, by method; {} where there are no groups."""
+    """The whole test part beside each group of it, by method, then the groups too small to show; {} without groups."""
     named = dict.fromkeys(
         e.group for e in study.first.estimates if e.part == "test" and e.group is not None and e.class_name is None
     )
     metrics = [m for m in metrics_of(study) if m in GROUP_METRICS]
-    if not named or not metrics:
+    hidden = suppressed(study.first.warnings)
+    if not (named or hidden) or not metrics:
         return {}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for card in study.evaluated:
         evaluation = study.evaluations[card["name"]]
         for group in (None, *named):
@@ -229,7 +231,13 @@ def groups(study: Study) -> dict[str, Any]:
                 cells = [cell(e) for e in estimates]
                 rows.append({"method": card["name"], "group": group or "whole test part", "n": n, "cells": cells})
     titles = [title(metric, study.several) for metric in metrics]
-    return {"titles": titles, "rows": rows, "names": list(named)}
+    rows += [hidden_row(group, why) for group, why in hidden.items()]
+    return {"titles": titles, "rows": rows, "names": [*named, *hidden]}
+
+
+def hidden_row(group: str, why: str) -> dict[str, Any]:
+    """A group that is suppressed, for every method alike."""
+    return {"method": "every method", "group": group, "n": "", "cells": [], "why": f"suppressed: {why}"}
 
 
 def confusions(study: Study) -> list[dict[str, Any]]:
@@ -265,6 +273,7 @@ def remarks(study: Study) -> list[dict[str, Any]]:
     """What the evaluations say about their numbers: each sentence once, with the methods it is about."""
     said: dict[str, list[str]] = {}
     for card in study.evaluated:
-        for sentence in study.evaluations[card["name"]].warnings:
+        warnings = study.evaluations[card["name"]].warnings
+        for sentence in (one for one in warnings if not suppressed([one])):  # rows of their own among the groups
             said.setdefault(sentence, []).append(str(card["name"]))
     return [{"text": sentence, "methods": names} for sentence, names in said.items()]

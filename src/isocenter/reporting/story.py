@@ -16,6 +16,7 @@ from isocenter.reporting.words import count, counted, has_interval, interval, li
 NO_PATIENTS = (
     "No patient ids are known: images of one person may lie in training and in test, and the results may be too good."
 )
+MOST_NAMED = 6  # labels in a sentence
 SMALL_TEST = 20  # test cases of a class, below which a result says little
 
 
@@ -39,7 +40,8 @@ def _learned(study: Study) -> str:
         positive, other = _pair(study)
         return f"The method {name} learned from {who} to tell {positive} from {other} (column {target.column})."
     if target.is_labels:
-        return f"The method {name} learned from {who} to find {len(target.classes)} labels (column {target.column})."
+        what = listed(target.classes) if len(target.classes) <= MOST_NAMED else f"{len(target.classes)} labels"
+        return f"The method {name} learned from {who} to find {what}, each by itself."
     what = "grades" if target.task is Task.ORDINAL else "classes"
     return f"The method {name} learned from {who} to tell {len(target.classes)} {what} apart (column {target.column})."
 

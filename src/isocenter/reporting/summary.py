@@ -17,7 +17,18 @@ from isocenter.reporting.gallery import gallery
 from isocenter.reporting.points import points
 from isocenter.reporting.scales import UNIT
 from isocenter.reporting.study import Study, is_floor
-from isocenter.reporting.words import METRICS, NOTHING, count, counted, decimal, of_class, percent, quantity, title
+from isocenter.reporting.words import (
+    METRICS,
+    NOTHING,
+    count,
+    counted,
+    decimal,
+    listed,
+    of_class,
+    percent,
+    quantity,
+    title,
+)
 
 FEW_ROWS = 12  # of what was left out, before the rest is folded away
 MOST_ROWS = 200  # of the lists of cases; audit.json holds them all
@@ -47,7 +58,7 @@ def summarize(study: Study) -> dict[str, Any]:
             "groups": results.groups(study),
             "confusions": results.confusions(study),
             "comparisons": comparisons(study),
-            "readers": readers(study),
+            "readers": readers(study.readers, study.design.several),
             "remarks": results.remarks(study),
         },
         "points": points(study),
@@ -140,9 +151,15 @@ def _decision(study: Study, card: Mapping[str, Any]) -> list[str]:
         found.append(
             f"{positive} is called from a probability of {decimal(told['threshold'])} on ({told['criterion']})."
         )
+    elif any(value != 0.5 for value in (told.get("thresholds") or {}).values()):
+        each = listed([f"{name} from {decimal(value)}" for name, value in told["thresholds"].items()])
+        found.append(f"A label is given from a probability of its own on: {each} ({told['criterion']}).")
+    elif study.target.is_labels:
+        found.append("A label is given from a probability of 0.5 on.")
     elif study.target.is_classes:
         found.append("The most probable class is decided.")
-    if found and decided.get("n") and len(found) + bool(told.get("threshold")) > 1:
+    own = bool(told.get("threshold")) or any(value != 0.5 for value in (told.get("thresholds") or {}).values())
+    if found and decided.get("n") and len(found) + own > 1:
         found.append(f"Chosen on {counted(int(decided['n']), 'out-of-fold prediction')} of the training part.")
     return found
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from isocenter.cohort import Target
 from isocenter.evaluation import Estimate
+from isocenter.features import FEATURES
 
 DASH = "–"
 NOTHING = "—"
@@ -110,13 +112,25 @@ UNSCALED = frozenset(
 _INTERVALS = {
     "wilson": "Wilson",
     "delong": "DeLong",
+    "delong-paired": "DeLong, paired",
+    "mcnemar-exact": "McNemar, exact",
+    "mcnemar-midp": "McNemar, mid-p",
+    "obuchowski": "Obuchowski",
+    "bootstrap-paired": "paired bootstrap over patients",
+    "same-order": "the same order of cases in both",
     "newcombe": "Newcombe",
+    "newcombe-difference": "Newcombe",
+    "zou-mover": "Zou, from the intervals of its parts",
+    "gwet": "Gwet",
+    "least-squares": "least squares",
+    "carkeet-exact": "Carkeet, exact",
     "mover": "from the intervals of its parts",
     "bootstrap-patients": "bootstrap over patients",
     "wald": "Wald",
     "constant-scores": "constant scores",
     "corrected-resampled": "corrected resampled t over the folds",
     "corrected-resampled-pooled": "corrected resampled t, pooled in each repeat",
+    "corrected-t": "corrected resampled t over the folds",
     "nested-cv": "nested cross-validation",
     "hartung-knapp": "random effects, Hartung-Knapp",
     "confidence-distribution": "prediction interval, by a confidence distribution",
@@ -195,6 +209,15 @@ def interval(row: Estimate, prose: bool = False) -> str:
         return ""
     between = " to " if prose or row.low < 0 or row.high < 0 else DASH
     return f"{value(row.metric, row.low)}{between}{value(row.metric, row.high)}"
+
+
+def feature_name(card: Mapping[str, Any], name: str) -> str:
+    """The user's name of a model's feature: age, where several steps of features are joined as covariates__age."""
+    features = card.get("features") or ()
+    steps = [features] if isinstance(features, str) else list(features)
+    step, _, own = name.partition("__")
+    joined = len(steps) + bool(card.get("covariates")) > 1
+    return own if joined and own and step in FEATURES else name
 
 
 def of_class(target: Target, name: str) -> str:
