@@ -32,6 +32,8 @@ SHOWN = ("auc", "ordinal_c_index", "kappa_quadratic", "accuracy", "brier", "cali
 
 
 def interval(row: Any) -> str:
+    if row.value != row.value:
+        return "-"
     return f"{row.value:.3f}" if row.low != row.low else f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})"
 
 

@@ -200,3 +200,16 @@ def test_limits_stay_where_the_metric_can_go() -> None:
     slope = dependent.kfold(one, ("calibration_slope", None))
     assert slope.value == pytest.approx(np.polyfit(value, reference, 1)[0])
     assert slope.interval.how == "corrected-resampled-pooled"
+
+
+def test_a_floor_that_tells_nobody_apart_has_no_calibration_slope() -> None:
+    _, _, folds = drawn()
+    of = folds[0]
+    y = (np.random.default_rng(1).random(len(of)) < 0.4).astype(np.int64)  # not as many events in every fold
+    said = np.array([y[of != k].mean() for k in of])  # each fold's share of events among those it had learned from
+    one = data(y, [said], [of])
+    key = next(key for key in one.keys if key[0] == "calibration_slope")
+    assert math.isnan(dependent.kfold(one, key).value)
+    assert dependent.kfold(one, ("calibration_in_the_large", key[1])).value == pytest.approx(0, abs=0.05)
+    half = np.where(of == 0, np.linspace(0.3, 0.5, len(y)), said)  # one fold that tells some apart
+    assert math.isfinite(dependent.kfold(data(y, [half], [of]), key).value)

@@ -49,6 +49,7 @@ HALF = frozenset({"auc", "ordinal_c_index", "cumulative_auc"})
 LINES = frozenset({"calibration_slope", "calibration_intercept", "calibration_in_the_large"})
 # Of the whole: means over the classes, labels or pairs of grades that occur.
 OVER_CLASSES = frozenset({"auc", "average_precision", "balanced_accuracy", "f1", "ordinal_c_index"})
+_SLOPED = frozenset({"calibration_slope", "calibration_intercept"})
 DRAWS = 200  # bootstrap draws for a fold's sampling variance, which is then averaged over the folds
 _ON_LOGIT = frozenset({"auc", *DECIDED})
 _ROUGH = frozenset({"median_absolute_error"})  # a jackknife of a median is not consistent
@@ -194,7 +195,13 @@ def kfold(data: Folded, key: Key) -> Estimated:
 
 
 def pooled(data: Folded, key: Key) -> Estimated:
-    """Pooled within repeats: the value is their mean, the interval from the folds' shares in it."""
+    """Pooled within repeats: the value is their mean, the interval from the folds' shares in it.
+
+    Where every fold says one and the same of all its cases there is no calibration line: what differs between
+    folds is only which cases each had learned from.
+    """
+    if key[0] in _SLOPED and all(_flat(fold.panel) for fold in data.folds):
+        return Estimated(math.nan)
     value = float(np.mean([repeat.whole[key] for repeat in data.repeats]))
     if key[0] in DISTANCES:
         return Estimated(value)
@@ -277,6 +284,11 @@ def over_sites(data: Folded, key: Key) -> Estimated:
 def constant(panel: Panel) -> bool:
     """Whether every class has one and the same score in all cases."""
     return not isinstance(panel, ValuePanel) and all(np.ptp(panel.scores(k)) == 0 for k in panel.codes)
+
+
+def _flat(panel: Panel) -> bool:
+    """Whether nothing is told apart: constant scores, or one predicted value."""
+    return bool(np.ptp(panel.predicted) == 0) if isinstance(panel, ValuePanel) else constant(panel)
 
 
 def _line(fold: Fold, key: Key) -> tuple[float, float]:
