@@ -70,11 +70,11 @@ def linear(train: Cohort, weights: Floats, x: Floats) -> Floats:
     return beta @ np.column_stack([np.ones(len(x)), x]).T
 
 
-def logistic(train: Cohort, weights: Floats, x: Floats) -> Floats:
-    """With scikit-learn's default penalty (C = 1), the intercept free; Newton's steps, kept short."""
+def logistic(train: Cohort, weights: Floats, x: Floats, strength: float = 1.0) -> Floats:
+    """With scikit-learn's penalty (1 / C, by default 1), the intercept free; Newton's steps, kept short."""
     a = np.column_stack([np.ones(len(train.x)), train.x])
     squares = (a[:, :, None] * a[:, None, :]).reshape(len(a), -1)
-    penalty = np.diag([1e-6] + [1.0] * train.x.shape[1])
+    penalty = np.diag([1e-6] + [strength] * train.x.shape[1])
     beta = np.zeros((len(weights), a.shape[1]))
     for _ in range(10):
         chance = expit(np.clip(beta @ a.T, -30, 30))

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import chosen_inside
 import numpy as np
 from many_fits import METHODS, Cohort, Floats, Setting, draw, intercept, population, score
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ SETTINGS = [
     Setting("linear, n 100, p 5", "linear", 100, 5, 1.0),
 ]
 
+ALL = [*SETTINGS, *chosen_inside.SETTINGS]
+
 # Written after the run of 1,000 repetitions that lies in results/.
 READING = """
 ## Reading
@@ -62,6 +65,11 @@ READING = """
 - The apparent value shifted by its optimism has the spread of a fit that saw its patients: 19 to 93 %. Not in the product.
 - The form of `corrected` (larger variance, logit for the AUC) was chosen on such simulations with other random numbers; the settings
   with ten folds and with 9 events were new.
+- Two settings choose inside, as the product does (penalty, and a threshold for a sensitivity of 0.8). AUC and Brier score are
+  as good as without a choice (`nested` 93.0 to 95.9, `corrected` 96.8 to 99.1 %): inner values that flatter do no harm that is seen.
+- The goal is missed for accuracy at the chosen threshold: `nested` 79.6 to 87.5, `corrected` 84.7 to 95.7 %, less with more repeats.
+  The threshold moves with the sample (SD of the accuracy between models 0.05), and folds of one sample share it. So intervals of decisions at
+  a threshold that was chosen in small cohorts are too narrow; those at the most probable class are not.
 - The expected performance of the procedure is meant. Training parts smaller by a fold cost 0.00 to 0.04 here: all intervals bear it.
 """.strip()
 
@@ -186,7 +194,7 @@ def simulate(setting: Setting, repetitions: int) -> tuple[list[Row], list[str]]:
     """Coverage of every interval, and a line about the truth of each metric."""
     constant = intercept(setting) if setting.prevalence else 0.0
     new = draw(setting, 4000 if setting.method == "neighbours" else 20_000, np.random.default_rng(99), constant)
-    rng = np.random.default_rng([7, SETTINGS.index(setting)])
+    rng = np.random.default_rng([7, ALL.index(setting)])
     limits: dict[tuple[str, str], list[Interval]] = defaultdict(list)
     truth: dict[str, list[float]] = defaultdict(list)
     estimates: dict[str, list[float]] = defaultdict(list)
@@ -196,7 +204,11 @@ def simulate(setting: Setting, repetitions: int) -> tuple[list[Row], list[str]]:
         if setting.prevalence and min(cohort.y.sum(), (1 - cohort.y).sum()) < 3:
             continue  # such a cohort is refused
         done += 1
-        for metric, one in repetition(setting, cohort, rng, new).items():
+        if setting in SETTINGS:
+            values = repetition(setting, cohort, rng, new)
+        else:
+            values = chosen_inside.repetition(setting, cohort, rng, new, assign)
+        for metric, one in values.items():
             truth[metric].append(one["truth"])
             estimates[metric].append(one["estimate"])
             for name, interval in one["intervals"].items():
@@ -263,7 +275,7 @@ def main() -> None:
     all_rows: list[Row] = []
     sections: list[str] = []
     started = time.perf_counter()
-    for setting in SETTINGS:
+    for setting in ALL:
         if arguments.only not in setting.name:
             continue
         rows, lines = simulate(setting, arguments.repetitions)
@@ -281,7 +293,8 @@ def main() -> None:
         "# Intervals of cross-validation: what they cover",
         "## Smallest, median and largest coverage over the settings (%)",
     )
-    head = [title, where, "", how, "", part, *summary(all_rows), "", READING]
+    told = summary([row for row in all_rows if row.setting in {setting.name for setting in SETTINGS}])
+    head = [title, where, "", how, "", part, *told, "", READING]
     text = "\n".join([*head, *sections]) + "\n"
     arguments.out.write_text(text, encoding="utf-8")
 

@@ -71,3 +71,15 @@ def test_attributes_of_the_patient_and_measurements_are_not_metadata() -> None:
         cohort(site=list("AB") * (N // 2)).table.assign(size=1.5 * np.arange(N)), Target(Task.REGRESSION, "size")
     )
     assert metadata_auc(value, None, [["c0"], ["c1"]]) == []
+
+
+def test_columns_that_part_the_cases_alike_are_one_row_and_count_once() -> None:
+    rng = np.random.default_rng(0)
+    site = rng.choice(list("AB"), N)
+    view = np.where(rng.random(N) < np.where(np.arange(N) % 2 == 1, 0.8, 0.2), "AP", "PA")
+    device = np.where(view == "AP", 7, 3)  # the same partition under other names
+    found = rows(cohort(view=view, site=site, device=device))
+    assert set(found) == {"view and device", "site", "all together"}
+    assert found["all together"]["auc"] == rows(cohort(view=view, site=site))["all together"]["auc"]
+    assert len(alarms(list(found.values()))) == 1
+    assert set(rows(cohort(view=view, device=device))) == {"view and device"}

@@ -263,3 +263,14 @@ def test_the_table_has_the_columns_of_the_json() -> None:
     assert len(table) == table["metric"].nunique() == 19
     assert table["value"].dtype == np.float64
     assert table.loc[table["metric"] == "auc", "n_events"].item() > 0
+
+
+def test_why_there_is_no_calibration_curve_is_told() -> None:
+    target = Target(Task.CLASSIFICATION, "y", ("no", "yes"), "yes")
+    y = np.arange(40) % 2
+    for scores in (np.where(y == 1, 0.9, 0.1), np.full(40, 0.3)):
+        ids = np.array([str(i) for i in range(40)], dtype=object)
+        said = Prediction(ids, target.classes, np.column_stack([1 - scores, scores]))
+        found = evaluate(said, y, target, ids, method="m", part="test")
+        told = [w for w in found.warnings if "calibration_slope" in w]
+        assert len(told) == 1 and "without error, or are all the same" in told[0] and "called so" not in told[0]

@@ -8,6 +8,7 @@ import pytest
 from isocenter.metrics import Ints
 from isocenter.metrics import pairs as c
 from isocenter.metrics.comparison import compare_drawn
+from isocenter.metrics.estimation import draws_of
 from isocenter.metrics.panels import ClassPanel, ValuePanel
 
 
@@ -44,14 +45,14 @@ def test_independent_cases_get_closed_forms_where_there_are_some() -> None:
 def test_paired_draws_agree_with_delong_and_are_narrower_than_unpaired_ones() -> None:
     first, second, who = two_panels(n=900, gain=0.3)
     key = ("auc", None)
-    samples = [c.drawn(panel, who, {key}, seed=3)[key] for panel in (first, second)]
+    samples = [draws_of(panel, who, {key}, draws=2000, seed=3)[key] for panel in (first, second)]
     ones = np.ones(900)
     values = [float(panel.measures(ones, {key})[key]) for panel in (first, second)]
     found = compare_drawn(values[0], values[1], (samples[0], samples[1]))
     expected = c.compare(first, second, who, {key})[key]
     assert found[:3] == pytest.approx(expected[:3], abs=0.004)
     assert found.p == pytest.approx(expected.p, abs=0.01)
-    other = c.drawn(second, who, {key}, seed=4)[key]
+    other = draws_of(second, who, {key}, draws=2000, seed=4)[key]
     unpaired = compare_drawn(values[0], values[1], (samples[0], other))
     assert unpaired.high - unpaired.low > 1.15 * (found.high - found.low)
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import isocenter
+from isocenter.elsewhere import predict_to
 from isocenter.errors import InputDoesNotFit
 
 
@@ -112,3 +113,80 @@ def test_a_model_with_covariates_asks_for_them(tmp_path: Path) -> None:
         isocenter.predict(model, tmp_path / "scans")
     said = isocenter.predict(model, tmp_path / "scans", labels=tmp_path / "covariates.csv")
     assert len(said) == 40
+
+
+# -- several images a patient ------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def views(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of patients with one to four images, and a threshold of its own."""
+    folder = tmp_path_factory.mktemp("views")
+    rng = np.random.default_rng(0)
+    patient = np.repeat(np.arange(80), rng.integers(1, 5, 80))
+    frame = pd.DataFrame(rng.normal(size=(len(patient), 3)) + (patient % 2)[:, None], columns=list("abc"))
+    frame = frame.assign(patient_id=[f"p{i:03}" for i in patient], label=np.where(patient % 2, "yes", "no"))
+    frame.to_csv(folder / "t.csv", index=False)
+    isocenter.run(
+        folder / "t.csv", project=folder / "p", target="label", method="linear", decide="sensitivity=0.8",
+        recalibrate="platt", seed=1,
+    )  # fmt: skip
+    return folder
+
+
+def test_a_model_of_patients_answers_by_patient_as_the_evaluation_did(views: Path, tmp_path: Path) -> None:
+    done = predict_to(views / "p/models/linear.iso", str(views / "t.csv"), tmp_path / "said.csv")
+    patients, images = pd.read_csv(done["output"]), pd.read_csv(done["by_image"])
+    assert Path(done["by_image"]).name == "said_by_image.csv" and not done["warnings"]
+    assert done["predicted"] == len(patients) == 80 and patients["patient_id"].is_unique
+    assert patients["n_cases"].sum() == len(images) and set(images["patient_id"]) == set(patients["patient_id"])
+    expected = pd.read_parquet(views / "p/predictions/linear.parquet").query("part == 'test'")
+    first = expected.groupby("patient_id").first()
+    own = patients.set_index("patient_id").loc[first.index]
+    np.testing.assert_allclose(own["probability_yes"], first["patient_probability_yes"])
+    assert (own["prediction"] == first["patient_prediction"]).all()
+    assert (own["n_cases"] == expected.groupby("patient_id").size()).all()
+
+
+def test_flags_of_images_reach_their_patient_and_unknown_patients_are_told(views: Path, tmp_path: Path) -> None:
+    model, table = views / "p/models/linear.iso", pd.read_csv(views / "t.csv").drop(columns="label")
+    row = int(np.flatnonzero(table["patient_id"].duplicated())[0])
+    who = table["patient_id"][row]
+    table.loc[row, "b"] = 1e6
+    said = isocenter.predict(model, _saved(table, tmp_path / "far.csv")).by_patient
+    assert said is not None and said.flags is not None
+    flags = dict(zip(said.case_id, said.flags, strict=True))
+    n = int((table["patient_id"] == who).sum())
+    assert flags.pop(who) == f"1 of {n} images: far outside the training range: b" and not any(flags.values())
+    nameless = _saved(table.drop(columns="patient_id"), tmp_path / "nameless.csv")
+    done = predict_to(model, str(nameless), tmp_path / "said.csv")
+    assert done["by_image"] is None and done["predicted"] == len(table) and "--patient-column" in done["warnings"][0]
+    renamed = _saved(table.rename(columns={"patient_id": "whose"}), tmp_path / "renamed.csv")
+    assert predict_to(model, str(renamed), tmp_path / "said.csv", patient_column="whose")["predicted"] == 80
+
+
+def test_a_patient_whose_images_are_all_refused_is_refused_by_name(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "scans").mkdir()
+    names = [f"{i:02}" for i in range(60)]
+    for i, name in enumerate(names):
+        grey = rng.integers(0, 120, (16, 16)) + i // 2 % 2 * 60
+        Image.fromarray(grey.astype(np.uint8)).save(tmp_path / "scans" / f"{name}.png")
+    table = pd.DataFrame({"id": names, "patient_id": [f"p{i // 2:02}" for i in range(60)]})
+    _saved(table.assign(label=np.arange(60) // 2 % 2), tmp_path / "labels.csv")
+    how = {"labels": tmp_path / "labels.csv", "target": "label", "method": "linear", "features": "pixels"}
+    isocenter.run(tmp_path / "scans", project=tmp_path / "p", **how)
+    for name in ("00", "01", "02"):  # all images of p00, one of p01
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3)).astype(np.uint8)).save(tmp_path / "scans" / f"{name}.png")
+    model = next((tmp_path / "p/models").glob("*linear.iso"))
+    images = isocenter.predict(model, tmp_path / "scans", labels=_saved(table, tmp_path / "who.csv"))
+    said = images.by_patient
+    assert said is not None and said.flags is not None and said.n_cases is not None and len(said) == 30
+    rows = said.table().set_index("patient_id")
+    assert rows.loc["p00", "flags"].startswith("refused: 2 of 2 images") and rows.loc["p00", "n_cases"] == 0
+    assert pd.isna(rows.loc["p00", "prediction"])
+    assert rows.loc["p01", "flags"].startswith("1 of 2 images: refused") and rows.loc["p01", "n_cases"] == 1
+    assert (rows["n_cases"].drop(["p00", "p01"]) == 2).all() and set(images.table()["patient_id"]) == set(rows.index)
+
+
+def _saved(table: pd.DataFrame, path: Path) -> Path:
+    table.to_csv(path, index=False)
+    return path

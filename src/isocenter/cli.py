@@ -219,13 +219,14 @@ def predict(
     image: Annotated[list[str] | None, typer.Option(help="Which files are images: [NAME=]GLOB.")] = None,
     mask: Annotated[list[str] | None, typer.Option(help="Which files are masks: [NAME=]GLOB.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column that names the rows.")] = None,
+    patient_column: Annotated[str | None, typer.Option(help="Column with the patient of a row.")] = None,
 ) -> Any:
     """Predict new scans or rows with a saved model."""
     del project
-    from isocenter.steps import predict_to
+    from isocenter.elsewhere import predict_to
 
     roles = {"image": _listed(image or []), "mask": _listed(mask or [])}
-    return predict_to(model, input, output, labels=labels, id_column=id_column, **roles)
+    return predict_to(model, input, output, labels=labels, id_column=id_column, patient_column=patient_column, **roles)
 
 
 @verb()

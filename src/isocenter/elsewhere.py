@@ -1,4 +1,4 @@
-"""External tests on disk: a saved model, another hospital's files, a folder of what was found."""
+"""A saved model on other people's files: tested, in a folder of what was found, or asked for predictions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from isocenter import artefacts, bundle, disk, external, reporting
+from isocenter import artefacts, bundle, disk, external, predicting, reporting, workbench
 from isocenter.errors import UsageError
 from isocenter.evaluation import Evaluation
+from isocenter.formats import tables
 from isocenter.options import EXTERNAL, INDEX, Options
 from isocenter.project import DEFAULT, MEMORY
 
@@ -51,6 +52,32 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
         "external": found.to_dict(),
         "warnings": list(found.warnings),
         "report": str(folder / artefacts.REPORT.path),
+    }
+
+
+def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, Any]:
+    """Predict with a saved model and write the table; what was refused or flagged, counted.
+
+    Where the model answers for patients and they are known, OUTPUT has a row a patient, and NAME_by_image beside it
+    has a row an image.
+    """
+    loaded = bundle.load(model)
+    said = workbench.predict(loaded, input, **how)
+    answer = said if said.by_patient is None else said.by_patient
+    tables.write_table(answer.table(), output)
+    flags = [str(flag) for flag in answer.flags] if answer.flags is not None else []
+    refused = sum(flag.startswith("refused") for flag in flags)
+    images = None if said.by_patient is None else output.with_stem(f"{output.stem}_by_image")
+    if images is not None:
+        tables.write_table(said.table(), images)
+    return {
+        "output": str(output),
+        "by_image": None if images is None else str(images),
+        "predicted": len(answer) - refused,
+        "refused": refused,
+        "flagged": sum(bool(flag) for flag in flags) - refused,
+        "flags": sorted({flag for flag in flags if flag}),
+        "warnings": list(predicting.unit_warning(loaded, said)),
     }
 
 

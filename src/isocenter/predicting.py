@@ -16,10 +16,49 @@ from isocenter.prediction import Prediction
 
 
 def predict(model: Model, cohort: Cohort, store: str | None = None) -> Prediction:
-    """Rows for a model of a feature table, scans for a model of scans; InputDoesNotFit otherwise."""
-    if model.card["inputs"]:
-        return _predict_rows(model, cohort)
-    return _predict_scans(model, cohort, store)
+    """Rows for a model of a feature table, scans for a model of scans; InputDoesNotFit otherwise.
+
+    Where the model answers for patients and the cohort knows them, their answers stand in `by_patient`.
+    """
+    said = _predict_rows(model, cohort) if model.card["inputs"] else _predict_scans(model, cohort, store)
+    if model.decision.aggregation is None or not cohort.knows_patients:
+        return said
+    alone = pd.Series([f"case:{case_id}" for case_id in said.case_id], index=said.case_id, dtype=object)
+    known = pd.Series(cohort.patients, index=cohort.case_ids, dtype=object).reindex(said.case_id)
+    patients = known.where(known.notna(), alone).to_numpy(dtype=object)
+    return replace(said, patient_id=patients, by_patient=_of_patients(said, patients, model))
+
+
+def unit_warning(model: Model, said: Prediction) -> tuple[str, ...]:
+    """That images are answered one by one though the model answers for patients; () where it is not so."""
+    if model.decision.aggregation is None or said.by_patient is not None:
+        return ()
+    told = "This model answers for patients, but the input names none: each image is answered by itself, by a decision "
+    return (f"{told}made for patients. Name them with --patient-column.",)
+
+
+def _of_patients(said: Prediction, patients: NDArray[np.object_], model: Model) -> Prediction:
+    """One row a patient from those of its cases that could be predicted; refused where there is none."""
+    usable = np.asarray(np.isfinite(said.output).all(axis=1), dtype=np.bool_)
+    found = model.decision.by_patient(said.select(usable), patients[usable])
+    flags, answered = _flags_of_patients(said, patients), set(found.case_id)
+    unanswered = [name for name in dict.fromkeys(patients) if name not in answered]
+    lost = {name: f"refused: {flags.get(name, 'no prediction is finite')}" for name in unanswered}
+    found = replace(found, flags=np.array([flags.get(name, "") for name in found.case_id], dtype=object))
+    whole = found.with_refused(lost)
+    counts = pd.Series(patients[usable]).value_counts()
+    return replace(whole, n_cases=counts.reindex(whole.case_id, fill_value=0).to_numpy().astype(np.int64))
+
+
+def _flags_of_patients(said: Prediction, patients: NDArray[np.object_]) -> dict[str, str]:
+    """What is told of a patient's cases, each reason once, with how many of them are concerned."""
+    flags = np.full(len(said), "", dtype=object) if said.flags is None else said.flags
+    total = pd.Series(patients).value_counts()
+    flagged = pd.Series(flags, index=patients)[flags != ""]
+    told = {}
+    for name, own in flagged.groupby(level=0, sort=False):
+        told[str(name)] = f"{len(own)} of {total[name]} images: {'; '.join(dict.fromkeys(own))}"
+    return told
 
 
 def _predict_rows(model: Model, cohort: Cohort) -> Prediction:

@@ -18,7 +18,10 @@ class Prediction:
     case_id: (n,) str; for classes `classes` (k,) names, `proba` (n, k) and `label` (n,) the
     decided class; for regression `value` (n,). flags: (n,) text, "" where the input is like
     the training data, else what is unlike it. uncalibrated: (n, k) what the estimator itself
-    said, where a calibrator stands between; else None.
+    said, where a calibrator stands between; else None. by_patient: the same by patient, its
+    `case_id` the patient, where a model that answers for patients met known ones; patient_id: (n,)
+    whose case each row is then, "case:<id>" of unknown ones, and n_cases: (n,) of its rows how many
+    cases each rests on.
     """
 
     case_id: NDArray[np.object_]
@@ -28,6 +31,9 @@ class Prediction:
     value: NDArray[np.float64] | None = None
     flags: NDArray[np.object_] | None = None
     uncalibrated: NDArray[np.float64] | None = None
+    by_patient: Prediction | None = None
+    patient_id: NDArray[np.object_] | None = None
+    n_cases: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.case_id)
@@ -42,8 +48,16 @@ class Prediction:
         return found
 
     def table(self) -> pd.DataFrame:
-        """case_id, prediction, probability_<class>..., uncalibrated_<class>..., flags."""
+        """case_id, prediction, probability_<class>..., uncalibrated_<class>..., flags.
+
+        Behind `case_id` stands `patient_id` where there is a `by_patient`; its own table has patient_id and n_cases
+        in the place of `case_id`.
+        """
         columns: dict[str, object] = {"case_id": self.case_id}
+        if self.patient_id is not None:
+            columns["patient_id"] = self.patient_id
+        if self.n_cases is not None:
+            columns = {"patient_id": self.case_id, "n_cases": self.n_cases}
         if self.proba is not None:
             columns["prediction"] = self.label
             columns |= {f"{_PROBA}{c}": self.proba[:, i] for i, c in enumerate(self.classes)}
@@ -74,7 +88,7 @@ class Prediction:
         )
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Prediction:
-        """Some of the rows."""
+        """Some of the rows, as cases alone."""
         return Prediction(
             self.case_id[rows],
             self.classes,

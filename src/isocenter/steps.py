@@ -510,21 +510,6 @@ def export(project: str | Path, output: str | Path | None = None) -> Path:
     return folder
 
 
-def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, Any]:
-    """Predict with a saved model and write the table; what was refused or flagged, counted."""
-    said = workbench.predict(model, input, **how)
-    tables.write_table(said.table(), output)
-    flags = [str(flag) for flag in said.flags] if said.flags is not None else []
-    refused = sum(flag.startswith("refused") for flag in flags)
-    return {
-        "output": str(output),
-        "predicted": len(said) - refused,
-        "refused": refused,
-        "flagged": sum(bool(flag) for flag in flags) - refused,
-        "flags": sorted({flag for flag in flags if flag}),
-    }
-
-
 def demo(folder: Path, *, seed: int = 0, patients: int = 120) -> dict[str, Any]:
     """The main job on embedded data: synthetic CT scans with masks, and real breast-cancer features."""
     from isocenter import datasets  # the phantom's geometry costs start-up, which no other verb needs

@@ -265,10 +265,11 @@ def _thresholds(points: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _predicted(path: str, result: dict[str, Any]) -> Iterator[str]:
-    yield f"{result['predicted']} predicted, {result['refused']} refused, {result['flagged']} flagged"
+    unit = " patients" if result["by_image"] else ""
+    yield f"{result['predicted']}{unit} predicted, {result['refused']} refused, {result['flagged']} flagged"
     for flag in result["flags"][:_SHOWN_FAULTS]:
         yield f"            {flag}"
-    yield f"Written   {path}"
+    yield f"Written   {path}" + (f" (by patient) and {result['by_image']}" if result["by_image"] else "")
 
 
 def _nested(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:

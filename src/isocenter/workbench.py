@@ -446,13 +446,15 @@ def predict(
     image: Sequence[str] = (),
     mask: Sequence[str] = (),
     id_column: str | None = None,
+    patient_column: str | None = None,
     store: str | None = None,
 ) -> Prediction:
     """Predict new, unseen scans or rows; what is unlike the training data is flagged by name.
 
     model: a Model or the path of a bundle; labels: a table with the covariates of scans, where
     the model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted have an empty
-    prediction and say why in `flags`. Raises InputDoesNotFit where no case fits.
+    prediction and say why in `flags`. Rows are cases; where the model answers for patients and they are known, their
+    answers are `by_patient`. Raises InputDoesNotFit where no case fits.
     """
     if not isinstance(model, Model):
         model = bundle.load(Path(model))
@@ -466,6 +468,7 @@ def predict(
             image=image or roles.get("image", ()),
             mask=mask or roles.get("mask", ()),
             id_column=id_column,
+            patient_column=patient_column,
             with_labels=False,
         )
     return predicting.predict(model, cohort, store)

@@ -41,6 +41,8 @@ def metadata_auc(
 ) -> list[dict[str, Any]]:
     """Rows {"column", "auc", "low", "high", "n_cases"}, the strongest first; [] where nothing is known.
 
+    Columns that part the cases alike are one row that names them all ("site and scanner"), and count once together.
+
     cohort: the fitting part; facts: of its images (`preparation.facts`), or None; folds: held-out
     case ids, grouped by patient. Covariates are declared by the user and left out. With several
     classes the mean of each against the rest. The interval is a bootstrap of patients over pooled
@@ -55,9 +57,9 @@ def metadata_auc(
     held = [known.index.get_indexer(pd.Index(fold, dtype=object)) for fold in folds]
     codes = np.asarray(cohort.codes, dtype=np.int64)
     patients = pd.factorize(cohort.patients)[0].astype(np.int64)
-    columns = {str(name): [str(name)] for name in known.columns}
+    columns = {" and ".join(names): names[:1] for names in _alike(known)}
     if len(columns) > 1:
-        columns[TOGETHER] = list(columns)
+        columns[TOGETHER] = [name for names in columns.values() for name in names]
     rows = []
     for name, used in columns.items():
         scores = _out_of_fold(known[used], codes, len(target.classes), held)
@@ -88,6 +90,14 @@ def _known(cohort: Cohort, facts: pd.DataFrame | None) -> pd.DataFrame:
     levels = {str(name): _levels(table[name]) for name in table.columns}
     kept = {name: codes for name, codes in levels.items() if codes is not None and len(np.unique(codes)) > 1}
     return pd.DataFrame(kept, index=cohort.table.index)
+
+
+def _alike(known: pd.DataFrame) -> list[list[str]]:
+    """The columns, those that part the cases in the same way side by side, each group where its first column stands."""
+    groups: dict[bytes, list[str]] = {}
+    for name in known.columns:
+        groups.setdefault(pd.factorize(known[name])[0].tobytes(), []).append(str(name))
+    return list(groups.values())
 
 
 def _levels(values: pd.Series) -> Ints | None:

@@ -25,9 +25,8 @@ from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_row
 from isocenter.evaluation.nouns import Evaluation
 from isocenter.evaluation.single import headline
 from isocenter.metrics import Floats, Ints, comparison, pairs
-from isocenter.metrics.estimation import estimate
+from isocenter.metrics.estimation import Panel, draws_of, estimate
 from isocenter.metrics.intervals import LEVEL, t_of, z_of
-from isocenter.metrics.pairs import Panel
 from isocenter.metrics.panels import ClassPanel, Key
 from isocenter.metrics.pooling import pool
 from isocenter.splitting import Design
@@ -77,7 +76,7 @@ class Side:
     def drawn(self, key: Key, draws: int) -> Floats:
         """(draws,) the same draws of patients for every method of the same cases; kept, for each pair asks again."""
         if (key, draws) not in self.kept:
-            found = pairs.drawn(self.panel, self.patients, [key], draws=draws, seed=self.seed)
+            found = draws_of(self.panel, self.patients, [key], draws=draws, seed=self.seed)
             self.kept[key, draws] = found[key]
         return self.kept[key, draws]
 

@@ -5,8 +5,8 @@ pooled predictions as one sample. How a number and its interval are made:
 
 - it is defined in every fold: the mean over the folds, with the corrected resampled t
   ("corrected-resampled") or, in nested designs, the interval of Bates, Hastie and Tibshirani ("nested-cv"). Its inner
-  values are out-of-fold scores of the chosen candidate, chosen on the same rows, which its authors do not provide for
-  and benchmarks/resampling.py does not simulate;
+  values are out-of-fold scores of the chosen candidate, chosen on the same rows, which its authors do not provide for;
+  in benchmarks/resampling.py the choice of a penalty costs no coverage, that of a threshold does;
 - some fold does not define it (nothing was called positive, a class is absent), or it is about
   calibration: pooled within each repeat, the folds' shares in it by jackknife ("corrected-resampled-pooled").
   What ranks cases is never pooled, for scores of different models are not on one scale: then it is

@@ -31,6 +31,7 @@ from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.prediction import Prediction
 
+_CURVE = frozenset({"calibration_slope", "calibration_intercept", "ici"})
 FEW = 10  # patients of a class, below which what a bootstrap says is rough
 
 
@@ -193,16 +194,24 @@ def _absent(panel: Panel, target: Target) -> list[str]:
 
 
 def _undefined(found: Mapping[Key, Estimated], target: Target) -> list[str]:
-    """One sentence a class for the metrics that these cases do not define."""
-    by_class: dict[int | None, list[str]] = {}
+    """One sentence a class and reason for the metrics that these cases do not define."""
+    by_class: dict[tuple[int | None, str], list[str]] = {}
     for (metric, k), e in found.items():
         if math.isnan(e.value):
-            by_class.setdefault(k, []).append(metric)
-    why = "a column does not vary" if target.is_value else "no case, or every case, is or was called so"
+            by_class.setdefault((k, _why(metric, k, found, target)), []).append(metric)
     return [
         f"{', '.join(names)}{'' if k is None else f' of {target.classes[k]}'} cannot be computed: {why}."
-        for k, names in by_class.items()
+        for (k, why), names in by_class.items()
     ]
+
+
+def _why(metric: str, k: int | None, found: Mapping[Key, Estimated], target: Target) -> str:
+    if target.is_value:
+        return "a column does not vary"
+    both = ("auc", k) in found and not math.isnan(found["auc", k].value)
+    if both and metric in _CURVE:
+        return "no curve can be fitted to scores that part the cases without error, or are all the same"
+    return "no case, or every case, is or was called so"
 
 
 def _about_intervals(found: Mapping[Key, Estimated], target: Target) -> list[str]:

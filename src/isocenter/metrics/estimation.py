@@ -110,7 +110,10 @@ def estimate(
 
 
 def draws_of(panel: Panel, patients: Ints, keys: Collection[Key], *, draws: int, seed: int) -> dict[Key, Floats]:
-    """Values (draws,) of these metrics in draws of patients; stratified by class where they allow it."""
+    """Values (draws,) of these metrics in draws of patients; stratified by class where they allow it.
+
+    Panels of the same cases meet the same draws, if the seed is the same.
+    """
     strata = strata_of(patients, panel.reference) if isinstance(panel, ClassPanel) else None
     stratified = set(keys) & panel.within_class if strata is not None else set()
     found: dict[Key, Floats] = {}

@@ -12,13 +12,11 @@ from itertools import combinations
 
 import numpy as np
 
-from isocenter.metrics import Floats, Ints
-from isocenter.metrics.bootstrap import bootstrap, strata_of
+from isocenter.metrics import Ints
 from isocenter.metrics.comparison import Comparison, compare_auc, compare_drawn, mcnemar
-from isocenter.metrics.label_panel import LabelPanel
-from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
+from isocenter.metrics.estimation import Panel, draws_of
+from isocenter.metrics.panels import ClassPanel, Key
 
-Panel = ClassPanel | LabelPanel | ValuePanel
 # Shares of cases that the reference chooses, so that they are the same cases for every method.
 _SHARES = frozenset({"accuracy", "sensitivity", "specificity"})
 
@@ -46,7 +44,7 @@ def compare_all(
     alone = int(patients.max()) + 1 == len(patients)
     rest = [key for key in wanted if not (alone and has_closed_form(panels[0], key))]
     values = [panel.measures(np.ones(len(patients)), rest) for panel in panels]
-    samples = [drawn(panel, patients, rest, draws=draws, seed=seed) for panel in panels]
+    samples = [draws_of(panel, patients, rest, draws=draws, seed=seed) for panel in panels]
 
     def compared(a: int, b: int, key: Key) -> Comparison:
         if key not in rest:
@@ -54,26 +52,6 @@ def compare_all(
         return compare_drawn(float(values[a][key]), float(values[b][key]), (samples[a][key], samples[b][key]))
 
     return {(a, b): {key: compared(a, b, key) for key in wanted} for a, b in combinations(range(len(panels)), 2)}
-
-
-def drawn(
-    panel: Panel, patients: Ints, keys: Collection[Key], *, draws: int = 2000, seed: int = 0
-) -> dict[Key, Floats]:
-    """Values (draws,) of these metrics in bootstrap draws of patients, by class where they allow it.
-
-    Panels of the same cases meet the same draws, if the seed is the same.
-    """
-    strata = strata_of(patients, panel.reference) if isinstance(panel, ClassPanel) else None
-    within = set(keys) & panel.within_class if strata is not None else set()
-    found: dict[Key, Floats] = {}
-    for some, classes in ((within, strata), (set(keys) - within, None)):
-        if some:
-
-            def measures(weights: Floats, some: set[Key] = some) -> dict[Key, Floats]:
-                return panel.measures(weights, some)
-
-            found |= bootstrap(measures, patients, draws=draws, seed=seed, strata=classes)
-    return found
 
 
 def has_closed_form(panel: Panel, key: Key) -> bool:
