@@ -17,7 +17,16 @@ import pandas as pd
 
 from isocenter import bundle, comparing, external, ingest, predicting, preparation, recipes, reporting, scoring
 from isocenter import fitting as _fitting
-from isocenter.auditing import Audit, alarms, audit_cohort, describe_case_mix, fingerprints, metadata_auc
+from isocenter.auditing import (
+    Audit,
+    alarms,
+    audit_cohort,
+    describe_case_mix,
+    fingerprints,
+    metadata_auc,
+    telling,
+    telling_alarms,
+)
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish, torn_patients, torn_warning
@@ -51,6 +60,7 @@ def index(
     group_column: str | None = None,
     readers: Sequence[str] = (),
     consensus: str = "majority",
+    ignore: Sequence[str] = (),
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
@@ -76,6 +86,7 @@ def index(
         group_column=group_column,
         readers=readers,
         consensus=consensus,
+        ignore=ignore,
     )
 
 
@@ -126,7 +137,8 @@ def split(
         overlap=overlap,
     )
     used = dict.fromkeys((*made.final.fitting, *made.tested))
-    return replace(made, warnings=(*said, *made.warnings, *torn_warning(cohort.select(used))))
+    told = telling_alarms(telling(cohort.select(made.split.fitting)))
+    return replace(made, warnings=(*said, *made.warnings, *torn_warning(cohort.select(used)), *told))
 
 
 def shortcuts(cohort: Cohort, design: Design, *, store: str | None = None) -> list[dict[str, Any]]:
