@@ -22,7 +22,7 @@ def rows(found: dict[str, object]) -> dict[str, dict[str, object]]:
 
 
 def test_a_holdout_is_judged_by_its_test_part() -> None:
-    cohort = cohort_of([0] * 300 + [1] * 100)
+    cohort = cohort_of([0] * 300 + [1] * 100, [f"p{i}" for i in range(400)])
     found = sample_size(cohort, make_design(cohort), 5)
     expected = verdict_for_classes({"0": 300, "1": 100}, 5, test_fraction=0.2)
     assert found["summary"] == expected.summary and found["affordable"] == expected.affordable
@@ -47,7 +47,7 @@ def test_patients_are_counted_and_not_images() -> None:
 
 def test_a_measurement_and_its_unit() -> None:
     values = np.random.default_rng(0).normal(50, 10, 150)
-    cohort = cohort_of(list(values), task=Task.REGRESSION)
+    cohort = cohort_of(list(values), [f"p{i}" for i in range(150)], task=Task.REGRESSION)
     found = sample_size(cohort, make_design(cohort), 4)
     expected = verdict_for_numbers(150, float(values.mean()), float(values.std()), 4, test_fraction=0.2)
     assert found["summary"] == expected.summary
@@ -71,3 +71,11 @@ def test_a_patient_with_both_classes_is_one_patient() -> None:
     found = sample_size(cohort, make_design(cohort), 3)
     assert rows(found)["risk"]["have"] == pytest.approx(80)
     assert rows(found)["test events"]["have"] == pytest.approx(10)
+
+
+def test_without_patient_ids_cases_are_counted_and_nobody_in_parts() -> None:
+    found = sample_size(cohort := cohort_of([0] * 61 + [1] * 22), make_design(cohort, test_fraction=0.3), 3)
+    assert "patients" not in json.dumps(found) and "training cases carry" in str(found["summary"])
+    counted = [row["have"] for name, row in rows(found).items() if not name.startswith("width") and row["have"]]
+    assert len(counted) > 3 and all(have == int(have) for have in counted)  # type: ignore[call-overload]
+    assert 0 < rows(found)["width of AUC"]["have"] < 1  # type: ignore[operator]

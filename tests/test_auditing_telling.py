@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 
 from designs import cohort_of
 from isocenter import workbench
-from isocenter.auditing import telling, telling_alarms
+from isocenter.auditing import telling_alarms, telling_columns
+from isocenter.auditing.telling import Telling
 from isocenter.cohort import Cohort, Target, Task
 
 N = 120
@@ -27,9 +28,13 @@ def given(
     return replace(made, features=tuple(c for c in columns if c not in covariates), covariates=covariates)
 
 
+def found_in(cohort: Cohort) -> list[Telling]:
+    return telling_columns(cohort, list(cohort.case_ids))
+
+
 def test_a_column_written_after_the_diagnosis_is_named_with_its_auc() -> None:
     late = -(Y + 0.27 * NOISE)  # the direction does not matter
-    (found,) = telling(given(late=late, early=Y + NOISE, noise=NOISE))
+    (found,) = found_in(given(late=late, early=Y + NOISE, noise=NOISE))
     assert (
         found.column == "late"
         and found.value == pytest.approx(roc_auc_score(Y, -late), abs=1e-12)
@@ -41,39 +46,39 @@ def test_a_column_written_after_the_diagnosis_is_named_with_its_auc() -> None:
 
 def test_missing_values_count_as_the_median() -> None:
     some = np.where(np.arange(N) < N // 2, Y, np.nan)
-    assert telling(given(some=some)) == []
-    assert telling(given(most=np.where(np.arange(N) < N - 2, Y, np.nan)))
+    assert found_in(given(some=some)) == []
+    assert found_in(given(most=np.where(np.arange(N) < N - 2, Y, np.nan)))
 
 
 def test_a_covariate_of_text_is_told_how_to_leave_out() -> None:
-    (found,) = telling(given(therapy=np.where(Y, "surgery", "none"), noise=NOISE, covariates=("therapy",)))
+    (found,) = found_in(given(therapy=np.where(Y, "surgery", "none"), noise=NOISE, covariates=("therapy",)))
     assert found.value == 1 and "out of --covariates and --ignore therapy" in telling_alarms([found])[0]
 
 
 def test_of_several_classes_and_of_labels_the_one_that_is_told() -> None:
-    (found,) = telling(given(np.arange(N) % 3, code=np.arange(N) % 3 == 1, noise=NOISE))
+    (found,) = found_in(given(np.arange(N) % 3, code=np.arange(N) % 3 == 1, noise=NOISE))
     assert found.of == "1" and "predicts '1' in" in telling_alarms([found])[0]
     labels = replace(
         given(code=Y, noise=NOISE), target=Target(Task.MULTILABEL, "y", ("a", "b")), features=("code", "noise")
     )
     labels = replace(labels, table=labels.table.assign(y=np.where(Y, "a", np.where(NOISE > 0, "b", ""))))
-    assert [one.of for one in telling(labels)] == ["a"]
+    assert [one.of for one in found_in(labels)] == ["a"]
 
 
 def test_a_measurement_by_rank() -> None:
     y = np.exp(NOISE)
     other = NOISE + 0.5 * np.random.default_rng(1).normal(size=N)
-    (found,) = telling(given(y, task=Task.REGRESSION, same=-(NOISE**3), other=other))
+    (found,) = found_in(given(y, task=Task.REGRESSION, same=-(NOISE**3), other=other))
     assert found.column == "same" and found.value == pytest.approx(-spearmanr(y, -(NOISE**3))[0])
 
 
 def test_luck_among_many_columns_of_few_patients_is_no_alarm() -> None:
     y = [0, 0, 0, 1, 1, 1]
     noise = np.random.default_rng(2).normal(size=(6, 400))
-    assert telling(given(y, **{f"x{i}": noise[:, i] for i in range(400)})) == []
+    assert found_in(given(y, **{f"x{i}": noise[:, i] for i in range(400)})) == []
     patients = [f"p{i // 20}" for i in range(N)]  # 120 images of 6 patients are no more than 6
     one = replace(given((np.arange(N) // 20) % 2, late=(np.arange(N) // 20) % 2))
-    assert telling(one) and telling(replace(one, table=one.table.assign(patient_id=patients))) == []
+    assert found_in(one) and found_in(replace(one, table=one.table.assign(patient_id=patients))) == []
 
 
 def test_real_features_that_help_raise_no_alarm() -> None:
@@ -92,5 +97,10 @@ def test_the_test_part_is_never_looked_at() -> None:
 
 
 def test_many_columns_are_counted() -> None:
-    said = telling_alarms(telling(given(**{f"x{i}": Y for i in range(5)})))
+    said = telling_alarms(found_in(given(**{f"x{i}": Y for i in range(5)})))
     assert len(said) == 4 and said[-1] == "So do 2 more: x3, x4."
+
+
+def test_of_very_many_cases_a_draw_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isocenter.auditing.telling.MOST_CASES", 60)
+    assert [one.column for one in found_in(given(late=Y, noise=NOISE))] == ["late"]

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from isocenter import artefacts, bundle, disk, external, reporting
-from isocenter.errors import UsageError
+from isocenter import artefacts, bundle, checking, disk, external, reporting
 from isocenter.evaluation import Evaluation
 from isocenter.options import EXTERNAL, INDEX, Options
 from isocenter.project import DEFAULT, MEMORY
@@ -63,12 +62,7 @@ def _home(model: Path, project: Path) -> Path:
 def _refuse_others(options: Iterable[str]) -> None:
     """What would say how a model is made, or is settled in the bundle: heard in silence it would mislead."""
     usable = {one.name for one in Options.table(INDEX, EXTERNAL)} - {*_KNOWN_TO_THE_MODEL} | {*_ALSO}
-    wrong = [f"--{name.replace('_', '-')}" for name in options if name not in usable]
-    if wrong:
-        raise UsageError(
-            f"A saved model is tested as it is: {', '.join(wrong)} can change nothing.",
-            f"Leave {'it' if len(wrong) == 1 else 'them'} out, or fit a model with isocenter run.",
-        )
+    checking.refuse_making([f"--{name.replace('_', '-')}" for name in options if name not in usable])
 
 
 def _own_test(model: Path) -> Evaluation | None:

@@ -135,7 +135,10 @@ class Study:
         self.check()
         for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
             progress.warning(sentence)
-        return {recipe.name: self._fit(recipe) for recipe in self.recipes}
+        models = {recipe.name: self._fit(recipe) for recipe in self.recipes}
+        for recipe in self.recipes if self.design.several else ():
+            self.folds.fit(recipe)
+        return models
 
     @cached_property
     def setting(self) -> crossing.Setting:
@@ -151,8 +154,7 @@ class Study:
         return crossing.Folds(self.setting)
 
     def _fit(self, recipe: Recipe) -> Model:
-        if self.design.several:
-            self.folds.fit(recipe)
+        """The model that is kept, before any fold: a criterion that it cannot meet costs no fold."""
         model, tuning, inputs = artefacts.model(recipe.name), artefacts.tuning(recipe.name), self._fit_inputs(recipe)
         if not (self.project.has(model, inputs) and self.project.has(tuning, inputs)):
             fitted = crossing.fit(self.setting, recipe)
@@ -363,10 +365,12 @@ class Study:
 
     def describe_audit(self) -> dict[str, Any]:
         audit = self.audit
-        counts = {"found": audit.found, "used": audit.used, "unlabelled": len(audit.unlabelled)}
+        described = self.describe_cohort()
+        counts: dict[str, Any] = {"found": audit.found, "used": audit.used, "unlabelled": len(audit.unlabelled)}
+        counts["patients"] = len(set(self.usable.patients)) if self.cohort.knows_patients else None
         return {
-            **self.describe_cohort(),
-            "cohort": {**counts, "excluded": [asdict(f) for f in audit.excluded]},
+            **described,
+            "cohort": {**described["cohort"], **counts, "excluded": [asdict(f) for f in audit.excluded]},
             "duplicates": audit.duplicates,
             "conflicts": audit.conflicts,
             "warnings": list(dict.fromkeys((*self.cohort.warnings, *audit.warnings))),

@@ -115,7 +115,7 @@ def _listed(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
 
 def _groups(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
     def lines(groups: list[list[str]], _: dict[str, Any]) -> Iterator[str]:
-        yield f"{title}: {len(groups)} groups, for instance {' = '.join(map(str, groups[0]))}"
+        yield f"{title}: {len(groups)} group{'s' * (len(groups) != 1)}, for instance {' = '.join(map(str, groups[0]))}"
 
     return lines
 
@@ -163,7 +163,8 @@ def _results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     yield ""
     design = result["design"]
     part = "Test part" if design["splits"] == 1 else f"Tested in {design['splits']} folds"
-    who = f"{first['n_cases']} cases of {first['n_patients']} patients"
+    known = (result.get("cohort") or {}).get("patients") is not None
+    who = f"{first['n_cases']} cases" + (f" of {first['n_patients']} patients" if known else "")
     often = f", each {design['repeats']} times" if design["repeats"] > 1 else ""
     yield f"{part}: {who}{often}; look {looks} at {'it' if design['splits'] == 1 else 'them'}; 95 % intervals"
     yield " " * 20 + "".join(f"{name:<24}" for name in names)

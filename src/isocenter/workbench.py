@@ -15,7 +15,18 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import bundle, comparing, external, ingest, predicting, preparation, recipes, reporting, scoring
+from isocenter import (
+    bundle,
+    checking,
+    comparing,
+    external,
+    ingest,
+    predicting,
+    preparation,
+    recipes,
+    reporting,
+    scoring,
+)
 from isocenter import fitting as _fitting
 from isocenter.auditing import (
     Audit,
@@ -24,8 +35,8 @@ from isocenter.auditing import (
     describe_case_mix,
     fingerprints,
     metadata_auc,
-    telling,
     telling_alarms,
+    telling_columns,
 )
 from isocenter.case import Case
 from isocenter.cohort import Cohort
@@ -137,7 +148,7 @@ def split(
         overlap=overlap,
     )
     used = dict.fromkeys((*made.final.fitting, *made.tested))
-    told = telling_alarms(telling(cohort.select(made.split.fitting)))
+    told = telling_alarms(telling_columns(cohort, made.split.fitting))
     return replace(made, warnings=(*said, *made.warnings, *torn_warning(cohort.select(used)), *told))
 
 
@@ -170,6 +181,7 @@ def fit(
     input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
     method. Raises UsageError, TooFewPatients.
     """
+    checking.asked(cohort, design, decide=decide, recalibrate=recalibrate, aggregate=aggregate, seed=seed)
     named = [] if features is None else [features]
     recipe = plan(cohort, design, [method], named, parameters=parameters, store=store)[0]
     wish = Wish(decide, recalibrate, aggregate)
@@ -293,6 +305,8 @@ def evaluate(
     recalibrate: str = "none",
     aggregate: str = "auto",
     ids_are_local: bool = False,
+    subgroups: Sequence[str] = (),
+    prevalences: Sequence[float] = (),
     seed: int = 0,
     store: str | None = None,
     **parameters: object,
@@ -304,17 +318,29 @@ def evaluate(
     several splits takes the name only: its numbers are about the procedure, and the model that
     `fit` gives is not itself tested.
 
+    subgroups: columns whose groups are evaluated by themselves; prevalences: shares of 0..1 at which
+    predictive values are told.
+
     An external test refits nothing and leaves out who was in the training data (see
     `isocenter.external.assess` for the case mix and what was left out); recalibrate: a group of
     that name shows what updating the probabilities would bring; ids_are_local: equal patient ids
-    are other people.
+    are other people. Raises UsageError and UnknownColumn for what cannot be, before anything is fitted or scored.
     """
+    asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, "subgroups": subgroups}
+    options = checking.asked(cohort, design, prevalences=prevalences, seed=seed, **asked)
+    how: dict[str, Any] = {"subgroups": options.subgroups, "prevalences": options.shares, "seed": seed}
+    if isinstance(model, Model) and (design is None or not design.several):
+        made = {"features": features, "decide": decide, "aggregate": None if aggregate == "auto" else aggregate}
+        made |= {} if design is None or recalibrate == "none" else {"recalibrate": recalibrate}
+        checking.refuse_making([*(name for name, value in made.items() if value is not None), *parameters])
     if isinstance(model, Model) and design is None:
-        return external.assess(
-            model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, seed=seed
-        ).evaluation
+        found = external.assess(model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, store=store, **how)
+        return found.evaluation
     if isinstance(model, Model) and design is not None and not design.several:
-        return scoring.evaluate_table(scoring.scores(model, cohort, design), model.name, cohort, design, seed=seed)
+        table = scoring.scores(model, cohort, design)
+        chosen = model.card.get("operating_points", ())  # on its tuning data
+        points = scoring.read_points(chosen, table, cohort, options.shares, seed=seed)
+        return replace(scoring.evaluate_table(table, model.name, cohort, design, **how), points=tuple(points))
     name = model.card.get("method", "forest") if isinstance(model, Model) else model
     if isinstance(model, Model) or design is None:
         raise UsageError(
@@ -325,7 +351,7 @@ def evaluate(
     recipe = plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
     wish = Wish(decide, recalibrate, aggregate)
     table = cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
-    return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
+    return scoring.evaluate_table(table, recipe.name, cohort, design, **how)
 
 
 def compare(
@@ -344,6 +370,7 @@ def compare(
     with nothing but each other. The first speaks for the study: name the one that was best on tuning data. margin: a
     loss of the headline metric that was declared tolerable. Raises UsageError, BadShape, BadValues.
     """
+    checking.asked(cohort, design, margin=margin, seed=seed)
     if isinstance(methods, Mapping):
         return comparing.compare_tables(methods, cohort, design, margin=margin, seed=seed)
     names = [m for m in methods if isinstance(m, str)]

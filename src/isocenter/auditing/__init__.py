@@ -15,10 +15,10 @@ from isocenter.auditing.exclusions import check_exclusions
 from isocenter.auditing.sample import sample_size
 from isocenter.auditing.seen import fingerprints, seen
 from isocenter.auditing.shortcuts import alarms, metadata_auc
-from isocenter.auditing.telling import telling, telling_alarms
+from isocenter.auditing.telling import telling_alarms, telling_columns
 
 __all__ = [
     "Audit", "Overlap", "alarms", "audit_cohort", "check_exclusions", "compare_case_mix", "describe_case_mix",
     "fingerprints", "leaked", "metadata_auc", "overlaps", "sample_size", "seen",
-    "telling", "telling_alarms",
+    "telling_alarms", "telling_columns",
 ]  # fmt: skip

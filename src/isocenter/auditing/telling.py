@@ -39,23 +39,24 @@ class Telling:
     is_covariate: bool = False
 
 
-def telling(cohort: Cohort) -> list[Telling]:
-    """The columns that alone reach `ALARM`, the strongest first; cohort: the fitting part.
+def telling_columns(cohort: Cohort, case_ids: Sequence[str]) -> list[Telling]:
+    """The columns that alone reach `ALARM`, the strongest first; case_ids: of the fitting part.
 
     Classes and labels are told from the rest one by one, by the AUC in either direction; a
     measurement by Spearman's correlation. A missing value counts as the median, as in a model. Texts are taken
     level by level. What luck would do among so many columns is left out.
     """
     names = [*cohort.features, *cohort.covariates]
-    if cohort.target is None or not names or len(cohort) < 2:
+    target, n = cohort.target, len(case_ids)
+    if target is None or not names or n < 2:
         return []
-    if len(cohort) > MOST_CASES:
-        cohort = cohort.select(np.random.default_rng(0).choice(cohort.case_ids, MOST_CASES, replace=False))
-    reach = _of_values if cohort.target.is_value else _of_classes
+    some = range(n) if n <= MOST_CASES else np.random.default_rng(0).choice(n, MOST_CASES, replace=False)
+    part = cohort.select(case_ids[i] for i in some)
+    reach = _of_values if target.is_value else _of_classes
     found: dict[str, Telling] = {}
-    for name, value, of in reach(cohort, names):
+    for name, value, of in reach(part, names):
         if value >= ALARM and (name not in found or value > found[name].value):
-            measure = "correlation of ranks" if cohort.target.is_value else "AUC"
+            measure = "correlation of ranks" if target.is_value else "AUC"
             found[name] = Telling(name, value, measure, of, name in cohort.covariates)
     return sorted(found.values(), key=lambda one: -one.value)
 

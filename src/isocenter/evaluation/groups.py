@@ -55,7 +55,8 @@ def _labels(cohort: Cohort, name: str) -> pd.Series:
         return _thirds(values)
     if values.nunique() > MOST_LEVELS:
         raise UsageError(
-            f"Column '{name}' has {values.nunique()} values: too many for subgroups.", "Name a column with fewer."
+            f"Column '{name}' has {values.nunique()} values; subgroups are made of {MOST_LEVELS} at most.",
+            "Name a column with fewer; numbers are cut at their thirds.",
         )
     return "=" + values.map(lambda v: f"{v:g}" if isinstance(v, float) else str(v), na_action="ignore")
 
