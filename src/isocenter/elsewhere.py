@@ -9,7 +9,7 @@ from typing import Any
 from isocenter import artefacts, bundle, checking, disk, external, reporting
 from isocenter.evaluation import Evaluation
 from isocenter.options import EXTERNAL, INDEX, Options
-from isocenter.project import DEFAULT, MEMORY
+from isocenter.project import home
 
 _KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
 _ALSO = ("recalibrate", "seed", "subgroups", "prevalences")
@@ -39,7 +39,7 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
         prevalences=prevalences,
         seed=asked.seed,
     )
-    folder = _home(model, project) / "external" / (Path(input).stem or "input")
+    folder = home(project, model.parent.parent) / "external" / (Path(input).stem or "input")
     disk.make_folder(folder)
     artefacts.EXTERNAL.save(found.to_dict(), folder / artefacts.EXTERNAL.path)
     artefacts.EXTERNAL_TABLE.save(found.predictions, folder / artefacts.EXTERNAL_TABLE.path)
@@ -51,12 +51,6 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
         "warnings": list(found.warnings),
         "report": str(folder / artefacts.REPORT.path),
     }
-
-
-def _home(model: Path, project: Path) -> Path:
-    """The project that was named, or, where none was, the one that the model lies in."""
-    own = model.parent.parent
-    return own if project == Path(DEFAULT) and (own / MEMORY).is_file() else project
 
 
 def _refuse_others(options: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ the same code serves both.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +39,7 @@ from isocenter.auditing import Audit, check_exclusions, sample_size
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
-from isocenter.errors import MissingPath, MissingStep
+from isocenter.errors import MissingPath, MissingStep, OtherStudy
 from isocenter.evaluation import HEADLINES, Comparison, Evaluation
 from isocenter.evaluation.claims import summing_up
 from isocenter.formats import arrays, tables
@@ -58,7 +58,14 @@ class Study:
     def __init__(self, options: Options, project: Project) -> None:
         self.options = options
         self.project = project
+        self._told: set[str] = set()
         project.open()
+
+    def _tell(self, step: str, found: Callable[[], dict[str, Any]]) -> None:
+        """What a step has found, once, when it ends."""
+        if step not in self._told:
+            self._told.add(step)
+            progress.facts(found())
 
     # -- index ---------------------------------------------------------------------------------
     def index(self) -> Cohort:
@@ -74,6 +81,7 @@ class Study:
             artefacts.COHORT, inputs, lambda: workbench.index(options.input, **options.of(INDEX))
         )
         self._remember()
+        self._tell("index", lambda: self._described(found))
         return found
 
     def _remember(self) -> None:
@@ -88,6 +96,7 @@ class Study:
             return self.index()
         found = self.project.get(artefacts.COHORT)
         self._remember()
+        self._tell("index", lambda: self._described(found))
         return found
 
     # -- audit ---------------------------------------------------------------------------------
@@ -102,7 +111,9 @@ class Study:
     @cached_property
     def usable(self) -> Cohort:
         """The cohort without what the audit could not read."""
-        return self.audit.usable(self.cohort)
+        found = self.audit.usable(self.cohort)
+        self._tell("audit", lambda: self._audited(found))
+        return found
 
     # -- split ---------------------------------------------------------------------------------
     @cached_property
@@ -133,11 +144,13 @@ class Study:
     def fit(self) -> dict[str, Model]:
         """Every method and floor, on each split and for keeping; refused where too much was left out."""
         self.check()
+        self._tell("split", self.describe_design)
         for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
             progress.warning(sentence)
         models = {recipe.name: self._fit(recipe) for recipe in self.recipes}
         for recipe in self.recipes if self.design.several else ():
             self.folds.fit(recipe)
+        self._tell("fit", lambda: {"models": _told_of(models)})
         return models
 
     @cached_property
@@ -178,7 +191,9 @@ class Study:
             for name, inputs in progress.track(wanted.items(), "evaluate", len(wanted)):
                 if not self._evaluated(name, inputs):
                     self._evaluate(models[name], inputs, looks)
-        return {name: self.project.get(artefacts.evaluation(name)) for name in wanted}
+        found = {name: self.project.get(artefacts.evaluation(name)) for name in wanted}
+        self._tell("evaluate", lambda: {**self.describe_models(), **self._numbers(found)})
+        return found
 
     def _evaluate_inputs(self, recipe: Recipe) -> str:
         return fingerprint("evaluate", self._fit_inputs(recipe), self.options.of(EVALUATE))
@@ -345,7 +360,9 @@ class Study:
         return self.recipes[0].name
 
     def describe_cohort(self) -> dict[str, Any]:
-        cohort = self.cohort
+        return self._described(self.cohort)
+
+    def _described(self, cohort: Cohort) -> dict[str, Any]:
         return {
             **self._place(),
             "cohort": {
@@ -364,10 +381,12 @@ class Study:
         }
 
     def describe_audit(self) -> dict[str, Any]:
-        audit = self.audit
-        described = self.describe_cohort()
+        return self._audited(self.usable)
+
+    def _audited(self, usable: Cohort) -> dict[str, Any]:
+        audit, described = self.audit, self.describe_cohort()
         counts: dict[str, Any] = {"found": audit.found, "used": audit.used, "unlabelled": len(audit.unlabelled)}
-        counts["patients"] = len(set(self.usable.patients)) if self.cohort.knows_patients else None
+        counts["patients"] = len(set(usable.patients)) if self.cohort.knows_patients else None
         return {
             **described,
             "cohort": {**described["cohort"], **counts, "excluded": [asdict(f) for f in audit.excluded]},
@@ -386,29 +405,28 @@ class Study:
         return {**described, **told, "warnings": warnings}
 
     def describe_models(self) -> dict[str, Any]:
-        described = self.describe_design()
-        models = {
-            name: {
-                **{key: m.card[key] for key in ("role", "parameters", "features", "tested")},
-                "decision": m.decision.told(),
-            }
-            for name, m in self.fit().items()
+        models = self.fit()
+        return {**self.describe_design(), "primary": self.primary, "models": _told_of(models)}
+
+    def _numbers(self, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+        """What was measured, method by method."""
+        compared = [r.name for r in self.recipes if r.role != "floor"]
+        results = {name: {k: v for k, v in e.to_dict().items() if k != "curves"} for name, e in evaluations.items()}
+        return {
+            "best_on_tuning": best_on_tuning(evaluations, compared),
+            "looks": max(e.looks for e in evaluations.values()),
+            "results": results,
         }
-        return {**described, "primary": self.primary, "models": models}
 
     def summary(self) -> dict[str, Any]:
         """What `run` has found: counts, parts, every estimate."""
         evaluations = self.evaluate()
-        compared = [r.name for r in self.recipes if r.role != "floor"]
-        results = {name: {k: v for k, v in e.to_dict().items() if k != "curves"} for name, e in evaluations.items()}
         place, comparisons = self._place(), self.compare()
         report = None if self.project.folder is None else str(self.project.folder / artefacts.REPORT.path)
         return {
             **self.describe_models(),
             **place,
-            "best_on_tuning": best_on_tuning(evaluations, compared),
-            "looks": max(e.looks for e in evaluations.values()),
-            "results": results,
+            **self._numbers(evaluations),
             "comparisons": [row.to_dict() for row in comparisons],
             "claim": summing_up(comparisons),
             "seeds": self.seed_band,
@@ -445,6 +463,16 @@ class Study:
         return {**self._place(), "paper": str(folder), "files": written}
 
 
+def _told_of(models: dict[str, Model]) -> dict[str, Any]:
+    return {
+        name: {
+            **{key: model.card[key] for key in ("role", "parameters", "features", "tested")},
+            "decision": model.decision.told(),
+        }
+        for name, model in models.items()
+    }
+
+
 def _target(cohort: Cohort) -> dict[str, Any] | None:
     target = cohort.target
     if target is None:
@@ -479,6 +507,18 @@ def saved_options(folder: Path) -> Options:
     return Options.from_toml(path) if path.is_file() else Options()
 
 
+def heed_another_study(folder: Path, input: str, *, repeats: bool) -> None:
+    """Results of another INPUT in this project would be lost: OtherStudy if this repeats a run, else a warning."""
+    if not (folder / RUN).is_file() or not (folder / artefacts.COHORT.path).is_file():
+        return
+    known = saved_options(folder).input
+    if known and Path(known).absolute() != Path(input).absolute():
+        said = f"The project {folder} holds a study of {known}"
+        if repeats:
+            raise OtherStudy(f"{said}: this one of {input} would overwrite it.", "Name another folder with --project.")
+        progress.warning(f"{said}: its results are replaced. To keep both give each a folder with --project.")
+
+
 def run(input: str | Path, *, project: str | Path | None = None, **options: object) -> Study:
     """The main job: index, audit, split, fit, evaluate, report. INPUT may be an earlier run.toml.
 
@@ -495,6 +535,8 @@ def run(input: str | Path, *, project: str | Path | None = None, **options: obje
             *(f"{k}={v}" for k, v in parameters.items()),
         )
     base = Options.from_toml(path) if path.suffix == ".toml" else Options(input=str(path.absolute()))
+    if project is not None:
+        heed_another_study(Path(project), base.input, repeats=path.suffix == ".toml")
     study = Study(base.changed(**options), Project(None if project is None else Path(project)))
     study.index()
     study.report()
@@ -535,17 +577,18 @@ def demo(folder: Path, *, seed: int = 0, patients: int = 120) -> dict[str, Any]:
 
     summary = datasets.phantom(folder / "phantom", patients=patients, seed=seed)
     table = datasets.breast_cancer(folder / "breast-cancer")
-    scans = run(
-        folder / "phantom" / "scans",
-        project=folder / "phantom-project",
-        labels=folder / "phantom" / "labels.csv",
-        target="malignant",
-        mask="lesion_mask.nii.gz",
-        covariates="age,sex",
-        method="forest,linear",
-        seed=seed,
-    )
-    rows = run(table, project=folder / "breast-cancer-project", target="diagnosis", seed=seed)
+    with progress.without_facts():  # each is shown under its own heading
+        scans = run(
+            folder / "phantom" / "scans",
+            project=folder / "phantom-project",
+            labels=folder / "phantom" / "labels.csv",
+            target="malignant",
+            mask="lesion_mask.nii.gz",
+            covariates="age,sex",
+            method="forest,linear",
+            seed=seed,
+        )
+        rows = run(table, project=folder / "breast-cancer-project", target="diagnosis", seed=seed)
     return {
         "lines": summary.lines(),
         "phantom": scans.summary(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ class Terminal:
         self.as_json = as_json
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}  # stages that are open, the outermost first
+        self._told: dict[str, list[str]] = {}  # lines of each section that stand there already
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -42,7 +43,10 @@ class Terminal:
                 self._close()
 
     def _hear(self, event: Event) -> None:
-        if event.kind == "warning":
+        if event.kind == "facts":
+            if not self.as_json:
+                self._sections(event.facts or {})
+        elif event.kind == "warning":
             sys.stderr.write(f"WARNING  {event.text}\n")
         elif event.kind == "note":
             sys.stderr.write(f"{event.text}\n")
@@ -79,10 +83,24 @@ class Terminal:
         if self.as_json:
             self._print(json.dumps({k: v for k, v in result.items() if k != "lines"}, default=str))
             return
+        self._sections(result)
+
+    def _sections(self, result: Mapping[str, Any]) -> None:
+        """What is known by now and does not stand there yet; of lists (notes, warnings) the new lines."""
         for key, shown in _SECTIONS.items():
-            if result.get(key):
-                for line in shown(result[key], result):
-                    self._print(line)
+            if not result.get(key):
+                continue
+            lines, told = list(shown(result[key], dict(result))), self._told.get(key, [])
+            if key in _GROWING:
+                lines = [line for line in lines if line not in told]
+                self._told[key] = [*told, *lines]
+            elif lines == told:
+                continue
+            else:
+                self._told[key] = lines
+            for line in lines:
+                self._print(line)
+        sys.stdout.flush()
 
 
 def _cohort(cohort: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
@@ -355,6 +373,7 @@ def _paper(path: str, _: dict[str, Any]) -> Iterator[str]:
     yield f"Written   {path} (README.txt there says what each file is)"
 
 
+_GROWING = ("notes", "warnings")
 _SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "lines": _listed(""),
     "breast_cancer": _nested("Breast cancer: real features"),
