@@ -10,7 +10,7 @@ import pytest
 
 import isocenter
 from designs import cohort_of, write_table
-from isocenter import workbench
+from isocenter import training
 from isocenter.auditing import sample_size
 from isocenter.cohort import Task
 from isocenter.metrics.adequacy import verdict_for_classes, verdict_for_numbers
@@ -58,8 +58,8 @@ def test_predictors_are_what_a_method_may_choose_from(tmp_path: Path) -> None:
     table = write_table(tmp_path / "t.csv", 90, age=rng.normal(60, 9, 90), sex=rng.choice(["F", "M"], 90))
     cohort = isocenter.index(table, target="label", covariates=["age", "sex"])
     design = isocenter.split(cohort)
-    recipes = workbench.plan(cohort, design, ["forest"], with_floors=True)
-    counts = {r.name: workbench.predictors(r, cohort, design) for r in recipes}
+    recipes = training.plan(cohort, design, ["forest"], with_floors=True)
+    counts = {r.name: training.predictors(r, cohort, design) for r in recipes}
     assert counts["forest"] == 6 + 1 + 1  # features, age, and one further level of sex
     study = isocenter.run(table, target="label", covariates="age,sex", project=tmp_path / "p", method="linear")
     assert study.sample_size["predictors"] == 8

@@ -10,7 +10,7 @@ import pytest
 
 import isocenter
 from designs import write_table
-from isocenter import workbench
+from isocenter import training
 from isocenter.errors import CriterionNotMet, UnknownColumn, UsageError
 
 WRONG: list[tuple[dict[str, Any], type[Exception]]] = [
@@ -39,7 +39,7 @@ def test_a_wrong_option_costs_no_fit_and_no_look(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("something was fitted")
 
-    monkeypatch.setattr(workbench, "fit_recipe", never)
+    monkeypatch.setattr(training, "fit_recipe", never)
     who = [f"p{i // 2}" for i in range(80)]
     table = write_table(tmp_path / "t.csv", 80, comment=np.arange(80).astype(str) + np.array("x"), who=who)
     with pytest.raises(error):
@@ -74,7 +74,7 @@ def test_python_refuses_what_the_command_refuses(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("something was fitted")
 
-    monkeypatch.setattr(workbench, "fit_recipe", never)
+    monkeypatch.setattr(training, "fit_recipe", never)
     cohort, design = small
     what = {
         "fit": (cohort, design, "linear"),
@@ -97,13 +97,13 @@ def test_python_evaluates_subgroups_and_prevalences_and_takes_a_model_as_it_is(s
 
 def test_a_criterion_that_cannot_be_met_costs_no_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fitted = []
-    real = workbench.fit_recipe
+    real = training.fit_recipe
 
     def counted(*given: Any, **how: Any) -> Any:
         fitted.append(how.get("split"))
         return real(*given, **how)
 
-    monkeypatch.setattr(workbench, "fit_recipe", counted)
+    monkeypatch.setattr(training, "fit_recipe", counted)
     table = write_table(tmp_path / "t.csv", 80, signal=0.0)
     how: dict[str, Any] = {"design": "kfold", "folds": 3, "method": "linear", "decide": "ppv=0.99@0.01"}
     with pytest.raises(CriterionNotMet, match=r"^linear: "):

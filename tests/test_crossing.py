@@ -15,7 +15,7 @@ from PIL import Image
 
 import isocenter
 from designs import write_table
-from isocenter import ledger, progress, workbench
+from isocenter import ledger, progress, training
 from isocenter.errors import UsageError
 from isocenter.progress import Event
 
@@ -25,7 +25,7 @@ QUICK: dict[str, Any] = {"target": "label", "method": "linear", "design": "kfold
 def counted(monkeypatch: pytest.MonkeyPatch, stop_after: int | None = None) -> list[str]:
     """Names of the recipes that are really fitted; stops the study after so many."""
     made: list[str] = []
-    fit: Callable[..., Any] = workbench.fit_recipe
+    fit: Callable[..., Any] = training.fit_recipe
 
     def counting(recipe: Any, *given: Any, **how: Any) -> Any:
         if stop_after is not None and len(made) >= stop_after:
@@ -33,7 +33,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, stop_after: int | None = None) -> l
         made.append(recipe.name)
         return fit(recipe, *given, **how)
 
-    monkeypatch.setattr(workbench, "fit_recipe", counting)
+    monkeypatch.setattr(training, "fit_recipe", counting)
     return made
 
 

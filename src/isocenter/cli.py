@@ -105,7 +105,8 @@ def _study(project: Path, input: str | None = None, **given: Any) -> Study:
     A run.toml repeats in the project that it lies in; a copy that lies elsewhere, in the default one.
     """
     from isocenter.project import Project, home
-    from isocenter.steps import Study, heed_another_study, saved_options
+    from isocenter.running import heed_another_study, saved_options
+    from isocenter.steps import Study
 
     repeats = input is not None and input.endswith(".toml")
     if input is not None and repeats:
@@ -208,9 +209,9 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", help="Folder to write. [default: PROJECT/paper]")] = None,
 ) -> Any:
     """Figures, tables, data and a draft for a paper, from a finished project."""
-    from isocenter import steps
+    from isocenter import running
 
-    return {"paper": str(steps.export(project, output))}
+    return {"paper": str(running.export(project, output))}
 
 
 @verb()
@@ -230,7 +231,7 @@ def predict(
 ) -> Any:
     """Predict new scans or rows with a saved model."""
     del project
-    from isocenter.steps import predict_to
+    from isocenter.running import predict_to
 
     roles = {"image": _listed(image or []), "mask": _listed(mask or [])}
     return predict_to(model, input, output, labels=labels, id_column=id_column, **roles)
@@ -244,9 +245,9 @@ def demo(
 ) -> Any:
     """The main job on embedded data: a synthetic CT cohort, and real breast-cancer features."""
     del project
-    from isocenter import steps
+    from isocenter import running
 
-    return steps.demo(folder, patients=patients)
+    return running.demo(folder, patients=patients)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from isocenter import artefacts, ledger, progress, scoring, workbench
+from isocenter import artefacts, ledger, progress, scoring, training
 from isocenter.crossing import Setting, plain
 from isocenter.errors import UsageError
 from isocenter.evaluation import Evaluation, headline
@@ -92,7 +92,7 @@ def _measure(setting: Setting, recipes: Sequence[Recipe], seed: int, design: Des
         ledger.look(project.folder, design.test_fingerprint, looked, ledger.SEED_LOOK)
     for recipe in recipes:
         how: dict[str, Any] = {"seed": seed, "store": project.store, "wish": setting.wish, "told": False}
-        table = workbench.cross_scores(recipe, setting.cohort, design, **how)
+        table = training.cross_scores(recipe, setting.cohort, design, **how)
         one = scoring.values(table, recipe.name, setting.cohort, design)
         project.put(artefacts.seed_values(seed, recipe.name), inputs[recipe.name], _rows(seed, recipe.name, one))
 
