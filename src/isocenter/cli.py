@@ -104,6 +104,7 @@ def _study(project: Path, input: str | None = None, **given: Any) -> Study:
 
     A run.toml repeats in the project that it lies in; a copy that lies elsewhere, in the default one.
     """
+    from isocenter import progress
     from isocenter.project import Project, home
     from isocenter.running import heed_another_study, saved_options
     from isocenter.steps import Study
@@ -111,6 +112,7 @@ def _study(project: Path, input: str | None = None, **given: Any) -> Study:
     repeats = input is not None and input.endswith(".toml")
     if input is not None and repeats:
         project = home(project, Path(input).parent)
+        progress.note(f"Repeated in the project {project}; --project names another.")
     if input is None:
         options = saved_options(project)
     elif repeats:

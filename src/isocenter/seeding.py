@@ -45,14 +45,15 @@ def seeds(
     rows = [row for name, one in evaluations.items() for row in _rows(numbers[0], name, one)]
     rows += _others(setting, recipes, numbers[1:], redesign)
     moved = "fits (the split is given)" if setting.design.kind == "given" else "splits and fits"
+    who = "patients" if setting.cohort.knows_patients else "cases"
     target = setting.cohort.target
     assert target is not None
     main = headline(target)
     return {
         "seeds": numbers,
         "metric": main,
-        "how": f"The same patients, {n} {moved} with seeds {numbers[0]} to {numbers[-1]}: how far numbers move by "
-        "chance alone. It says nothing of other patients.",
+        "how": f"The same {who}, {n} {moved} with seeds {numbers[0]} to {numbers[-1]}: how far numbers move by "
+        f"chance alone. It says nothing of other {who}.",
         "rows": rows,
         "bands": _bands(rows, numbers),
         "differences": _differences(rows, numbers, main),

@@ -39,11 +39,12 @@ def subgroups(cohort: Cohort, case_ids: Sequence[str], names: Sequence[str]) -> 
     target = cohort.target
     assert target is not None
     some = cohort.select(case_ids)
+    unit = "patient" if cohort.knows_patients else "case"
     for name in names:
         labels = _labels(cohort, name).loc[list(case_ids)].to_numpy(dtype=object)
         for level in dict.fromkeys(_order(labels)):
             rows = np.asarray(labels == level, dtype=np.bool_)
-            yield Subgroup(f"{name}{level}", rows, _too_small(target, some.codes[rows], some.patients[rows]))
+            yield Subgroup(f"{name}{level}", rows, _too_small(target, some.codes[rows], some.patients[rows], unit))
 
 
 def _labels(cohort: Cohort, name: str) -> pd.Series:
@@ -78,8 +79,13 @@ def _order(labels: NDArray[np.object_]) -> list[str]:
     return sorted(known, key=lambda label: (not label.startswith(" ≤"), " to " not in label, label))
 
 
-def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64], patients: NDArray[np.object_]) -> str:
-    """Why a group is not shown: patients of the rarest of what is to be told apart are fewer than `FEWEST`."""
+def _too_small(
+    target: Target, codes: NDArray[np.float64] | NDArray[np.int64], patients: NDArray[np.object_], unit: str
+) -> str:
+    """Why a group is not shown: patients of the rarest of what is to be told apart are fewer than `FEWEST`.
+
+    unit: "patient", or "case" where no patient is known and each case stands for itself.
+    """
     who = pd.factorize(patients)[0]
 
     def count(rows: NDArray[np.bool_]) -> int:
@@ -87,13 +93,13 @@ def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64], p
 
     if target.is_value:
         n = len(np.unique(who))
-        return f"{n} patients, fewer than {FEWEST_VALUES}" if n < FEWEST_VALUES else ""
+        return f"{n} {unit}{'s' * (n != 1)}, fewer than {FEWEST_VALUES}" if n < FEWEST_VALUES else ""
     if target.positive_index is not None:
         events, others = count(codes == target.positive_index), count(codes != target.positive_index)
         if min(events, others) >= FEWEST:
             return ""
-        return f"by patient {events} events and {others} others, {FEWEST} of each are needed"
+        return f"by {unit} {events} events and {others} others, {FEWEST} of each are needed"
     has = codes == 1 if target.is_labels else codes[:, None] == np.arange(len(target.classes))
     shown = any(min(count(column), count(~column)) >= FEWEST for column in has.T)
     what = "label" if target.is_labels else "class"
-    return "" if shown else f"no {what} has {FEWEST} patients and {FEWEST} others"
+    return "" if shown else f"no {what} has {FEWEST} {unit}s and {FEWEST} others"

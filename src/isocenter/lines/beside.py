@@ -44,10 +44,11 @@ def seeds(seeds: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
             yield f"  {difference['sentence']}"
 
 
-def learning(learning: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+def learning(learning: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     yield ""
     told = ", ".join(f"{p['patients']:.0f}: {p['value']:.3f}" for p in learning["points"] if p["value"] is not None)
-    yield f"Learning curve of {learning['method']} ({learning['metric']} by training patients): {told}"
+    who = "cases" if result.get("cohort", {}).get("patients", 1) is None else "patients"
+    yield f"Learning curve of {learning['method']} ({learning['metric']} by training {who}): {told}"
     yield f"  {learning['sentence']}"
 
 
