@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import artefacts, scoring, workbench
+from isocenter import artefacts, scoring, training
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish
 from isocenter.fitting import Fitted
@@ -92,7 +92,7 @@ class Folds:
 
 def fit(setting: Setting, recipe: Recipe, split: Split | None = None, *, kept: bool = True) -> Fitted:
     """One recipe on one split; None: on what the kept model learns from."""
-    return workbench.fit_recipe(
+    return training.fit_recipe(
         recipe,
         setting.cohort,
         setting.design,

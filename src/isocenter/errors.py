@@ -31,6 +31,7 @@
     ├── ProjectError               the project folder
     │   ├── OtherVersion           written by a version that lays things out otherwise
     │   ├── MissingStep            an earlier step has not been run
+    │   ├── OtherStudy             holds the study of something else
     │   └── NotWritable            full or read-only disk
     └── UsageError                 exit 2: an option or name that does not exist
         └── MissingExtra           an optional dependency that is not installed
@@ -180,6 +181,10 @@ class MissingStep(ProjectError):
 
 class NotWritable(ProjectError):
     """A full or read-only disk."""
+
+
+class OtherStudy(ProjectError):
+    """A project folder that holds the study of something else."""
 
 
 class UsageError(IsocenterError):

@@ -53,6 +53,9 @@ class Options:
     image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
     mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
     covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)
+    ignore: tuple[str, ...] = _option(
+        (), "Columns to leave out altogether: never a feature, covariate or attribute.", INDEX
+    )
     class_names: tuple[str, ...] = _option(
         (), "How another table calls the classes of a model that is tested on it: OTHER=CLASS.", EXTERNAL
     )
