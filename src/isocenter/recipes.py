@@ -45,6 +45,11 @@ class Recipe:
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
         return Pipeline([("features", features), ("impute", impute), ("method", estimator)])
 
+    @property
+    def informed(self) -> bool:
+        """Whether it looks at the cases at all: the majority class and the mean do not."""
+        return self.method not in ("majority", "mean")
+
     def candidates(self) -> list[dict[str, object]]:
         """Parameter sets for the inner folds to choose from; [{}] where there is no choice."""
         found: list[dict[str, object]] = [{}]
