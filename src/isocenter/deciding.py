@@ -66,8 +66,9 @@ def decide(
     score: the headline number, by which aggregations are compared where probabilities are
     recalibrated after, or where there are none; else by their Brier score. Raises UsageError for
     a wish that does not suit the target or the patients, and what `thresholds.choose` raises where a criterion
-    cannot be met; not informed: the model says one and the same of every case, so that its images are averaged (any
-    other way would make a prediction of their number); unless strict the nearest threshold is then taken, or one half where there is none.
+    cannot be met; unless strict the nearest threshold is then taken, or one half where there is none. Not informed:
+    the model says one and the same of every case, and its images are averaged: any other way would make a
+    prediction of their number.
     """
     positive = target.positive_index
     groups = pd.factorize(patients)[0].astype(np.int64)
