@@ -50,6 +50,7 @@ class Stages:
     def __init__(self, options: Options, project: Project) -> None:
         self.options = options
         self.project = project
+        self._checked = False
         project.open()
 
     # -- index ---------------------------------------------------------------------------------
@@ -104,9 +105,11 @@ class Stages:
         return self.project.get_or_make(artefacts.DESIGN, inputs, lambda: workbench.split(cohort, audit, **chosen))
 
     def check(self) -> None:
-        """UsageError or UnknownColumn for options that would fail only after the fits or the look."""
-        used = dict.fromkeys((*self.design.final.fitting, *self.design.tested))
-        checking.check(self.options, self.usable.select(used))
+        """UsageError or UnknownColumn for options that would fail only after the fits or the look; once a study."""
+        if not self._checked:
+            used, usable = dict.fromkeys((*self.design.final.fitting, *self.design.tested)), self.usable
+            checking.check(self.options, usable if len(used) == len(usable) else usable.select(used))
+            self._checked = True
 
     # -- fit -----------------------------------------------------------------------------------
     @cached_property
