@@ -1,0 +1,1 @@
+"""Radiomics: features of regions as IBSI defines them."""
