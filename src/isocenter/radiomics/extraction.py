@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from isocenter.imaging.intensity import first_order
 from isocenter.radiomics.discretise import Levels, fixed_number, fixed_size
-from isocenter.radiomics.histogram import histogram, volume_histogram
+from isocenter.radiomics.histogram import histogram, volume_histogram, whole_numbers
 from isocenter.radiomics.prepared import PEAK_RADIUS, Floats, Prepared, prepare
 from isocenter.radiomics.settings import Settings, Spacing
 from isocenter.radiomics.textures import FAMILIES as TEXTURES
@@ -45,7 +45,8 @@ def features(one: Prepared, settings: Settings) -> dict[str, float]:
 
         found |= local_intensity(one)
     if "statistics" in wanted:
-        found |= first_order(_whole_numbers(values))
+        whole = whole_numbers(values)
+        found |= first_order(values if whole is None else whole)
     if "histogram" in wanted or set(wanted) & set(TEXTURES):
         levels, n_levels = discretised(values, settings)
         if "histogram" in wanted:
@@ -55,15 +56,6 @@ def features(one: Prepared, settings: Settings) -> dict[str, float]:
     if set(wanted) & set(TEXTURES):
         found |= _texture(one, levels, n_levels, settings)
     return found
-
-
-def _whole_numbers(values: Floats) -> NDArray[np.generic]:
-    """As integers where they are: these are counted, not sorted."""
-    if np.abs(values).max() < 2**31:
-        whole = values.astype(np.int32)
-        if np.array_equal(whole, values):
-            return whole
-    return values
 
 
 def discretised(values: Floats, settings: Settings) -> tuple[Levels, int]:
