@@ -11,7 +11,7 @@ from isocenter.radiomics.histogram import histogram, volume_histogram, whole_num
 from isocenter.radiomics.prepared import PEAK_RADIUS, Floats, Prepared, prepare
 from isocenter.radiomics.settings import Settings, Spacing
 from isocenter.radiomics.textures import FAMILIES as TEXTURES
-from isocenter.radiomics.textures import textures
+from isocenter.radiomics.textures import maximal_correlation, textures
 
 
 def extract(
@@ -55,7 +55,19 @@ def features(one: Prepared, settings: Settings) -> dict[str, float]:
         found |= volume_histogram(values, settings)
     if set(wanted) & set(TEXTURES):
         found |= _texture(one, levels, n_levels, settings)
-    return found
+    return _named_otherwise(found, one, settings) if settings.names == "pyradiomics" else found
+
+
+def _named_otherwise(found: dict[str, float], one: Prepared, settings: Settings) -> dict[str, float]:
+    """As PyRadiomics names it, of the one aggregation it would take."""
+    from isocenter.radiomics import pyradiomics, pyradiomics_shape
+
+    planar, merged = settings.aggregations[0].startswith("2"), settings.aggregations[0].endswith("comb")
+    named = pyradiomics_shape.renamed(found, one) | pyradiomics.renamed(found, planar=planar, merged=merged)
+    if "glcm" in settings.families:
+        levels, n_levels = leveled(one, settings)
+        named["glcm_MCC"] = maximal_correlation(levels, n_levels, planar=planar, merged=merged)
+    return {f"original_{name}": value for name, value in named.items()}
 
 
 def discretised(values: Floats, settings: Settings) -> tuple[Levels, int]:
@@ -70,11 +82,21 @@ def discretised(values: Floats, settings: Settings) -> tuple[Levels, int]:
     return fixed_size(values, width, low)
 
 
-def _texture(one: Prepared, levels: Levels, n_levels: int, settings: Settings) -> dict[str, float]:
-    inside, shape = one.inside[one.core], one.shape[one.core]
+def leveled(one: Prepared, settings: Settings) -> tuple[Levels, int]:
+    """Grey levels (d, h, w) in the region's box, 0 outside, and their number."""
+    levels, n_levels = discretised(one.values, settings)
+    return _placed(levels, one), n_levels
+
+
+def _placed(levels: Levels, one: Prepared) -> Levels:
+    inside = one.inside[one.core]
     volume = np.zeros(inside.shape, dtype=np.int32)
     volume[inside] = levels
+    return volume
+
+
+def _texture(one: Prepared, levels: Levels, n_levels: int, settings: Settings) -> dict[str, float]:
     return textures(
-        volume, n_levels, settings.aggregations,
-        families=tuple(family for family in TEXTURES if family in settings.families), inside=shape,
+        _placed(levels, one), n_levels, settings.aggregations,
+        families=tuple(family for family in TEXTURES if family in settings.families), inside=one.shape[one.core],
     )  # fmt: skip

@@ -51,13 +51,17 @@ class Hull:
 
 def hull_corners(shape: Bools, spacing: Spacing) -> Hull:
     """The convex hull of the mesh of `shape` (D, H, W)."""
+    points = outline_points(shape) * (np.asarray(spacing) / 2)
+    hull = ConvexHull(points)
+    return Hull(points[hull.vertices], float(hull.area), float(hull.volume))
+
+
+def outline_points(shape: Bools) -> NDArray[np.int32]:
+    """Vertices of the mesh (n, 3), in half voxels, plane after plane: of each plane the corners of its own hull."""
     from isocenter.radiomics.kernels_shape import outline
 
     places = np.empty(((2 * shape.shape[0] + 1) * (4 * shape.shape[1] + 2), 3), dtype=np.int32)
-    n = outline(shape.view(np.uint8), places)
-    points = places[:n] * (np.asarray(spacing) / 2)
-    hull = ConvexHull(points)
-    return Hull(points[hull.vertices], float(hull.area), float(hull.volume))
+    return places[: outline(shape.view(np.uint8), places)]
 
 
 @dataclass(frozen=True)
