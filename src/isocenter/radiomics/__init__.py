@@ -1,0 +1,1 @@
+"""Radiomics: arrays in, numbers out."""
