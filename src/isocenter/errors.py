@@ -10,7 +10,8 @@
     │   ├── OpaqueMatlab           MATLAB variables that are not read: struct, datetime, objects
     │   ├── BadShape               arrays of the wrong number of dimensions or lengths
     │   ├── BadValues              infinite or empty features, scores that are no probabilities
-    │   └── BadGeometry            slices or masks that do not fit together
+    │   ├── BadGeometry            slices or masks that do not fit together
+    │   └── TooManyLevels          bins so narrow that texture has no meaning
     ├── LabelError                 the table of labels
     │   ├── UnknownColumn          a column that is not there
     │   ├── NoTarget               no column to predict, or several to choose from
@@ -96,6 +97,10 @@ class BadValues(InputError):
 
 class BadGeometry(InputError):
     """Slices or masks that do not fit together in space."""
+
+
+class TooManyLevels(InputError):
+    """Bins so narrow that the texture of a region has more grey levels than can be counted."""
 
 
 class LabelError(IsocenterError):

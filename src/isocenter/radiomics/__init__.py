@@ -1,1 +1,1 @@
-"""Radiomics: arrays in, numbers out."""
+"""Radiomics: features of regions as IBSI defines them."""
