@@ -3,14 +3,17 @@
     respond(image, spacing, Laws(kernels="L5E5E5"), box)     the response in a box around a region
     margin(Laws(kernels="L5E5E5"), spacing)                  voxels around it that matter
 
-`kinds` says what filters there are, as plain values; `separable`, `gabor` and `spectral` make their responses, `kernels` and
-`padding` serve them. A box gives what the whole image gives, exactly: it is taken with what its kernel needs around it.
+`kinds` says what filters there are, as plain values; `separable`, `gabor` and `spectral` make their responses,
+`kernels` and `padding` serve them. A box gives what the whole image gives: it is taken with what its kernel needs around it.
 
-Source: Whybra, Zwanenburg et al., The Image Biomarker Standardization Initiative: standardized convolutional filters for
-reproducible radiomics, Radiology 2024; reference manual arXiv 2006.05470. 33 of the 36 response maps have a consensus.
+Source: Whybra, Zwanenburg et al., The Image Biomarker Standardization Initiative: standardized convolutional filters
+for reproducible radiomics, Radiology 2024; reference manual arXiv 2006.05470. 33 of its 36 response maps have a
+consensus. Features of Riesz-transformed images were never established: use them knowing that nothing checks them.
 """
 
 from __future__ import annotations
+
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from isocenter.errors import BadShape, BadValues
 from isocenter.radiomics.filters import gabor, separable, spectral
 from isocenter.radiomics.filters.kinds import KINDS, Filter, Gabor, Laws, LoG, Mean, Simoncelli, Wavelet
+from isocenter.radiomics.filters.padding import Box
 
 __all__ = ["KINDS", "Filter", "Gabor", "Laws", "LoG", "Mean", "Simoncelli", "Wavelet", "margin", "respond"]
 
@@ -28,32 +32,38 @@ def respond(
     image: NDArray[np.generic],
     spacing: Spacing,
     chosen: Filter,
-    box: tuple[slice, slice, slice] | None = None,
+    box: Box | None = None,
 ) -> NDArray[np.floating]:
     """The response map of an image (D, H, W), `spacing` (z, y, x) in mm; in `box` alone if one is given.
 
-    Floats keep their precision; integers are calculated as float32 (up to 16 bits) or float64. A NaN makes NaN of all that
-    its kernel reaches: with Simoncelli and Riesz, of everything.
+    Floats keep their precision; integers are calculated as float32 (up to 16 bits) or float64. A NaN makes NaN of all
+    that its kernel reaches: with Simoncelli and Riesz everything, with Gabor some slices.
 
-    Raises BadShape for an image that is not (D, H, W) or is empty, BadValues for a spacing that is not above zero.
+    Raises BadShape for an image that is not (D, H, W) or an empty box, BadValues for a spacing that is not above zero.
     """
-    if image.ndim != 3 or not image.size:
-        raise BadShape(f"A filter takes an image of depth, height and width; this one has the shape {image.shape}.")
     _check(spacing)
-    array = np.asarray(image, dtype=np.result_type(image.dtype, np.float32))
-    whole = tuple(slice(*part.indices(n)[:2]) for part, n in zip(box or (slice(None),) * 3, array.shape, strict=True))
-    inside = (whole[0], whole[1], whole[2])
+    if image.ndim != 3:
+        raise BadShape(f"A filter takes an image of depth, height and width, not one of shape {image.shape}.")
+    inside = _within(box, image.shape)
     if isinstance(chosen, Gabor):
-        return gabor.respond(array, spacing, inside, chosen)
+        return gabor.respond(image, spacing, inside, chosen)
     if isinstance(chosen, Simoncelli) or (isinstance(chosen, LoG) and chosen.riesz):
-        return spectral.respond(array, spacing, inside, chosen)
-    return separable.respond(array, inside, separable.bank_of(chosen, spacing), chosen.boundary)
+        return spectral.respond(image, spacing, inside, chosen)
+    return separable.respond(image, inside, separable.bank_of(chosen, spacing), chosen.boundary)
+
+
+def _within(box: Box | None, shape: tuple[int, ...]) -> Box:
+    wanted = (slice(None),) * 3 if box is None else box
+    z, y, x = (slice(*part.indices(n)[:2]) for part, n in zip(wanted, shape, strict=True))
+    if any(part.stop <= part.start for part in (z, y, x)):
+        raise BadShape(f"Nothing to filter: an image of shape {shape} has no voxel in {wanted}.")
+    return z, y, x
 
 
 def margin(chosen: Filter, spacing: Spacing) -> tuple[int | None, int | None, int | None]:
     """Voxels (z, y, x) around a region on which its response depends; None: all there are.
 
-    An image cut to a region with this margin (less where the image ends) has the same response there as the whole image.
+    An image cut to a region with this margin (less where the image ends) has the same response there as the whole.
     """
     _check(spacing)
     if isinstance(chosen, Gabor):
@@ -69,5 +79,5 @@ def margin(chosen: Filter, spacing: Spacing) -> tuple[int | None, int | None, in
 
 
 def _check(spacing: Spacing) -> None:
-    if len(spacing) != 3 or not all(np.isfinite(width) and width > 0 for width in spacing):
-        raise BadValues(f"Spacings are three numbers of millimetres above zero (z, y, x), not {tuple(spacing)}.")
+    if not all(0 < width < inf for width in spacing):
+        raise BadValues(f"Spacings are millimetres above zero (z, y, x), not {tuple(spacing)}.")

@@ -1,7 +1,7 @@
 """Gabor filters: how strongly each place waves, by wavelength and direction, in a plane.
 
-Source: IBSI 2 reference manual (arXiv 2006.05470), section 3.4. The kernel is cut where nothing is left of it, not at the
-size of the image, so that a region of an image gives what the whole image gives.
+Source: IBSI 2 reference manual (arXiv 2006.05470), Gabor filters. The kernel is cut where nothing is left of it, not at
+the size of the image, so that a region of an image gives what the whole image gives.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def reach(chosen: Gabor, spacing: Spacing, plane: tuple[int, int]) -> Reach:
     return z, y, x
 
 
-def respond(image: Floats, spacing: Spacing, box: Box, chosen: Gabor) -> Floats:
+def respond(image: NDArray[np.generic], spacing: Spacing, box: Box, chosen: Gabor) -> Floats:
     """The modulus in `box`, pooled over angles, then averaged over planes."""
     total = sum(_in_plane(image, spacing, box, chosen, plane) for plane in planes(chosen))
     return np.asarray(total / len(planes(chosen)))
 
 
 def angles(chosen: Gabor) -> NDArray[np.float64]:
-    """All of them, from `angle` once around; half a turn further the modulus is the same, and left out where that is fair."""
+    """All, from `angle` once around; half a turn further the modulus is the same: left out where each has its other."""
     if chosen.step is None:
         return np.array([chosen.angle])
     around = np.arange(0, 2 * pi - 1e-9, chosen.step)
@@ -48,7 +48,7 @@ def angles(chosen: Gabor) -> NDArray[np.float64]:
     return chosen.angle + (half if both else around)
 
 
-def _in_plane(image: Floats, spacing: Spacing, box: Box, chosen: Gabor, plane: tuple[int, int]) -> Floats:
+def _in_plane(image: NDArray[np.generic], spacing: Spacing, box: Box, chosen: Gabor, plane: tuple[int, int]) -> Floats:
     """Slice by slice through `plane`, some of them at once."""
     around = reach(chosen, spacing, plane)
     axis = 3 - sum(plane)

@@ -1,6 +1,6 @@
 """One-dimensional kernels: Laws, Gaussians, and low- and high-pass filters of wavelets. All have an odd number of taps.
 
-Sources: IBSI 2 reference manual (arXiv 2006.05470), sections 3.3 to 3.6; Daubechies, Ten Lectures on Wavelets, 1992,
+Sources: IBSI 2 reference manual (arXiv 2006.05470); Daubechies, Ten Lectures on Wavelets, 1992,
 chapters 6 and 8.
 """
 
@@ -55,7 +55,7 @@ def _spread(taps: Kernel, step: int) -> Kernel:
 
 @cache
 def wavelet(name: str) -> tuple[Kernel, Kernel]:
-    """Analysis filters, low- and high-pass, of an orthogonal wavelet; raises UsageError for a name that is not known."""
+    """Analysis filters, low- and high-pass, of an orthogonal wavelet. Raises UsageError for an unknown name."""
     if name == "coif1":
         root = sqrt(7)
         low = np.array([root - 3, 1 - root, 14 - 2 * root, 14 + 2 * root, 5 + root, 1 - root]) / (16 * sqrt(2))
@@ -64,7 +64,7 @@ def wavelet(name: str) -> tuple[Kernel, Kernel]:
     elif name.startswith("db") and name[2:].isdecimal() and 1 <= int(name[2:]) <= _MOST_MOMENTS:
         low = _daubechies(int(name[2:]))
     else:
-        raise UsageError(f"No wavelet is called {name!r}: haar, db1 to db{_MOST_MOMENTS}, coif1.")
+        raise UsageError(f"No wavelet is called {name!r}.", f"Known: haar, db1 to db{_MOST_MOMENTS}, coif1.")
     return low, low[::-1] * (-1.0) ** (np.arange(len(low)) + 1)
 
 

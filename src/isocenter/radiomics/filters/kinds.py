@@ -1,6 +1,6 @@
 """The filters of IBSI 2 as plain values: what is to be done, nothing of how.
 
-Axes are named as IBSI names them: kernels "L5 E5 S5", sub-bands "LHH" and Riesz orders (1, 0, 0) run along x, y, z, while
+Axes are named as IBSI names them: kernels "L5E5S5", bands "LHH" and Riesz orders (1, 0, 0) run along x, y, z, while
 arrays are (z, y, x). Lengths are millimetres where their name says so, else voxels; angles are radians.
 """
 
@@ -58,7 +58,7 @@ class Mean(Filter):
 
     def _check(self) -> None:
         if self.size < 1 or self.size % 2 == 0:
-            raise UsageError(f"The size of a mean filter is an odd number of voxels, not {self.size}: 3, 5, 7 ...")
+            raise UsageError(f"A mean filter of {self.size} voxels has no centre.", "Give an odd size: 3, 5, 7 ...")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +101,11 @@ class Laws(Filter):
         _one_of(self, "pooling", POOLINGS)
         if len(self.along) != _axes(self) or any(kernel not in LAWS for kernel in self.along):
             raise UsageError(
-                f"{self.kernels!r} does not name {_axes(self)} Laws kernels, one an axis: {', '.join(LAWS)} "
-                f"such as {'L5E5' if self.by_slice else 'L5E5E5'}."
+                f"{self.kernels!r} does not name {_axes(self)} Laws kernels, one an axis.",
+                f"Write {'L5E5' if self.by_slice else 'L5E5E5'}, for example; known are {', '.join(LAWS)}.",
             )
         if self.energy is not None and self.energy < 0:
-            raise UsageError(f"The distance of an energy image is not negative, as {self.energy} is.")
+            raise UsageError(f"The distance of an energy image is {self.energy}.", "Give 0 or more voxels.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +129,7 @@ class Gabor(Filter):
         _one_of(self, "pooling", POOLINGS)
         _above_zero(self, "sigma_mm", "wavelength_mm", "gamma", "cutoff")
         if not isfinite(self.angle) or (self.step is not None and not 0 < self.step <= 2 * pi):
-            raise UsageError(
-                "The step between the angles of a Gabor filter is above 0, up to 2 pi; or None for one angle."
-            )
+            raise UsageError(f"Gabor angles in steps of {self.step} cannot be.", "Give above 0, up to 2 pi, or None.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +151,9 @@ class Wavelet(Filter):
         _check_level(self.level)
         wavelet(self.wavelet)
         if len(self.band) != _axes(self) or set(self.band) - {"L", "H"}:
-            raise UsageError(f"{self.band!r} is no band: one L (low) or H (high) an axis, {_axes(self)} of them.")
+            raise UsageError(
+                f"{self.band!r} is no band.", f"Give one L (low) or H (high) an axis, {_axes(self)} of them."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,25 +188,21 @@ def _text(value: object) -> str:
 
 def _one_of(chosen: Filter, field: str, allowed: tuple[str, ...]) -> None:
     if getattr(chosen, field) not in allowed:
-        raise UsageError(
-            f"{field} of a {chosen.name} filter: {getattr(chosen, field)!r} is none of {', '.join(allowed)}."
-        )
+        raise UsageError(f"There is no {field} {getattr(chosen, field)!r}.", f"Known: {', '.join(allowed)}.")
 
 
 def _above_zero(chosen: Filter, *names: str) -> None:
     for field in names:
         value = getattr(chosen, field)
         if not (isfinite(value) and value > 0):
-            raise UsageError(f"{field} of a {chosen.name} filter is a number above zero, not {value!r}.")
+            raise UsageError(f"{field} of a {chosen.name} filter is {value!r}.", "Give a number above zero.")
 
 
 def _check_level(level: int) -> None:
     if not 1 <= level <= 8:
-        raise UsageError(f"A wavelet's level is 1 (the finest) to 8, not {level}.")
+        raise UsageError(f"A wavelet has no level {level}.", "Give 1 (the finest) to 8.")
 
 
 def _check_riesz(chosen: Filter, order: Order | None) -> None:
     if order is not None and (len(order) != _axes(chosen) or min(order) < 0 or sum(order) < 1):
-        raise UsageError(
-            f"A Riesz order has {_axes(chosen)} numbers of at least 0, one above it, not {order!r}: (1, 0, 0)."
-        )
+        raise UsageError(f"{order!r} is no Riesz order.", f"Give {_axes(chosen)} numbers, 0 or more, not all 0.")

@@ -13,8 +13,8 @@ Box = tuple[slice, slice, slice]
 Reach = tuple[int, int, int]
 
 
-def block(image: Floats, box: Box, reach: Reach, boundary: str) -> Floats:
-    """`image` (D, H, W) in `box`, and `reach` voxels more at both ends of each axis."""
+def block(image: NDArray[np.generic], box: Box, reach: Reach, boundary: str) -> Floats:
+    """`image` (D, H, W) in `box`, and `reach` voxels more at both ends of each axis; floats of at least 32 bits."""
     index, outside = [], []
     for length, part, more in zip(image.shape, box, reach, strict=True):
         wanted = np.arange(part.start - more, part.stop + more)
@@ -23,11 +23,11 @@ def block(image: Floats, box: Box, reach: Reach, boundary: str) -> Floats:
     cut = image
     for axis, places in enumerate(index):
         cut = cut[tuple(_run(places) if axis == other else slice(None) for other in range(3))]
-    if boundary == "zero" and any(beyond.any() for beyond in outside):
-        cut = cut.copy()
+    floats: Floats = cut.astype(np.result_type(cut.dtype, np.float32), copy=boundary == "zero")
+    if boundary == "zero":
         for axis, beyond in enumerate(outside):
-            cut[tuple(beyond if axis == other else slice(None) for other in range(3))] = 0
-    return cut
+            floats[tuple(beyond if axis == other else slice(None) for other in range(3))] = 0
+    return floats
 
 
 def _run(places: NDArray[np.intp]) -> slice | NDArray[np.intp]:

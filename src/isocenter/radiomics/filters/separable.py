@@ -1,7 +1,7 @@
 """Filters that are one pass an axis: mean, Laplacian of Gaussian, Laws, separable wavelets.
 
-Each is a list of terms, a kernel an axis, that are added or pooled. Terms share their first passes, and what is added or
-averaged is added as kernels before the last pass: convolution is linear. So the 24 turns of a kernel cost a few passes.
+Each is a list of terms, a kernel an axis, that are added or pooled. Terms share their first passes, and what is added
+or averaged is added as kernels before the last pass: convolution is linear. So 24 turns cost a few passes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from isocenter.radiomics.filters.kernels import LAWS, Kernel, gaussian, wavelet_kernel
@@ -69,7 +70,7 @@ def bank_of(chosen: Filter, spacing: tuple[float, float, float]) -> Bank:
     raise TypeError(f"no separable filter: {chosen!r}")
 
 
-def respond(image: Floats, box: Box, bank: Bank, boundary: str) -> Floats:
+def respond(image: NDArray[np.generic], box: Box, bank: Bank, boundary: str) -> Floats:
     """The response in `box`."""
     response = _pooled(block(image, box, bank.margin, boundary), bank)
     if not bank.absolute:
@@ -134,7 +135,7 @@ def _passed(padded: Floats, kernel: Kernel, axis: int) -> Floats:
 
 
 def _term(kernels: Sequence[Kernel], sign: float = 1.0) -> Term:
-    """With kernels for y and x alone, z is left alone; the sign of each kernel is taken out, so that equals are found."""
+    """Given two kernels, z is left alone; the sign of each kernel is taken out, so that equals are found."""
     made = []
     for kernel in kernels:
         turned = -1.0 if kernel[np.flatnonzero(kernel)[0]] < 0 else 1.0

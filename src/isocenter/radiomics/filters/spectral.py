@@ -1,16 +1,16 @@
 """Filters that are made in the Fourier domain: Simoncelli's wavelets, and Riesz transforms of them or of a Laplacian.
 
-Their kernels have no end, so the whole image takes part, and a region costs as much as the image does. With a boundary other
-than "periodic" the image goes on for `_BEYOND` voxels before it repeats.
+Their kernels have no end, so the whole image takes part, and a region costs as much as the image does. With a boundary
+other than "periodic" the image goes on for `_BEYOND` voxels before it repeats.
 
-Frequencies are spread evenly from -1 to 1 (Nyquist) over the samples of an axis, as IBSI's reference maps have them. For an
-even number of samples that is half a step beside the frequencies of the discrete transform; with those the maps of
+Frequencies are spread evenly from -1 to 1 (Nyquist) over the samples of an axis, as IBSI's reference maps have them.
+For an even number of samples that is half a step beside the frequencies of the discrete transform; with those the maps of
 levels 2 and 3 differ by 2.5 and 8 % of their range. The real part of the response is what counts.
 
-Features of Riesz-transformed images were never established by IBSI: only the three maps in its reference data are checked.
-Alignment by the structure tensor ("steering") has no reference either, and is left out.
+Features of Riesz-transformed images were never established by IBSI: only the three maps in its reference data are
+checked. Alignment by the structure tensor ("steering") has no reference either, and is left out.
 
-Source: IBSI 2 reference manual (arXiv 2006.05470), sections 3.7 and 3.8.
+Source: IBSI 2 reference manual (arXiv 2006.05470), non-separable wavelets and Riesz transforms.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Spectrum = NDArray[np.complexfloating]
 Spacing = tuple[float, float, float]
 
 
-def respond(image: Floats, spacing: Spacing, box: Box, chosen: LoG | Simoncelli) -> Floats:
+def respond(image: NDArray[np.generic], spacing: Spacing, box: Box, chosen: LoG | Simoncelli) -> Floats:
     """The response in `box`, from the whole image; of its slices in `box` if the filter is in the plane."""
     axes = 2 if chosen.by_slice else 3
     z, y, x = (slice(0, length) for length in image.shape)
@@ -49,8 +49,8 @@ def respond(image: Floats, spacing: Spacing, box: Box, chosen: LoG | Simoncelli)
 def _filter(spectrum: Spectrum, shape: tuple[int, ...], spacing: tuple[float, ...], chosen: LoG | Simoncelli) -> None:
     """In place; plane by plane, since a grid of frequencies would be as large as the image again.
 
-    The transfer function is made even (its value and its conjugate at the opposite frequency, averaged): that is the real
-    part of the response.
+    The transfer function is made even (averaged with its conjugate at the opposite frequency): that is the real part
+    of the response.
     """
     grids = [_frequencies(length) for length in shape]
     waves = [_gaussians(length, chosen, width, min(spacing)) for length, width in zip(shape, spacing, strict=True)]
