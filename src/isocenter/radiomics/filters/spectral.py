@@ -4,8 +4,8 @@ Their kernels have no end, so the whole image takes part, and a region costs as 
 other than "periodic" the image goes on for `_BEYOND` voxels before it repeats.
 
 Frequencies are spread evenly from -1 to 1 (Nyquist) over the samples of an axis, as IBSI's reference maps have them.
-For an even number of samples that is half a step beside the frequencies of the discrete transform; with those the maps of
-levels 2 and 3 differ by 2.5 and 8 % of their range. The real part of the response is what counts.
+For an even number of samples that is half a step beside the frequencies of the discrete transform; with those the maps
+of levels 2 and 3 differ by 2.5 and 8 % of their range. The real part of the response is what counts.
 
 Features of Riesz-transformed images were never established by IBSI: only the three maps in its reference data are
 checked. Alignment by the structure tensor ("steering") has no reference either, and is left out.
