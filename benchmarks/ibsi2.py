@@ -15,18 +15,19 @@ import csv
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.imaging.intensity import first_order
+from isocenter.radiomics.extraction import extract
 from isocenter.radiomics.filters import Filter, Gabor, Laws, LoG, Mean, Simoncelli, Wavelet, respond
-from isocenter.radiomics.grid import Grid
+from isocenter.radiomics.settings import Settings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "ibsi"
+CT_SPACING = (3.0, 0.977, 0.977)
 MAPS, VALUES = 33, 323
 LOOSE = 0.25  # of a value: a wider tolerance proves little
 Array = NDArray[np.float64]
@@ -128,32 +129,18 @@ def phase_one(data: Path, names: list[str] | None = None) -> Iterator[Outcome]:
         yield Outcome(name, int(matched), 1, [] if matched else [f"{name}: {said}"], seconds, said)
 
 
-@dataclass(frozen=True)
-class Scan:
-    image: Array
-    inside: NDArray[np.bool_]
-    spacing: tuple[float, float, float]
-
-
-def scans(data: Path) -> dict[str, Scan]:
-    """The CT phantom as A (its own grid) and B (1 mm, cubic splines, rounded); intensities of -1000 to 400 HU count."""
-    folder = data / "ibsi1_ct_phantom" / "nifti"
-    image, mask = read(folder / "image" / "phantom.nii.gz"), read(folder / "mask" / "mask.nii.gz") > 0
-    given = (3.0, 0.977, 0.977)
-    grid = Grid.of(image.shape, given, (1.0, 1.0, 1.0))
-    fine = np.rint(grid.values(image, grid.whole, "cubic"))
-    marked = grid.values(mask, grid.whole, "linear") >= 0.5 - 1e-9
-    kept = {"A": (image, mask, given), "B": (fine, marked, grid.spacing)}
-    return {name: Scan(i, m & (i >= -1000) & (i <= 400), s) for name, (i, m, s) in kept.items()}
-
-
-def statistics(scan: Scan, chosen: Filter | None) -> dict[str, float]:
-    """Of the response in the region, filtered no further than its box."""
-    hits = [np.flatnonzero(scan.inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    z, y, x = (slice(int(one[0]), int(one[-1]) + 1) for one in hits)
-    box = (z, y, x)
-    response = scan.image[box] if chosen is None else respond(scan.image, scan.spacing, chosen, box)
-    return first_order(response[scan.inside[box]])
+# Intensities of -1000 to 400 HU count; A keeps the grid of the scan.
+SETTINGS = {
+    "A": Settings(by_slice=True, range=(-1000, 400), bin_width=25, families=("statistics",)),
+    "B": Settings(
+        spacing=1.0,
+        interpolation="cubic",
+        round_intensities=True,
+        range=(-1000, 400),
+        bin_width=25,
+        families=("statistics",),
+    ),
+}
 
 
 def reference(data: Path) -> list[tuple[str, str, float, float]]:
@@ -166,10 +153,11 @@ def reference(data: Path) -> list[tuple[str, str, float, float]]:
 def phase_two(data: Path, names: list[str] | None = None) -> Iterator[Outcome]:
     """The statistics of each filter of `names` (all)."""
     rows = reference(data)
-    read_in = scans(data)
+    folder = data / "ibsi1_ct_phantom" / "nifti"
+    image, mask = read(folder / "image" / "phantom.nii.gz"), read(folder / "mask" / "mask.nii.gz") > 0
     for name in names or list(PHASE_TWO):
         start = time.perf_counter()
-        found = statistics(read_in[name[-1]], PHASE_TWO[name])
+        found = extract(image, mask, CT_SPACING, replace(SETTINGS[name[-1]], filter=PHASE_TWO[name]))
         seconds = time.perf_counter() - start
         wanted = [row[1:] for row in rows if row[0] == name]
         misses = []
