@@ -35,10 +35,11 @@ def filtered(
     ends = zip(one.core, near, one.image.shape, strict=True)
     z, y, x = (slice(max(c.start - more, 0), min(c.stop + more, n)) for c, more, n in ends)
     keep = (z, y, x)
-    response = np.asarray(respond(_filled(one.image), one.spacing, chosen, keep), dtype=np.float64)
+    response = np.array(respond(_filled(one.image), one.spacing, chosen, keep), dtype=np.float64, order="C")
     response[~np.isfinite(one.image[keep])] = np.nan
     core = tuple(slice(c.start - k.start, c.stop - k.start) for c, k in zip(one.core, keep, strict=True))
-    return Prepared(response, one.shape[keep], one.inside[keep], one.spacing, core)
+    shape, inside = (np.ascontiguousarray(marked[keep]) for marked in (one.shape, one.inside))
+    return Prepared(response, shape, inside, one.spacing, core)
 
 
 def _filled(image: Floats) -> Floats:
