@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +25,12 @@ def extract(
     feature is undefined (texture of one voxel, skewness of none). Raises BadShape, EmptyRegion, TooManyLevels.
     """
     margin = PEAK_RADIUS if "local" in settings.families else 0.0
-    one = prepare(image, mask, spacing, settings, margin)
-    return features(one, settings)
+    if settings.filter is None:
+        return features(prepare(image, mask, spacing, settings, margin), settings)
+    from isocenter.radiomics.filtered import filtered
+
+    response = filtered(image, mask, spacing, settings, settings.filter, margin)
+    return features(response, replace(settings, range=None))  # the range was that of intensities
 
 
 def features(one: Prepared, settings: Settings) -> dict[str, float]:

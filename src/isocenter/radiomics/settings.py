@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from isocenter.errors import UsageError
+from isocenter.radiomics.filters.kinds import Filter
 from isocenter.radiomics.textures import AGGREGATIONS
 from isocenter.radiomics.textures import FAMILIES as TEXTURES
 
@@ -50,7 +51,7 @@ class Settings:
     aggregations: tuple[str, ...] = IN_SPACE
     families: tuple[str, ...] = FAMILIES
     names: str = "ibsi"
-    filter: object | None = None
+    filter: Filter | None = None
 
     def __post_init__(self) -> None:
         if (self.bins is None) == (self.bin_width is None):
