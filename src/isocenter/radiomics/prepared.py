@@ -52,6 +52,7 @@ def prepare(
         raise BadShape(
             f"An image of {image.shape} and a mask of {mask.shape} do not fit.", "Both must be (slices, rows, columns)."
         )
+    mask = mask if mask.dtype == np.bool_ else mask != 0
     box = marked(mask)
     grid = Grid.of(image.shape, spacing, settings.wanted(spacing))
     around = grid.around(box, margin_mm)
@@ -91,20 +92,26 @@ def _mask(grid: Grid, mask: NDArray[np.bool_], around: Box, settings: Settings) 
 
 def _intensities(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
     """Interpolated around the region; what depends on a voxel without a value is NaN, and no other."""
-    values = grid.values(image, around, settings.interpolation)
-    bad = ~np.isfinite(values)
-    if bad.any():
+    with np.errstate(invalid="ignore"):
+        values = grid.values(image, around, settings.interpolation)
+    if not np.isfinite(values).all():
         values = _around_gaps(grid, image, around, settings)
     return np.rint(values, out=values) if settings.round_intensities else values
 
 
 def _around_gaps(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
-    gaps = ~np.isfinite(image)
-    filled = np.where(gaps, 0.0, image)  # a spline would carry NaN through the whole row
     method = "nearest" if settings.interpolation == "nearest" else "linear"
-    values = grid.values(filled, around, settings.interpolation)
-    values[grid.values(gaps, around, method) > 0] = np.nan
+    values = grid.values(image, around, settings.interpolation, _filled)  # a spline would carry NaN along the row
+    values[grid.values(image, around, method, _gaps) > 0] = np.nan
     return values
+
+
+def _filled(part: Floats) -> Floats:
+    return np.where(np.isfinite(part), part, 0.0)
+
+
+def _gaps(part: Floats) -> Floats:
+    return (~np.isfinite(part)).astype(np.float64)
 
 
 def resegmented(values: Floats, shape: Bools, settings: Settings) -> Bools:
