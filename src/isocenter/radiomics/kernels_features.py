@@ -243,11 +243,12 @@ def described_tones(seen: Counts, apart: Floats, out: Floats) -> None:
     g = np.nonzero(seen)[0]
     n = len(g)
     p, s, level = seen[g] / total, apart[g], g.astype(np.float64)
-    moved, mean = (p * s).sum(), (p * level).sum()
+    shares = p * s
+    moved, mean = shares.sum(), (p * level).sum()
     spread = (p * (level - mean) ** 2).sum()  # half of sum of p p (i - j)^2
     differing = mixed = strong = 0.0
     for i in range(1, n):
-        here = _against(level[i], p[i], p[i] * s[i], level[:i], p[:i], p[:i] * s[:i])
+        here = _against(level[i], p[i], shares[i], level[:i], p[:i], shares[:i])
         differing, mixed, strong = differing + here[0], mixed + here[1], strong + here[2]
     out[0] = 1 / moved if moved > 0 else 1e6
     out[1] = 2 * spread / (n * (n - 1)) * s.sum() / total if n > 1 else 0.0
