@@ -11,6 +11,7 @@
     │   ├── BadShape               arrays of the wrong number of dimensions or lengths
     │   ├── BadValues              infinite or empty features, scores that are no probabilities
     │   ├── BadGeometry            slices or masks that do not fit together
+    │   ├── EmptyRegion            a mask that marks nothing, or nothing that can be used
     │   └── TooManyLevels          bins so narrow that texture has no meaning
     ├── LabelError                 the table of labels
     │   ├── UnknownColumn          a column that is not there
@@ -97,6 +98,10 @@ class BadValues(InputError):
 
 class BadGeometry(InputError):
     """Slices or masks that do not fit together in space."""
+
+
+class EmptyRegion(InputError):
+    """A mask that marks no voxel, or none that is left after interpolation and re-segmentation."""
 
 
 class TooManyLevels(InputError):
