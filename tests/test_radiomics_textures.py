@@ -172,7 +172,7 @@ def values(found: dict[str, float], start: str, ending: str) -> list[float]:
     return [value for tag, value in found.items() if tag.startswith(start) and tag.endswith(f"_{ending}")]
 
 
-@pytest.mark.parametrize("n_levels", [3, 12, 300, 5000])  # the last two: pairs without a matrix
+@pytest.mark.parametrize("n_levels", [3, 12, 100, 300, 5000])  # the last two: pairs without a matrix
 def test_pairs_and_runs_as_loops_find_them(n_levels: int) -> None:
     levels = holed(n_levels)
     found = textures(levels, n_levels)
@@ -332,3 +332,9 @@ def test_memory_stays_a_few_bytes_a_voxel() -> None:
 def test_more_levels_than_can_be_counted_are_refused_with_a_remedy() -> None:
     with pytest.raises(TooManyLevels, match="wider bins"):
         textures(np.ones((2, 2, 2), np.int32), 70_000)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 4])
+def test_levels_that_do_not_fit_never_reach_the_kernels(wrong: int) -> None:
+    with pytest.raises(ValueError, match="between 0 and 3"):
+        textures(np.full((2, 2, 2), wrong, np.int32), 3)

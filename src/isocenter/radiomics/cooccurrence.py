@@ -91,8 +91,8 @@ def maximal_correlation(region: Region, steps: Ints, *, merged: bool) -> float:
     The root of the second largest eigenvalue of Q = sum over k of p(i,k) p(j,k) / p(i) p(k), which is the
     second singular value of p(i,k) / sqrt(p(i) p(k)). A region of one level has 1.
     """
-    levels, ranks = np.unique(region.levels, return_inverse=True)  # only those that occur; 0, outside, stays 0
-    few = Region(ranks.reshape(region.levels.shape).astype(np.uint16), len(levels) - 1, region.pad)
+    ranks = np.cumsum(region.counts() > 0).astype(np.uint16)  # only levels that occur; 0, outside, stays 0
+    few = Region(ranks[region.levels], int(ranks[-1]), region.pad)
     if few.n_levels > _MOST_RANKS:
         return float("nan")
     matrices = list(_matrices(few, steps))

@@ -32,3 +32,8 @@ def compiled(signature: str) -> Callable[[F], F]:
 def part(function: F) -> F:
     """A piece of a kernel, compiled with it."""
     return cast(F, njit(inline="never")(function))
+
+
+def summing(function: F) -> F:
+    """A piece whose sums may be made in any order, so that several terms are added at once."""
+    return cast(F, njit(fastmath={"reassoc", "contract"})(function))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.radiomics.kernels_base import compiled, part
+from isocenter.radiomics.kernels_base import compiled, part, summing
 
 Levels = NDArray[np.uint16]
 Counts = NDArray[np.int32]
@@ -215,6 +215,20 @@ def described_table(starts: Ints, table: Counts, out: Floats) -> None:
     out[15], out[16] = np.log2(total) - logs / total if most < total else 0.0, squares / total**2
 
 
+@summing
+def _against(
+    level: float, p: float, moved: float, levels: Floats, others: Floats, all_moved: Floats
+) -> tuple[float, float, float]:
+    """One grey level against those below it: sums for busyness, complexity and strength."""
+    differing = mixed = strong = 0.0
+    for j in range(len(levels)):
+        by, both = level - levels[j], p + others[j]
+        differing += abs(level * p - levels[j] * others[j])
+        mixed += by * (moved + all_moved[j]) / both
+        strong += both * by * by
+    return differing, mixed, strong
+
+
 @compiled("void(int32[::1], float64[::1], float64[::1])")
 def described_tones(seen: Counts, apart: Floats, out: Floats) -> None:
     """Coarseness, contrast, busyness, complexity, strength (5,) from voxels seen[g] and differences apart[g].
@@ -229,15 +243,13 @@ def described_tones(seen: Counts, apart: Floats, out: Floats) -> None:
     g = np.nonzero(seen)[0]
     n = len(g)
     p, s, level = seen[g] / total, apart[g], g.astype(np.float64)
-    moved, mean = (p * s).sum(), (p * level).sum()
+    shares = p * s
+    moved, mean = shares.sum(), (p * level).sum()
     spread = (p * (level - mean) ** 2).sum()  # half of sum of p p (i - j)^2
     differing = mixed = strong = 0.0
-    for i in range(n):
-        for j in range(i):
-            apart_by = level[i] - level[j]
-            differing += abs(level[i] * p[i] - level[j] * p[j])
-            mixed += apart_by * (p[i] * s[i] + p[j] * s[j]) / (p[i] + p[j])
-            strong += (p[i] + p[j]) * apart_by**2
+    for i in range(1, n):
+        here = _against(level[i], p[i], shares[i], level[:i], p[:i], shares[:i])
+        differing, mixed, strong = differing + here[0], mixed + here[1], strong + here[2]
     out[0] = 1 / moved if moved > 0 else 1e6
     out[1] = 2 * spread / (n * (n - 1)) * s.sum() / total if n > 1 else 0.0
     out[2] = moved / (2 * differing) if n > 1 and differing > 0 else 0.0

@@ -50,7 +50,12 @@ class Region:
 
 
 def region(levels: NDArray[np.int32], n_levels: int, inside: NDArray[np.bool_] | None, pad: int) -> Region:
-    """Cropped to what is in the region or the morphological mask."""
+    """Cropped to what is in the region or the morphological mask.
+
+    Raises ValueError: no voxel, or levels outside 0..n_levels, for which kernels would write beyond their tables.
+    """
+    if not 0 < levels.max(initial=0) <= n_levels or levels.min(initial=0) < 0:
+        raise ValueError(f"levels must lie between 0 and {n_levels}, and one voxel above 0")
     box = _box((levels > 0) if inside is None else (levels > 0) | inside)
     small = np.pad(levels[box].astype(np.uint16), pad)
     return Region(small, n_levels, pad, None if inside is None else np.pad(inside[box], pad))
