@@ -15,7 +15,7 @@ Bools = NDArray[np.bool_]
 Reals = NDArray[np.floating]
 
 _AT_A_TIME = 1 << 22  # frequencies held at once: memory stays bounded whatever the region
-_SINGLE_FROM = 1 << 18  # voxels in the box, from where numbers of 32 bits are used: half the time, six digits
+_SINGLE_FROM = 1 << 15  # voxels in the box, from where numbers of 32 bits are used: half the time, seven digits
 
 
 def autocorrelation(
@@ -50,7 +50,9 @@ def _sums(x: NDArray[np.float64], inside: Bools, spacing: tuple[float, float, fl
             fft.fft(fft.fft(row[:, :, start:stop], n=2 * sizes[1], axis=1), n=2 * sizes[0], axis=0) for row in rows
         )
         twice = np.full(stop - start, 2.0, dtype=kind)  # columns beyond the middle mirror those before it
-        twice[[i for i in (0, sizes[2]) if start <= i < stop] - np.intp(start)] = 1.0
+        for alone in (0, sizes[2]):
+            if start <= alone < stop:
+                twice[alone - start] = 1.0
         weight = weights[depth[:, None], height[None, :], start:stop] * twice
         totals += [_summed(weight, *two) for two in ((marks, marks), (first, first), (marks, second))]
     pairs, alike, squares = totals / (8 * np.prod(sizes))

@@ -22,8 +22,9 @@ FEATURES = tuple(
     )
 )  # fmt: skip
 
-_ALWAYS = 128  # a matrix of so many levels is small beside what else is in a processor's cache
-_NEVER = 700  # and one of so many in 13 directions beside what one program may take: 25 MB
+_SMALL, _LARGEST = 1 << 14, 1 << 24  # cells of a matrix: beside a processor's cache nothing; 64 MB
+_MOST_RANKS = 1000  # levels whose eigenvalues are asked for: some seconds
+_MOST_CELLS = 1 << 22  # of matrices at a time; more directions than fit take another pass
 
 
 def features(region: Region, aggregation: str, distance: int) -> dict[str, Floats]:
@@ -40,56 +41,72 @@ def features(region: Region, aggregation: str, distance: int) -> dict[str, Float
 
 def _described(region: Region, steps: Ints) -> tuple[list[Floats], Floats]:
     """Features of each direction, and of all of them merged."""
-    side = region.n_levels + 1
-    if side <= _ALWAYS or (side <= _NEVER and side**2 < 4 * region.n_voxels):
+    cells = (region.n_levels + 1) ** 2
+    if cells <= max(_SMALL, min(4 * region.n_voxels, _LARGEST)):
         return _by_matrices(region, steps)
     return _by_rows(region, steps)
 
 
-def matrices(region: Region, steps: Ints) -> NDArray[np.int32]:
-    """Pairs (directions, n + 1, n + 1) of level and level a step before; row and column 0 mean nothing."""
+def _matrices(region: Region, steps: Ints) -> Iterator[NDArray[np.int32]]:
+    """Pairs (n + 1, n + 1) of level and level a step before, for each step; row and column 0 mean nothing."""
     side = region.n_levels + 1
-    found = np.zeros((len(steps), side, side), dtype=np.int32)
-    kernels_directions.pairs(region.levels, steps, region.pad, found)
-    return found
+    several = max(_MOST_CELLS // side**2, 1)
+    for first in range(0, len(steps), several):
+        some = steps[first : first + several]
+        found = np.zeros((len(some), side, side), dtype=np.int32)
+        kernels_directions.pairs(region.levels, some, region.pad, found)
+        yield from found
 
 
 def _by_matrices(region: Region, steps: Ints) -> tuple[list[Floats], Floats]:
-    found = matrices(region, steps)
-    described = [np.empty(25) for _ in range(len(found) + 1)]
-    for matrix, out in zip([*found, found.sum(axis=0, dtype=np.int32)], described):
-        kernels_features.described_pairs(matrix, region.n_levels, out)
-    return described[:-1], described[-1]
+    together = np.zeros((region.n_levels + 1, region.n_levels + 1), dtype=np.int32)
+    rows = []
+    for matrix in _matrices(region, steps):
+        together += matrix
+        rows.append(_features(matrix))
+    return rows, _features(together)
+
+
+def _features(matrix: NDArray[np.int32]) -> Floats:
+    out = np.empty(len(FEATURES))
+    kernels_features.described_pairs(matrix, len(matrix) - 1, out)
+    return out
 
 
 def _by_rows(region: Region, steps: Ints) -> tuple[list[Floats], Floats]:
     flat = region.levels.ravel()
     places = np.flatnonzero(flat)
     order = places[np.argsort(flat[places], kind="stable")]
-    begins = starts(region.counts())
     _, height, width = region.levels.shape
     jumps = (steps[:, 0] * height + steps[:, 1]) * width + steps[:, 2]
-
-    def described(chosen: Ints) -> Floats:
-        out = np.empty(25)
-        kernels_features.described_rare_pairs(flat, order, begins, chosen, region.n_levels, out)
-        return out
-
-    return [described(jumps[m : m + 1]) for m in range(len(jumps))], described(jumps)
+    out = np.empty((len(steps) + 1, len(FEATURES)))
+    kernels_features.described_rare_pairs(flat, order, starts(region.counts()), jumps, region.n_levels, out)
+    return list(out[:-1]), out[-1]
 
 
-def second_correlation(region: Region, steps: Ints) -> Iterator[float]:
-    """PyRadiomics' maximal correlation coefficient of each direction that has pairs; not in IBSI.
+def maximal_correlation(region: Region, steps: Ints, *, merged: bool) -> float:
+    """PyRadiomics' maximal correlation coefficient (MCC), which IBSI does not have: mean over directions that have
+    pairs, or of all of them merged.
 
     The root of the second largest eigenvalue of Q = sum over k of p(i,k) p(j,k) / p(i) p(k), which is the
     second singular value of p(i,k) / sqrt(p(i) p(k)). A region of one level has 1.
     """
-    for matrix in matrices(region, steps):
-        joint = (matrix + matrix.T)[1:, 1:].astype(np.float64)
-        single = joint.sum(axis=1)
-        kept = single > 0
-        if kept.sum() > 1:
-            scale = 1 / np.sqrt(single[kept])
-            yield float(np.sort(np.abs(np.linalg.eigvalsh(joint[np.ix_(kept, kept)] * np.outer(scale, scale))))[-2])
-        elif kept.any():
-            yield 1.0
+    levels, ranks = np.unique(region.levels, return_inverse=True)  # only those that occur; 0, outside, stays 0
+    few = Region(ranks.reshape(region.levels.shape).astype(np.uint16), len(levels) - 1, region.pad)
+    if few.n_levels > _MOST_RANKS:
+        return float("nan")
+    matrices = list(_matrices(few, steps))
+    if merged:
+        matrices = [np.sum(matrices, axis=0, dtype=np.int32)]
+    values = [_second(matrix) for matrix in matrices if matrix[1:, 1:].any()]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _second(matrix: NDArray[np.int32]) -> float:
+    joint = (matrix + matrix.T)[1:, 1:].astype(np.float64)
+    single = joint.sum(axis=1)
+    kept = single > 0
+    if kept.sum() == 1:
+        return 1.0
+    scale = 1 / np.sqrt(single[kept])
+    return float(np.sort(np.abs(np.linalg.eigvalsh(joint[np.ix_(kept, kept)] * np.outer(scale, scale))))[-2])

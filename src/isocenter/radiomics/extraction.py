@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from isocenter.imaging.intensity import first_order
 from isocenter.radiomics.discretise import Levels, fixed_number, fixed_size
-from isocenter.radiomics.histogram import histogram, volume_histogram
+from isocenter.radiomics.histogram import histogram, volume_histogram, whole_numbers
 from isocenter.radiomics.prepared import PEAK_RADIUS, Floats, Prepared, prepare
 from isocenter.radiomics.settings import Settings, Spacing
 from isocenter.radiomics.textures import FAMILIES as TEXTURES
-from isocenter.radiomics.textures import textures
+from isocenter.radiomics.textures import maximal_correlation, textures
 
 
 def extract(
@@ -51,7 +51,8 @@ def features(one: Prepared, settings: Settings) -> dict[str, float]:
 
         found |= local_intensity(one)
     if "statistics" in wanted:
-        found |= first_order(_whole_numbers(values))
+        whole = whole_numbers(values)
+        found |= first_order(values if whole is None else whole)
     if "histogram" in wanted or set(wanted) & set(TEXTURES):
         levels, n_levels = discretised(values, settings)
         if "histogram" in wanted:
@@ -60,16 +61,19 @@ def features(one: Prepared, settings: Settings) -> dict[str, float]:
         found |= volume_histogram(values, settings)
     if set(wanted) & set(TEXTURES):
         found |= _texture(one, levels, n_levels, settings)
-    return found
+    return _named_otherwise(found, one, settings) if settings.names == "pyradiomics" else found
 
 
-def _whole_numbers(values: Floats) -> NDArray[np.generic]:
-    """As integers where they are: these are counted, not sorted."""
-    if np.abs(values).max() < 2**31:
-        whole = values.astype(np.int32)
-        if np.array_equal(whole, values):
-            return whole
-    return values
+def _named_otherwise(found: dict[str, float], one: Prepared, settings: Settings) -> dict[str, float]:
+    """As PyRadiomics names it, of the one aggregation it would take."""
+    from isocenter.radiomics import pyradiomics, pyradiomics_shape
+
+    planar, merged = settings.aggregations[0].startswith("2"), settings.aggregations[0].endswith("comb")
+    named = pyradiomics_shape.renamed(found, one) | pyradiomics.renamed(found, planar=planar, merged=merged)
+    if "glcm" in settings.families:
+        levels, n_levels = leveled(one, settings)
+        named["glcm_MCC"] = maximal_correlation(levels, n_levels, planar=planar, merged=merged)
+    return {f"original_{name}": value for name, value in named.items()}
 
 
 def discretised(values: Floats, settings: Settings) -> tuple[Levels, int]:
@@ -84,11 +88,21 @@ def discretised(values: Floats, settings: Settings) -> tuple[Levels, int]:
     return fixed_size(values, width, low)
 
 
-def _texture(one: Prepared, levels: Levels, n_levels: int, settings: Settings) -> dict[str, float]:
-    inside, shape = one.inside[one.core], one.shape[one.core]
+def leveled(one: Prepared, settings: Settings) -> tuple[Levels, int]:
+    """Grey levels (d, h, w) in the region's box, 0 outside, and their number."""
+    levels, n_levels = discretised(one.values, settings)
+    return _placed(levels, one), n_levels
+
+
+def _placed(levels: Levels, one: Prepared) -> Levels:
+    inside = one.inside[one.core]
     volume = np.zeros(inside.shape, dtype=np.int32)
     volume[inside] = levels
+    return volume
+
+
+def _texture(one: Prepared, levels: Levels, n_levels: int, settings: Settings) -> dict[str, float]:
     return textures(
-        volume, n_levels, settings.aggregations,
-        families=tuple(family for family in TEXTURES if family in settings.families), inside=shape,
+        _placed(levels, one), n_levels, settings.aggregations,
+        families=tuple(family for family in TEXTURES if family in settings.families), inside=one.shape[one.core],
     )  # fmt: skip

@@ -10,6 +10,7 @@ from isocenter.radiomics.discretise import Floats, fixed_number, fixed_size
 from isocenter.radiomics.settings import Settings
 
 _NOT_OF_LEVELS = ("energy", "rms")
+_MOST = 1 << 20  # levels that are counted rather than sorted
 
 
 def histogram(levels: NDArray[np.int32], n_levels: int) -> dict[str, float]:
@@ -47,8 +48,8 @@ def volume_histogram(values: Floats, settings: Settings) -> dict[str, float]:
     `ivh_auc` is the area under volume fraction over intensity fraction, by trapezoids; no value of it was
     agreed on.
     """
-    axis, low, high, step = _axis(values, settings)
-    order, counts = np.unique(axis, return_counts=True)
+    low, high, step = _range(values, settings)
+    order, counts = _counted(values, settings)
     volume = np.cumsum(counts[::-1])[::-1] / len(values)  # fraction at this intensity or above
     fraction = (order - low) / (high - low) if high > low else np.full(len(order), np.nan)
     v10, v90 = (_volume(volume, fraction, x) for x in (0.1, 0.9))
@@ -65,18 +66,45 @@ def volume_histogram(values: Floats, settings: Settings) -> dict[str, float]:
     }
 
 
-def _axis(values: Floats, settings: Settings) -> tuple[Floats, float, float, float]:
-    """What stands for each voxel, the ends of the range, and the step between bins (0: continuous)."""
+def _range(values: Floats, settings: Settings) -> tuple[float, float, float]:
+    """The ends of the range of intensities, and the step between bins (0: continuous)."""
+    if settings.ivh_bins is not None:
+        return 1.0, float(settings.ivh_bins), 1.0
     low, high = settings.range or (None, None)
     low, high = float(values.min()) if low is None else low, float(values.max()) if high is None else high
-    if settings.ivh_bins is not None:
-        levels, n = fixed_number(values, settings.ivh_bins)
-        return levels.astype(np.float64), 1.0, float(n), 1.0
     if settings.ivh_width is not None:
-        width = settings.ivh_width
-        levels, _ = fixed_size(values, width, low)
-        return low + (levels - 0.5) * width, low + width / 2, high - width / 2, width
-    return values, float(low), float(high), float(np.array_equal(values, np.rint(values)))
+        return low + settings.ivh_width / 2, high - settings.ivh_width / 2, settings.ivh_width
+    return low, high, 0.0 if whole_numbers(values) is None else 1.0
+
+
+def _counted(values: Floats, settings: Settings) -> tuple[Floats, Floats]:
+    """What stands for voxels, ascending, and how many each stands for."""
+    if settings.ivh_bins is not None:
+        return _levels(fixed_number(values, settings.ivh_bins)[0])
+    if settings.ivh_width is not None:
+        low = values.min() if settings.range is None or settings.range[0] is None else settings.range[0]
+        levels, counts = _levels(fixed_size(values, settings.ivh_width, float(low))[0])
+        return low + (levels - 0.5) * settings.ivh_width, counts
+    whole = whole_numbers(values)
+    if whole is not None and int(whole.max()) - int(whole.min()) < _MOST:
+        levels, counts = _levels(whole - whole.min())
+        return levels + whole.min(), counts
+    found, number = np.unique(values, return_counts=True)
+    return found, number.astype(np.float64)
+
+
+def _levels(levels: NDArray[np.int32]) -> tuple[Floats, Floats]:
+    counts = np.bincount(levels)
+    present = np.flatnonzero(counts)
+    return present.astype(np.float64), counts[present].astype(np.float64)
+
+
+def whole_numbers(values: Floats) -> NDArray[np.int32] | None:
+    """As integers (n,), where they are that: they can be counted rather than sorted."""
+    if np.abs(values).max() >= 2**31:
+        return None
+    whole = values.astype(np.int32)
+    return whole if np.array_equal(whole, values) else None
 
 
 def _volume(volume: Floats, fraction: Floats, x: float) -> float:

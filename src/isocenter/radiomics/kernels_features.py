@@ -16,25 +16,45 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
+_TILE = 32
+_SMALL = np.arange(1024.0)
+_SMALL[1:] *= np.log2(_SMALL[1:])  # c log c of small counts, which most are
+
+
 @part
 def _entropy(weights: Floats, total: float) -> float:
-    """Of probabilities weights / total."""
+    """Of probabilities weights / total; 0, not nearly 0, where one is certain."""
     gathered = 0.0
     for c in weights:
+        if c == total:
+            return 0.0
         if c > 0:
             gathered += c * np.log2(c)
-    return max(np.log2(total) - gathered / total, 0.0)
+    return float(np.log2(total) - gathered / total)
 
 
 @part
-def _pairs_described(
-    single: Floats, apart: Floats, summed: Floats, squares: float, logs: float, most: float, n_levels: int, out: Floats
-) -> None:
+def _cell(i: int, j: int, c: float, single: Floats, apart: Floats, summed: Floats, sums: Floats) -> None:
+    """Adds c pairs of levels j <= i, and as many of i and j (of a level with itself c stands for both)."""
+    times = 1.0 if i == j else 2.0
+    sums[0] += times * c * c
+    sums[1] += times * (_SMALL[int(c)] if c < len(_SMALL) else c * np.log2(c))
+    sums[2] = max(sums[2], c)
+    single[i] += c
+    if i != j:
+        single[j] += c
+    apart[i - j] += times * c
+    summed[i + j] += times * c
+
+
+@part
+def _pairs_described(single: Floats, apart: Floats, summed: Floats, sums: Floats, n_levels: int, out: Floats) -> None:
     """The 25 features, in the order of `cooccurrence.FEATURES`, from sums over a symmetric matrix.
 
-    single[i], apart[|i - j|], summed[i + j]: counts; squares, logs, most: sum of c^2, of c log c, and
-    the largest c. A symmetric matrix has HXY1 = HXY2 = 2 HX, and both marginals alike.
+    single[i], apart[|i - j|], summed[i + j]: counts; sums: of c^2, of c log c, and the largest c.
+    A symmetric matrix has HXY1 = HXY2 = 2 HX, and both marginals alike.
     """
+    squares, logs, most = sums
     total = 0.0
     mean = 0.0
     for i in range(len(single)):
@@ -48,7 +68,7 @@ def _pairs_described(
     for i in range(len(single)):
         variance += single[i] * (i - mean) ** 2
     variance /= total
-    joint = max(np.log2(total) - logs / total, 0.0)
+    joint = np.log2(total) - logs / total if most < total else 0.0
     away = contrast = inverse = inverse_norm = moment = moment_norm = inverse_variance = 0.0
     for k in range(len(apart)):
         p = apart[k] / total
@@ -86,56 +106,58 @@ def _pairs_described(
 
 @compiled("void(int32[:, ::1], int64, float64[::1])")
 def described_pairs(matrix: Counts, n_levels: int, out: Floats) -> None:
-    """Features (25,) of co-occurrences matrix (n + 1, n + 1), made symmetric; row and column 0 are not looked at."""
+    """Features (25,) of co-occurrences matrix (n + 1, n + 1), made symmetric; row and column 0 are not looked at.
+
+    In tiles, because a large matrix is read both along rows and along columns.
+    """
     side = len(matrix)
     single, apart, summed = np.zeros(side), np.zeros(side), np.zeros(2 * side)
-    squares = logs = most = 0.0
-    for i in range(1, side):
-        for j in range(1, i + 1):
-            c = float(matrix[i, j] + matrix[j, i])
-            if c > 0:
-                times = 1.0 if i == j else 2.0
-                squares += times * c * c
-                logs += times * c * np.log2(c)
-                most = max(most, c)
-                single[i] += c
-                if i != j:
-                    single[j] += c
-                apart[i - j] += times * c
-                summed[i + j] += times * c
-    _pairs_described(single, apart, summed, squares, logs, most, n_levels, out)
+    sums = np.zeros(3)
+    for low in range(1, side, _TILE):
+        for left in range(1, low + 1, _TILE):
+            for i in range(low, min(low + _TILE, side)):
+                for j in range(left, min(left + _TILE, i + 1)):
+                    c = matrix[i, j] + matrix[j, i]
+                    if c > 0:
+                        _cell(i, j, float(c), single, apart, summed, sums)
+    _pairs_described(single, apart, summed, sums, n_levels, out)
 
 
-@compiled("void(uint16[::1], int64[::1], int64[::1], int64[::1], int64, float64[::1])")
+@compiled("void(uint16[::1], int64[::1], int64[::1], int64[::1], int64, float64[:, ::1])")
 def described_rare_pairs(levels: Levels, order: Ints, starts: Ints, steps: Ints, n_levels: int, out: Floats) -> None:
-    """The same without a matrix, for many grey levels: memory of one row.
+    """The same for each of m steps and, last, all together, out (m + 1, 25), without a matrix: for many grey levels.
 
-    order: places in the flat `levels`, sorted by level, those of level g from starts[g] on; steps: in places.
+    order: places in the flat `levels`, sorted by level, those of level g from starts[g] on; steps: in
+    places. A row is counted at a time, of pairs with a level no higher.
     """
-    side = n_levels + 1
-    single, apart, summed = np.zeros(side), np.zeros(side), np.zeros(2 * side)
-    row, touched = np.zeros(side), np.empty(side, np.int64)
-    squares = logs = most = 0.0
+    side, last = n_levels + 1, len(steps)
+    single, apart, summed = np.zeros((last + 1, side)), np.zeros((last + 1, side)), np.zeros((last + 1, 2 * side))
+    sums = np.zeros((last + 1, 3))
+    row, touched = np.zeros(side, np.int64), np.empty(side, np.int64)
+    merged, reached = np.zeros(side, np.int64), np.empty(side, np.int64)
     for i in range(1, side):
-        n_touched = 0
-        for here in order[starts[i] : starts[i + 1]]:
-            for step in steps:
-                for j in (np.int64(levels[here - step]), np.int64(levels[here + step])):
-                    if j:
+        n_reached = 0
+        for m in range(last):
+            n_touched = 0
+            for here in order[starts[i] : starts[i + 1]]:
+                for j in (np.int64(levels[here - steps[m]]), np.int64(levels[here + steps[m]])):
+                    if 0 < j <= i:
                         if row[j] == 0:
                             touched[n_touched] = j
                             n_touched += 1
                         row[j] += 1
-        for j in touched[:n_touched]:
-            c = row[j]
-            row[j] = 0
-            squares += c * c
-            logs += c * np.log2(c)
-            most = max(most, c)
-            single[i] += c
-            apart[abs(i - j)] += c
-            summed[i + j] += c
-    _pairs_described(single, apart, summed, squares, logs, most, n_levels, out)
+            for j in touched[:n_touched]:
+                _cell(i, j, float(row[j]), single[m], apart[m], summed[m], sums[m])
+                if merged[j] == 0:
+                    reached[n_reached] = j
+                    n_reached += 1
+                merged[j] += row[j]
+                row[j] = 0
+        for j in reached[:n_reached]:
+            _cell(i, j, float(merged[j]), single[last], apart[last], summed[last], sums[last])
+            merged[j] = 0
+    for m in range(last + 1):
+        _pairs_described(single[m], apart[m], summed[m], sums[m], n_levels, out[m])
 
 
 @compiled("void(int64[::1], int32[::1], float64[::1])")
@@ -151,7 +173,7 @@ def described_table(starts: Ints, table: Counts, out: Floats) -> None:
         longest = max(longest, starts[g + 1] - starts[g])
     columns, rows = np.zeros(longest), np.zeros(len(starts))
     out[:] = 0
-    logs = squares = 0.0
+    logs = squares = most = 0.0
     for g in range(1, len(starts) - 1):
         g2 = float(g) * g
         for k in range(1, starts[g + 1] - starts[g] + 1):
@@ -164,8 +186,9 @@ def described_table(starts: Ints, table: Counts, out: Floats) -> None:
                 out[5] += c * g2 / k2
                 out[6] += c * k2 / g2
                 out[7] += c * k2 * g2
-                logs += c * np.log2(c)
+                logs += _SMALL[int(c)] if c < len(_SMALL) else c * np.log2(c)
                 squares += c * c
+                most = max(most, c)
     total = rows.sum()
     if total == 0:
         out[:] = np.nan
@@ -189,7 +212,7 @@ def described_table(starts: Ints, table: Counts, out: Floats) -> None:
     out[:] /= total
     out[9], out[11] = out[8] / total, out[10] / total
     out[12] = total
-    out[15], out[16] = max(np.log2(total) - logs / total, 0.0), squares / total**2
+    out[15], out[16] = np.log2(total) - logs / total if most < total else 0.0, squares / total**2
 
 
 @compiled("void(int32[::1], float64[::1], float64[::1])")

@@ -50,7 +50,7 @@ def _root(parent: Counts, place: int) -> int:
     while above >= 0:
         higher = parent[above]
         if higher < 0:
-            return above
+            return int(above)
         parent[place] = higher
         place, above = higher, parent[higher]
     return place

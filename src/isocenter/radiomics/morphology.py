@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
-from scipy.special import elliprg
+from scipy.special import eval_legendre
 
 from isocenter.radiomics import mesh
 from isocenter.radiomics.prepared import Bools, Prepared, Spacing
@@ -51,13 +51,17 @@ class Hull:
 
 def hull_corners(shape: Bools, spacing: Spacing) -> Hull:
     """The convex hull of the mesh of `shape` (D, H, W)."""
+    points = outline_points(shape) * (np.asarray(spacing) / 2)
+    hull = ConvexHull(points)
+    return Hull(points[hull.vertices], float(hull.area), float(hull.volume))
+
+
+def outline_points(shape: Bools) -> NDArray[np.int32]:
+    """Vertices of the mesh (n, 3), in half voxels, plane after plane: of each plane the corners of its own hull."""
     from isocenter.radiomics.kernels_shape import outline
 
     places = np.empty(((2 * shape.shape[0] + 1) * (4 * shape.shape[1] + 2), 3), dtype=np.int32)
-    n = outline(shape.view(np.uint8), places)
-    points = places[:n] * (np.asarray(spacing) / 2)
-    hull = ConvexHull(points)
-    return Hull(points[hull.vertices], float(hull.area), float(hull.volume))
+    return places[: outline(shape.view(np.uint8), places)]
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def _densities(
     d, h, w = (n * side for n, side in zip(box, spacing, strict=True))
     a, b, c = (axis / 2 for axis in axes)
     ellipsoid = 4 / 3 * math.pi * a * b * c
-    shell = 4 * math.pi * float(elliprg((a * b) ** 2, (a * c) ** 2, (b * c) ** 2))  # exact, where IBSI cuts a series
+    shell = _shell(a, b, c)
     return {
         "morph_vol_dens_aabb": volume / (d * h * w),
         "morph_area_dens_aabb": area / (2 * (d * h + d * w + h * w)),
@@ -144,3 +148,22 @@ def _densities(
         "morph_vol_dens_conv_hull": volume / hull.volume,
         "morph_area_dens_conv_hull": area / hull.area,
     }
+
+
+def _shell(a: float, b: float, c: float) -> float:
+    """Area of an ellipsoid by the series that IBSI prescribes, its first 21 terms; semi-axes, longest first.
+
+    It is not the exact area: the reference values of the density have it so.
+    """
+    if not c > 0:
+        return NAN
+    first, second = math.sqrt(1 - (b / a) ** 2), math.sqrt(1 - (c / a) ** 2)
+    product = first * second
+    if product == 0:  # two equal long axes: each polynomial's leading term alone is left
+        terms = np.arange(21)
+        leading = eval_legendre(terms, 1.0) * np.cumprod(np.r_[1.0, (2 * terms[1:] - 1) / terms[1:]])
+        powers = ((first**2 + second**2) / 2) ** terms * leading
+    else:
+        terms = np.arange(21)
+        powers = product**terms * eval_legendre(terms, (first**2 + second**2) / (2 * product))
+    return 4 * math.pi * a * b * float((powers / (1 - 4.0 * terms**2)).sum())

@@ -95,10 +95,14 @@ def _named(names: tuple[str, ...], values: NDArray[np.float64], ending: str) -> 
         yield f"{name}_{ending}", float(value)
 
 
-def maximal_correlation(levels: NDArray[np.int32], n_levels: int, *, planar: bool = False, distance: int = 1) -> float:
-    """PyRadiomics' MCC, which IBSI does not have: mean over directions (planar: the four in plane); slow."""
-    from isocenter.radiomics.cooccurrence import second_correlation
+def maximal_correlation(
+    levels: NDArray[np.int32], n_levels: int, *, planar: bool = False, merged: bool = False, distance: int = 1
+) -> float:
+    """PyRadiomics' MCC, which IBSI does not have: mean over directions (planar: four), or of them merged.
+
+    NaN where there are no pairs, and above 1000 levels that occur.
+    """
+    from isocenter.radiomics import cooccurrence
 
     whole = region(levels, n_levels, None, max(distance, 1))
-    values = list(second_correlation(whole, (PLANE if planar else STEPS) * distance))
-    return float(np.mean(values)) if values else float("nan")
+    return cooccurrence.maximal_correlation(whole, (PLANE if planar else STEPS) * distance, merged=merged)
