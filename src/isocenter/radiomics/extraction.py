@@ -25,12 +25,10 @@ def extract(
     feature is undefined (texture of one voxel, skewness of none). Raises BadShape, EmptyRegion, TooManyLevels.
     """
     margin = PEAK_RADIUS if "local" in settings.families else 0.0
-    if settings.filter is None:
-        return features(prepare(image, mask, spacing, settings, margin), settings)
-    from isocenter.radiomics.filtered import filtered
-
-    response = filtered(image, mask, spacing, settings, settings.filter, margin)
-    return features(response, replace(settings, range=None))  # the range was that of intensities
+    one = prepare(image, mask, spacing, settings, margin)
+    if settings.filter is not None:
+        settings = replace(settings, range=None)  # it was that of intensities
+    return features(one, settings)
 
 
 def features(one: Prepared, settings: Settings) -> dict[str, float]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.errors import BadShape, EmptyRegion
+from isocenter.radiomics.filtered import response, widened, within
 from isocenter.radiomics.grid import Box, Floats, Grid
 from isocenter.radiomics.settings import Settings, Spacing
 
@@ -25,8 +26,8 @@ PEAK_RADIUS = (3 / (4 * math.pi)) ** (1 / 3) * 10  # mm: a sphere of 1 cm3, the 
 class Prepared:
     """image, shape, inside: (D, H, W), the box around the region with a margin of `PEAK_RADIUS`.
 
-    image: intensities, NaN where the file had none; shape: the morphological mask; inside: the intensity
-    mask, at least one voxel; core: the region's own box in them.
+    image: intensities, or the response of `settings.filter` to them, NaN where the file had none; shape: the
+    morphological mask; inside: the intensity mask, at least one voxel; core: the region's own box in them.
     """
 
     image: Floats
@@ -62,13 +63,17 @@ def prepare(
             "The region is smaller than half a voxel of the new grid, nothing is left of it.",
             "Use a finer spacing, or leave this region out.",
         )
-    values = _intensities(grid, image, around, settings)
+    wide = around if settings.filter is None else widened(grid, around, settings.filter)
+    known = _intensities(grid, image, wide, settings)
+    values = known[within(around, wide)]
     core = marked(shape)
     inside = resegmented(values[core], shape[core], settings)
     if not inside.any():
         raise EmptyRegion("No intensity of the region is finite and within the range.", "Check the image, or --range.")
     whole = np.zeros_like(shape)
     whole[core] = inside
+    if settings.filter is not None:
+        values = response(known, grid.spacing, settings.filter, within(around, wide))
     return Prepared(values, shape, whole, grid.spacing, core)
 
 
