@@ -150,3 +150,9 @@ def test_a_scan_that_is_turned_keeps_its_features(name: str) -> None:
     one = extract(image, mask, (1.5, 1.5, 1.5), settings)
     other = extract(image.transpose(2, 0, 1)[::-1], mask.transpose(2, 0, 1)[::-1], (1.5, 1.5, 1.5), settings)
     assert one == pytest.approx(other, rel=1e-6, abs=1e-9)
+
+
+def test_no_levels_where_none_are_asked_for() -> None:
+    """Bins too narrow for texture do not matter to statistics and the volume histogram."""
+    settings = Settings(bin_width=1e-9, families=("statistics", "ivh"))
+    assert extract(scan() * 1e6, REGIONS["everything"], SPACING, settings)["ivh_v10"] > 0
