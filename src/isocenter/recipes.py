@@ -14,16 +14,17 @@ from isocenter import methods
 from isocenter.cohort import Target, Task
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES
+from isocenter.model import Model
 
 COVARIATES = "covariates"
+PLACES = ("store", "weights")  # settings that say where things lie: they change no value, and no bundle holds them
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What is fitted, in plain values: enough to build the pipeline again.
 
-    name: what the result is called; features: names of feature steps ("given", "intensity",
-    "pixels", or none); settings: keyword arguments of each step; covariates: columns that join
+    name: what the result is called; features: names of feature steps (keys of FEATURES, or none); settings: keyword arguments of each step; covariates: columns that join
     the features; role: "primary", "compared" or "floor".
     """
 
@@ -44,6 +45,10 @@ class Recipe:
         estimator = methods.build(self.method, task, seed=seed, **{**self.parameters, **chosen})
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
         return Pipeline([("features", features), ("impute", impute), ("method", estimator)])
+
+    def placed(self, model: Model) -> Model:
+        """`model`, read from a bundle, with the store and weights of this recipe."""
+        return model.placed(**{k: v for one in self.settings.values() for k, v in one.items() if k in PLACES})
 
     def candidates(self) -> list[dict[str, object]]:
         """Parameter sets for the inner folds to choose from; [{}] where there is no choice."""
@@ -88,7 +93,7 @@ def compose(
                     features=tuple(features.split("+")),
                     covariates=tuple(covariates),
                     parameters=own,
-                    settings=settings or {},
+                    settings=own_settings(settings or {}, features),
                     role="compared" if recipes else "primary",
                 )
             )

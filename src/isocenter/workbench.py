@@ -23,7 +23,7 @@ from isocenter.cohort import Cohort
 from isocenter.deciding import Wish, torn_patients, torn_warning
 from isocenter.errors import BadTarget, Fault, UsageError
 from isocenter.evaluation import Comparison, Evaluation
-from isocenter.features import Covariates, default_features
+from isocenter.features import FROM_SCANS, Covariates, default_features
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
@@ -147,6 +147,8 @@ def fit(
     decide: str | None = None,
     recalibrate: str = "none",
     aggregate: str = "auto",
+    weights: str | None = None,
+    window: str = "auto",
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
@@ -154,12 +156,14 @@ def fit(
     With a design of several splits the model learns from every case and is not itself tested
     (`card["tested"]` is False); `evaluate` then takes the method's name.
 
-    method: a key of METHODS; features: "given", "intensity" or "pixels" (None: what suits the
-    input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
-    method. Raises UsageError, TooFewPatients.
+    method: a key of METHODS; features: a key of FEATURES, or several joined by + (None: what suits
+    the input); decide, recalibrate, aggregate, weights, window: as on the command line; parameters:
+    those of the method. Raises UsageError, TooFewPatients.
     """
     named = [] if features is None else [features]
-    recipe = plan(cohort, design, [method], named, parameters=parameters, store=store)[0]
+    recipe = plan(cohort, design, [method], named, parameters=parameters, store=store, weights=weights, window=window)[
+        0
+    ]
     wish = Wish(decide, recalibrate, aggregate)
     return fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
@@ -173,6 +177,8 @@ def plan(
     parameters: dict[str, object] | None = None,
     store: str | None = None,
     with_floors: bool = False,
+    weights: str | None = None,
+    window: str = "auto",
 ) -> list[Recipe]:
     """What will be fitted, the primary recipe first and the floors last."""
     if cohort.target is None:
@@ -184,12 +190,14 @@ def plan(
         if (name == "given") != bool(cohort.features):
             raise UsageError(
                 f"Features '{name}' do not suit this input.",
-                "A feature table takes 'given'; scans take 'intensity' or 'pixels'.",
+                f"A feature table takes 'given'; scans take {', '.join(FROM_SCANS)}.",
             )
     settings: dict[str, dict[str, object]] = {"given": {"columns": cohort.features}}
     if not cohort.features:
         has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
-        settings |= {"intensity": {"mask": has_mask, "store": store}, "pixels": {"store": store}}
+        regions = {"mask": has_mask, "store": store}
+        settings |= {"intensity": regions, "pixels": {"store": store}, "descriptors": {**regions, "window": window}}
+        settings |= {"embedding": {**regions, "window": window, "weights": weights}}
     found = recipes.compose(
         methods,
         features,
@@ -283,12 +291,14 @@ def evaluate(
     ids_are_local: bool = False,
     seed: int = 0,
     store: str | None = None,
+    weights: str | None = None,
+    window: str = "auto",
     **parameters: object,
 ) -> Evaluation:
     """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
-    (features, decide, recalibrate, aggregate, store and parameters as in `fit`). A design of
+    (features, decide, recalibrate, aggregate, store, weights, window and parameters as in `fit`). A design of
     several splits takes the name only: its numbers are about the procedure, and the model that
     `fit` gives is not itself tested.
 
@@ -310,7 +320,7 @@ def evaluate(
             f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
         )
     named = [] if features is None else [features]
-    recipe = plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
+    recipe = plan(cohort, design, [model], named, parameters=parameters, store=store, weights=weights, window=window)[0]
     wish = Wish(decide, recalibrate, aggregate)
     table = cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
     return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
@@ -448,11 +458,12 @@ def predict(
     id_column: str | None = None,
     patient_column: str | None = None,
     store: str | None = None,
+    weights: str | None = None,
 ) -> Prediction:
     """Predict new, unseen scans or rows; what is unlike the training data is flagged by name.
 
-    model: a Model or the path of a bundle; labels: a table with the covariates of scans, where
-    the model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted have an empty
+    model: a Model or the path of a bundle, which names the weights of its network but does not hold them (weights:
+    where they are, None for the usual place); labels: a table with the covariates of scans, where the model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted have an empty
     prediction and say why in `flags`. Rows are cases; where the model answers for patients and they are known, their
     answers are `by_patient`. Raises InputDoesNotFit where no case fits.
     """
@@ -471,7 +482,7 @@ def predict(
             patient_column=patient_column,
             with_labels=False,
         )
-    return predicting.predict(model, cohort, store)
+    return predicting.predict(model.placed(store=store, weights=weights), cohort, store)
 
 
 def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list[Fault]]:

@@ -55,7 +55,11 @@ def parse_window(text: str) -> tuple[float, float] | None:
 
 
 def pictures(
-    case: Case, look: Look = Look(), *, image: str | None = None, mask: MaskChoice = None  # noqa: B008  frozen
+    case: Case,
+    look: Look = Look(),
+    *,
+    image: str | None = None,
+    mask: MaskChoice = None,
 ) -> NDArray[np.uint8]:
     """(n, C, side, side): one picture of a 2-D image, of a volume evenly spaced slices; C 3 for colour, else 1.
 

@@ -1,0 +1,112 @@
+"""Embeddings: what a frozen network, trained on other pictures, says of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from isocenter import compute
+from isocenter.compute import Outcome
+from isocenter.features.base import Task, case_rows
+from isocenter.features.pooled import PooledStep, Vectors, pooled
+from isocenter.nets import Embedder, backbone
+from isocenter.preparation import Look, pictures
+from isocenter.preparation.pictures import AUTO
+from isocenter.store import Row
+
+VERSION = 1  # of the values; raise it when they change
+BATCH = 8  # pictures: larger ones do not fit the processor's caches and are slower
+Pictures = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+
+class Embedding(PooledStep):
+    """One pass of a frozen backbone over each image, or over slices of a volume that are pooled.
+
+    backbone: a key of `nets.BACKBONES`; weights: its file or the folder that holds it, None:
+    ~/.isocenter/weights. image, mask: as for Intensity; with a mask the network sees the square
+    around the region, on the slices it spans. window: "auto", "soft", "lung", "bone", "brain" or
+    LOW:HIGH (`preparation.pictures`); slices: at most so many of a volume, evenly spaced; pool:
+    "mean", "max" or "mean+max" over them; batch: pictures at a time, which changes no value beyond
+    rounding. store: folder of results, or None: with all of them there neither torch nor weights
+    are needed. Grey is shown to all three channels.
+
+    Raises MissingExtra without torch, MissingPath without weights, UnsafeFile for other ones.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "squeezenet",
+        weights: str | None = None,
+        image: str | None = None,
+        mask: str | bool | None = None,
+        window: str = AUTO,
+        slices: int = 32,
+        pool: str = "mean",
+        batch: int = BATCH,
+        store: str | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.image = image
+        self.mask = mask
+        self.window = window
+        self.slices = slices
+        self.pool = pool
+        self.batch = batch
+        self.store = store
+
+    def _vector_names(self) -> list[str]:
+        return [f"{self.backbone}_{i}" for i in range(backbone(self.backbone).width)]
+
+    def _outcomes(self, tasks: Sequence[Task]) -> list[Outcome[Row]]:
+        chosen = backbone(self.backbone)
+        look = Look(self.window, chosen.side, self.slices)
+        parameters = {"backbone": chosen.sha256, "window": look.window, "side": look.side, "slices": look.slices}
+
+        def run(missing: Sequence[Task]) -> Iterator[Outcome[Row]]:
+            return embedded(missing, Embedder(chosen, self.weights), look, self.batch)
+
+        return case_rows(
+            "embedding", VERSION, parameters, None, tasks, store=self.store, stage="embedding images", run=run
+        )
+
+
+def embedded(tasks: Sequence[Task], embedder: Embedder, look: Look, batch: int) -> Iterator[Outcome[Row]]:
+    """A row a task, in order: the next images are decoded while the network looks at these."""
+    decoded = compute.ahead(partial(_pictures, look=look), tasks)
+    for group in _groups(decoded, batch):
+        shown = [outcome.get() for outcome in group if outcome.fault is None]
+        vectors = iter(_vectors(shown, embedder, batch))
+        for outcome in group:
+            yield Outcome(fault=outcome.fault) if outcome.fault else Outcome(pooled(next(vectors)))
+
+
+def _pictures(task: Task, look: Look) -> Pictures:
+    return pictures(task.case, look, image=task.image, mask=task.mask)
+
+
+def _groups(decoded: Iterable[Outcome[Pictures]], batch: int) -> Iterator[list[Outcome[Pictures]]]:
+    """Cases until they hold at least `batch` pictures."""
+    group: list[Outcome[Pictures]] = []
+    count = 0
+    for outcome in decoded:
+        group.append(outcome)
+        count += 0 if outcome.fault else len(outcome.get())
+        if count >= batch:
+            yield group
+            group, count = [], 0
+    if group:
+        yield group
+
+
+def _vectors(shown: Sequence[Pictures], embedder: Embedder, batch: int) -> list[Vectors]:
+    """(n, width) a case, from batches that do not care where a case ends."""
+    if not shown:
+        return []
+    channels = max(one.shape[1] for one in shown)  # grey among colour is shown to all three
+    whole = np.concatenate([one if one.shape[1] == channels else one.repeat(channels, axis=1) for one in shown])
+    parts = np.array_split(whole, -(-len(whole) // batch))
+    found = np.concatenate([embedder(part) for part in parts])
+    return np.split(found, np.cumsum([len(one) for one in shown])[:-1])
