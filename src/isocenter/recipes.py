@@ -24,8 +24,9 @@ PLACES = ("store", "weights")  # settings that say where things lie: they change
 class Recipe:
     """What is fitted, in plain values: enough to build the pipeline again.
 
-    name: what the result is called; features: names of feature steps (keys of FEATURES, or none); settings: keyword arguments of each step; covariates: columns that join
-    the features; role: "primary", "compared" or "floor".
+    name: what the result is called; features: names of feature steps (keys of FEATURES, or
+    none); settings: keyword arguments of each step; covariates: columns that join the features;
+    role: "primary", "compared" or "floor".
     """
 
     name: str
@@ -99,6 +100,11 @@ def compose(
             )
     _refuse_unknown(given, method_names)
     return recipes
+
+
+def own_settings(settings: Mapping[str, Mapping[str, object]], features: str) -> dict[str, Mapping[str, object]]:
+    """Those of the named steps only: another step's settings are no part of a recipe."""
+    return {name: dict(settings[name]) for name in features.split("+") if name in settings}
 
 
 def _refuse_unknown(parameters: Mapping[str, object], method_names: Sequence[str]) -> None:

@@ -207,7 +207,8 @@ def plan(
         settings=settings,
     )
     if with_floors:
-        found += [replace(f, settings=settings) for f in recipes.floors(cohort.target, cohort.covariates, default)]
+        floors = recipes.floors(cohort.target, cohort.covariates, default)
+        found += [replace(f, settings=recipes.own_settings(settings, default)) for f in floors]
     return found
 
 
@@ -463,9 +464,10 @@ def predict(
     """Predict new, unseen scans or rows; what is unlike the training data is flagged by name.
 
     model: a Model or the path of a bundle, which names the weights of its network but does not hold them (weights:
-    where they are, None for the usual place); labels: a table with the covariates of scans, where the model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted have an empty
-    prediction and say why in `flags`. Rows are cases; where the model answers for patients and they are known, their
-    answers are `by_patient`. Raises InputDoesNotFit where no case fits.
+    where they are, None for the usual place); labels: a table with the covariates of scans, where the
+    model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted
+    have an empty prediction and say why in `flags`. Rows are cases; where the model answers for
+    patients and they are known, their answers are `by_patient`. Raises InputDoesNotFit where no case fits.
     """
     if not isinstance(model, Model):
         model = bundle.load(Path(model))

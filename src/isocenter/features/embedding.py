@@ -8,7 +8,9 @@ from functools import partial
 import numpy as np
 
 from isocenter import compute
+from isocenter.case import Case
 from isocenter.compute import Outcome
+from isocenter.errors import InputDoesNotFit
 from isocenter.features.base import Task, case_rows
 from isocenter.features.pooled import PooledStep, Vectors, pooled
 from isocenter.nets import Embedder, backbone
@@ -60,8 +62,18 @@ class Embedding(PooledStep):
     def _vector_names(self) -> list[str]:
         return [f"{self.backbone}_{i}" for i in range(backbone(self.backbone).width)]
 
+    def _learn(self, X: list[Case]) -> None:
+        """Learn whether there are masks, and keep which weights it was."""
+        super()._learn(X)
+        self.sha256_ = backbone(self.backbone).sha256
+
     def _outcomes(self, tasks: Sequence[Task]) -> list[Outcome[Row]]:
         chosen = backbone(self.backbone)
+        if self.sha256_ != chosen.sha256:
+            raise InputDoesNotFit(
+                f"The model was trained with other weights of '{self.backbone}' than this version of Isocenter has.",
+                "Fit it again, or use the version that it was fitted with.",
+            )
         look = Look(self.window, chosen.side, self.slices)
         parameters = {"backbone": chosen.sha256, "window": look.window, "side": look.side, "slices": look.slices}
 
