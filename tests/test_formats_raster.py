@@ -141,3 +141,18 @@ def test_real_pictures(shared_data: Path) -> None:
     assert image(first).array.shape[1:] == (1, 256, 256)
     first = min((shared_data / "cxr_hannover/images").iterdir())
     assert image(first).array.shape[0] == 1
+
+
+def test_reading_in_threads_leaves_warnings_as_they_were(tmp_path: Path) -> None:
+    def read(i: int) -> None:
+        with limits.reading(tmp_path):
+            time.sleep(0.001 * (i % 4))
+            warnings.warn("from a decoder", UserWarning, stacklevel=1)
+            time.sleep(0.001 * (i % 3))
+
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(read, range(60)))
+    assert warnings.filters == before
+    with pytest.raises(UserWarning):
+        warnings.warn("ours", UserWarning, stacklevel=1)

@@ -18,7 +18,7 @@ class Embedder:
     """A backbone ready to work. Raises MissingExtra (no torch), MissingPath, UnsafeFile.
 
     The vectors of a picture do not depend on what else is in its batch, but for rounding (1e-5
-    of their size); with the same number of threads they are the same numbers each time.
+    of the largest number); with the same number of threads they are the same numbers each time.
     """
 
     def __init__(self, backbone: Backbone, weights: str | None = None) -> None:
