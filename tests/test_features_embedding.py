@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import networks
 import nibabel as nib
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from PIL import Image as Picture
 from sklearn.base import clone
 
 import isocenter
+import networks
 from isocenter import bundle, store
 from isocenter.case import Case, Source
 from isocenter.errors import BadValues, InputDoesNotFit, MissingPath, UsageError
@@ -95,9 +95,7 @@ def test_a_row_a_case_whatever_the_size_and_colour(tmp_path: Path, weights: str)
     assert np.abs(alone - table.to_numpy()[:4]).max() <= 1e-5 * table.to_numpy().max()
 
 
-def test_the_second_run_only_reads(
-    tmp_path: Path, weights: str, looks: Looks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_second_run_only_reads(tmp_path: Path, weights: str, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
     cases = images(tmp_path, 6)
     step = Embedding(weights=weights, store=str(tmp_path / "store"))
     first = step.fit_transform(cases)
@@ -149,9 +147,7 @@ def test_a_region_alone_is_seen(tmp_path: Path, weights: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [Embedding, Descriptors])
-def test_a_faulty_case_is_named_and_the_others_are_kept(
-    tmp_path: Path, weights: str, looks: Looks, kind: type
-) -> None:
+def test_a_faulty_case_is_named_and_the_others_are_kept(tmp_path: Path, weights: str, looks: Looks, kind: type) -> None:
     cases = images(tmp_path, 4)
     np.save(tmp_path / "nan.npy", np.full((1, 9, 9), np.nan))
     bad = Case("bad", None, (Source("image", "image", (str(tmp_path / "nan.npy"),), 0),))

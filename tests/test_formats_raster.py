@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+import time
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from PIL import Image as Pillow
 
 from isocenter.case import Source
 from isocenter.errors import UnknownFormat, UnreadableFile
-from isocenter.formats import kind_of, read_image
+from isocenter.formats import kind_of, limits, read_image
 
 GREY = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
 COLOUR = np.dstack([GREY, GREY[::-1], 255 - GREY])

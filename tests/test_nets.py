@@ -5,14 +5,15 @@ from __future__ import annotations
 import builtins
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 from scipy.signal import correlate
 
+import networks
 from isocenter.errors import MissingExtra, MissingPath, UnsafeFile, UsageError
 from isocenter.nets import BACKBONES, Embedder, backbone, weights
 
@@ -43,7 +44,9 @@ def test_weights_are_found_by_file_by_folder_and_in_the_home_folder(
 
 
 def test_missing_weights_say_which_file_and_where_to_put_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingPath, match=r"squeezenet1_1_features_caffe\.npz .*--weights PATH.*SHA-256 91a8e9b6.*descriptors"):
+    with pytest.raises(
+        MissingPath, match=r"squeezenet1_1_features_caffe\.npz .*--weights PATH.*SHA-256 91a8e9b6.*descriptors"
+    ):
         Embedder(backbone("squeezenet"), str(tmp_path))
 
 
@@ -125,6 +128,21 @@ def test_neither_the_size_of_batches_nor_a_second_time_changes_values(folder: Pa
     for size in (1, 4, 8):
         parts = np.concatenate([whole(shown[i : i + size]) for i in range(0, 13, size)])
         assert np.abs(parts - together).max() <= 1e-5 * together.max()
+
+
+def test_the_number_of_threads_changes_nothing_and_stays(folder: Path) -> None:
+    import torch
+
+    whole, shown, before = embedder(folder), pictures(4), torch.get_num_threads()
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append(whole(shown))
+        with ThreadPoolExecutor(2) as pool:
+            found += list(pool.map(whole, [shown] * 4))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert all(np.array_equal(one, found[0]) for one in found)
 
 
 def test_an_unknown_backbone_is_refused_with_those_there_are() -> None:

@@ -65,8 +65,8 @@ def stream(
 def ahead(function: Callable[[T], R], items: Sequence[T], *, threads: int | None = None) -> Iterator[Outcome[R]]:
     """As `stream`, in threads that stay a little ahead of whoever takes the outcomes.
 
-    For work that waits and decodes (it lets other threads run) while the taker computes on what is
-    there. At most a few outcomes wait, so memory is bounded; there is nothing to start or to pickle.
+    For work inside libraries that let other threads run (decoders, networks): there is nothing to
+    start or to pickle. At most a few outcomes wait to be taken, so memory is bounded.
     """
     workers = processes() if threads is None else threads
     pool, waiting = ThreadPoolExecutor(workers), deque[Future[Outcome[R]]]()

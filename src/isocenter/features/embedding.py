@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,7 +19,7 @@ from isocenter.preparation.pictures import AUTO
 from isocenter.store import Row
 
 VERSION = 1  # of the values; raise it when they change
-BATCH = 8  # pictures: larger ones do not fit the processor's caches and are slower
+BATCH = 4  # pictures: larger ones leave the processor's caches and are slower
 Pictures = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
@@ -32,7 +32,7 @@ class Embedding(PooledStep):
     LOW:HIGH (`preparation.pictures`); slices: at most so many of a volume, evenly spaced; pool:
     "mean", "max" or "mean+max" over them; batch: pictures at a time, which changes no value beyond
     rounding. store: folder of results, or None: with all of them there neither torch nor weights
-    are needed. Grey is shown to all three channels.
+    are needed. Grey is shown to all three channels, pictures are made square.
 
     Raises MissingExtra without torch, MissingPath without weights, UnsafeFile for other ones.
     """
@@ -86,31 +86,24 @@ class Embedding(PooledStep):
 
 
 def embedded(tasks: Sequence[Task], embedder: Embedder, look: Look, batch: int) -> Iterator[Outcome[Row]]:
-    """A row a task, in order: the next images are decoded while the network looks at these."""
-    decoded = compute.ahead(partial(_pictures, look=look), tasks)
-    for group in _groups(decoded, batch):
-        shown = [outcome.get() for outcome in group if outcome.fault is None]
-        vectors = iter(_vectors(shown, embedder, batch))
-        for outcome in group:
-            yield Outcome(fault=outcome.fault) if outcome.fault else Outcome(pooled(next(vectors)))
+    """A row a task, in order. Blocks of cases run side by side, each decoded and embedded in one thread.
+
+    That is faster than several threads inside the network, which wait for each other in every layer
+    and for the decoder, and the numbers do not depend on how many there are.
+    """
+    blocks = [tasks[i : i + batch] for i in range(0, len(tasks), batch)]
+    for block in compute.ahead(partial(_block, embedder=embedder, look=look, batch=batch), blocks):
+        yield from block.get()
+
+
+def _block(tasks: Sequence[Task], embedder: Embedder, look: Look, batch: int) -> list[Outcome[Row]]:
+    decoded = compute.each(partial(_pictures, look=look), tasks, jobs=1)
+    vectors = iter(_vectors([outcome.get() for outcome in decoded if outcome.fault is None], embedder, batch))
+    return [Outcome(fault=o.fault) if o.fault else Outcome(pooled(next(vectors))) for o in decoded]
 
 
 def _pictures(task: Task, look: Look) -> Pictures:
     return pictures(task.case, look, image=task.image, mask=task.mask)
-
-
-def _groups(decoded: Iterable[Outcome[Pictures]], batch: int) -> Iterator[list[Outcome[Pictures]]]:
-    """Cases until they hold at least `batch` pictures."""
-    group: list[Outcome[Pictures]] = []
-    count = 0
-    for outcome in decoded:
-        group.append(outcome)
-        count += 0 if outcome.fault else len(outcome.get())
-        if count >= batch:
-            yield group
-            group, count = [], 0
-    if group:
-        yield group
 
 
 def _vectors(shown: Sequence[Pictures], embedder: Embedder, batch: int) -> list[Vectors]:

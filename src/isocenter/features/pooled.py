@@ -53,7 +53,7 @@ class PooledStep(FeatureStep):
         """(n, features) float32. Raises the first case's fault."""
         check_is_fitted(self, "names_")
         rows = values(X, self._outcomes([Task(case, self.image, self.mask_) for case in X]))
-        table = np.array([_of_row(row, self.pool) for row in rows], dtype=np.float32)
+        table = np.array([of_row(row, self.pool) for row in rows], dtype=np.float32)
         columns = pd.Index(self.names_, dtype="str")
         return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
 
@@ -66,6 +66,7 @@ def pooled(vectors: Vectors) -> Row:
     return row
 
 
-def _of_row(row: Row, pool: str) -> Vectors:
+def of_row(row: Row, pool: str) -> Vectors:
+    """The vector of a row that `pooled` made, (width,) or (2 * width,)."""
     parts = [row.get(how, row["mean"]) for how in pool.split("+")]  # of one picture mean and maximum are the same
     return np.frombuffer(b"".join(part for part in parts if isinstance(part, bytes)), dtype="<f4")

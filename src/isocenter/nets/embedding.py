@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -17,26 +19,27 @@ from isocenter.nets.backbones import Backbone
 class Embedder:
     """A backbone ready to work. Raises MissingExtra (no torch), MissingPath, UnsafeFile.
 
-    The vectors of a picture do not depend on what else is in its batch, but for rounding (1e-5
-    of the largest number); with the same number of threads they are the same numbers each time.
+    The vector of a picture does not depend on what else is in its batch, but for rounding (1e-5 of
+    the largest number). A call works in one thread, so the number of processors changes nothing at
+    all; several threads may call at once.
     """
 
     def __init__(self, backbone: Backbone, weights: str | None = None) -> None:
         _require_torch()
         path = files.find(backbone, weights)
         self._backbone = backbone
-        self._network = _network(backbone, str(path), path.stat().st_mtime_ns)
+        self.network = _network(backbone, str(path), path.stat().st_mtime_ns)
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, C, side, side) of 0..255, C 1 (grey) or 3 (red, green, blue), to (n, width)."""
         import torch
 
-        with torch.inference_mode():
-            batch = self._prepared(torch.from_numpy(np.ascontiguousarray(pictures)))
-            found: NDArray[np.float32] = self._network(batch).numpy()
+        with _one_thread(), torch.inference_mode():
+            batch = self.prepared(torch.from_numpy(np.ascontiguousarray(pictures)))
+            found: NDArray[np.float32] = self.network(batch).numpy()
         return found
 
-    def _prepared(self, pictures: Any) -> Any:
+    def prepared(self, pictures: Any) -> Any:
         """Three channels in the backbone's order, minus their means."""
         import torch
 
@@ -44,6 +47,19 @@ class Embedder:
         if pictures.shape[1] == 3 and self._backbone.channels == "BGR":
             pictures = pictures.flip(1)
         return (pictures.to(torch.float32) - means).contiguous(memory_format=torch.channels_last)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Inside, this thread has no helpers; torch counts them for each thread by itself."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _require_torch() -> None:
