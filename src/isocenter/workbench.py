@@ -195,7 +195,7 @@ def plan(
     settings: dict[str, dict[str, object]] = {"given": {"columns": cohort.features}}
     if not cohort.features:
         has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
-        regions = {"mask": has_mask, "store": store}
+        regions: dict[str, object] = {"mask": has_mask, "store": store}
         settings |= {"intensity": regions, "pixels": {"store": store}, "descriptors": {**regions, "window": window}}
         settings |= {"embedding": {**regions, "window": window, "weights": weights}}
     found = recipes.compose(
