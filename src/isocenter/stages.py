@@ -123,6 +123,8 @@ class Stages:
             parameters=options.parameters,
             store=self.project.store,
             with_floors=True,
+            weights=options.weights,
+            window=options.window,
         )
 
     def fit(self) -> dict[str, Model]:
@@ -156,7 +158,7 @@ class Stages:
             table = scoring.beside_reference(fitted.tuning, self.usable, "tuning", fitted.model.decision)
             self.project.put(tuning, inputs, table)
             self.project.put(model, inputs, fitted.model)
-        return self.project.get(model)
+        return recipe.placed(self.project.get(model))
 
     def _fit_inputs(self, recipe: Recipe) -> str:
         names = ("seed", "decide", "recalibrate", "aggregate")
