@@ -14,6 +14,8 @@ from isocenter import methods
 from isocenter.cohort import Target, Task
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES
+from isocenter.features.joined import Joined
+from isocenter.refining import Refining
 
 COVARIATES = "covariates"
 
@@ -24,7 +26,8 @@ class Recipe:
 
     name: what the result is called; features: names of feature steps ("given", "intensity",
     "pixels", or none); settings: keyword arguments of each step; covariates: columns that join
-    the features; role: "primary", "compared" or "floor".
+    the features; role: "primary", "compared" or "floor"; refining: what is done to the features
+    before the method sees them.
     """
 
     name: str
@@ -34,16 +37,21 @@ class Recipe:
     parameters: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     role: str = "primary"
+    refining: Refining = Refining()
 
     def build(self, task: Task, seed: int, **chosen: object) -> Pipeline:
-        """An unfitted pipeline: features, imputation (median of the training cases), method."""
-        steps = [(name, _step(name, self.settings.get(name, {}))) for name in self.features]
+        """An unfitted pipeline: features, what refines them, imputation (median of the training cases), method."""
+        around, settings = self.refining.around, self.settings
+        steps = [(name, around(_step(name, settings.get(name, {})))) for name in self.features]
         if self.covariates:
             steps.append((COVARIATES, _step(COVARIATES, {"columns": self.covariates})))
-        features = steps[0][1] if len(steps) == 1 else FeatureUnion(steps)
+        spare = (f"{COVARIATES}__",) if self.covariates and self.features else ()
+        narrowing = self.refining.steps(task, spare) if self.features else []
+        join = Joined if narrowing else FeatureUnion
+        features = steps[0][1] if len(steps) == 1 else join(steps)
         estimator = methods.build(self.method, task, seed=seed, **{**self.parameters, **chosen})
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
-        return Pipeline([("features", features), ("impute", impute), ("method", estimator)])
+        return Pipeline([("features", features), *narrowing, ("impute", impute), ("method", estimator)])
 
     @property
     def informed(self) -> bool:
@@ -74,6 +82,7 @@ def compose(
     covariates: Sequence[str] = (),
     parameters: Mapping[str, object] | None = None,
     settings: Mapping[str, Mapping[str, object]] | None = None,
+    refining: Refining = Refining(),  # noqa: B008  frozen
 ) -> list[Recipe]:
     """Every named method on every named feature set; the first is the primary one.
 
@@ -94,6 +103,7 @@ def compose(
                     covariates=tuple(covariates),
                     parameters=own,
                     settings=settings or {},
+                    refining=refining,
                     role="compared" if recipes else "primary",
                 )
             )

@@ -120,6 +120,8 @@ class Stages:
             parameters=options.parameters,
             store=self.project.store,
             with_floors=True,
+            refining=training.refining(self.usable, options),
+            standardise=options.standardise,
         )
 
     def fit(self) -> dict[str, Model]:

@@ -17,6 +17,7 @@ from isocenter.case import MASK, Case
 from isocenter.compute import Outcome
 from isocenter.errors import InputDoesNotFit, IsocenterError
 from isocenter.features.base import FeatureStep, case_index, values
+from isocenter.features.standard import Standard, learned_scale
 from isocenter.image import Image
 from isocenter.imaging.intensity import FIRST_ORDER, first_order, grey
 from isocenter.imaging.shape import PLANE_SHAPE, VOLUME_SHAPE, bounding_box, plane_shape, volume_shape
@@ -40,16 +41,28 @@ class Intensity(FeatureStep):
     statistics of grey and of each channel (`_r`, `_g`, `_b`); a grey image among colour ones has
     three equal channels. Lengths are mm, or pixels where the image is not calibrated. What is
     not defined (one voxel, a zero mean) is NaN.
+
+    standardise: None, or what is done to the intensities of the whole image first (MR): "zscore",
+    "nyul", "n4", "n4+zscore", "n4+nyul" (`imaging.standardise`). The scale of Nyul is learned from the
+    training cases, so statistics are measured again in each fold.
     """
 
-    def __init__(self, image: str | None = None, mask: str | bool | None = None, store: str | None = None) -> None:
+    def __init__(
+        self,
+        image: str | None = None,
+        mask: str | bool | None = None,
+        store: str | None = None,
+        standardise: str | None = None,
+    ) -> None:
         self.image = image
         self.mask = mask
         self.store = store
+        self.standardise = standardise
 
     def _learn(self, X: list[Case]) -> None:
         """Learn which features there are: dimensions, channels, with or without masks."""
         self.mask_: str | bool = all(case.source(MASK) for case in X) if self.mask is None else self.mask
+        self.scale_ = learned_scale(X, self.image, self.standardise, self.store)
         rows = self._rows(X)
         known = {name for row in rows for name in row}
         self.names_ = [name for name in _all_names(known) if name in known]
@@ -62,7 +75,8 @@ class Intensity(FeatureStep):
         return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
 
     def _rows(self, cases: list[Case]) -> list[Row]:
-        tasks = [_Task(case, self.image, self.mask_) for case in cases]
+        scale = None if self.scale_ is None else tuple(self.scale_.tolist())
+        tasks = [_Task(case, self.image, self.mask_, Standard(self.standardise, scale)) for case in cases]
         return values(cases, _measured(tasks, self.store))
 
     def _numbers(self, case: Case, row: Row) -> list[float]:
@@ -87,6 +101,7 @@ class _Task:
     case: Case
     image: str | None
     mask: str | bool
+    standard: Standard
 
 
 def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
@@ -102,7 +117,8 @@ def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
         except IsocenterError as fault:
             outcomes.append(Outcome(fault=fault))
     wanted = [tasks[i] for i in good]
-    rows = per_case("intensity", VERSION, {}, _measure, wanted, sources, store=store, stage="measuring")
+    parameters = tasks[0].standard.parameters if tasks else {}
+    rows = per_case("intensity", VERSION, parameters, _measure, wanted, sources, store=store, stage="measuring")
     for i, row in zip(good, rows, strict=True):
         outcomes[i] = row
     return outcomes
@@ -110,6 +126,7 @@ def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
 
 def _measure(task: _Task) -> Row:
     image, mask = read_case(task.case, image=task.image, mask=task.mask)
+    image = task.standard.applied(image)
     if mask is None:
         inside = image.array.reshape(len(image.array), -1)
         found = _statistics(inside)
