@@ -37,7 +37,7 @@ class Recipe:
     parameters: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     role: str = "primary"
-    refining: Refining = Refining()
+    refining: Refining = field(default_factory=Refining)
 
     def build(self, task: Task, seed: int, **chosen: object) -> Pipeline:
         """An unfitted pipeline: features, what refines them, imputation (median of the training cases), method."""

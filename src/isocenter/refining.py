@@ -92,7 +92,7 @@ def told(pipeline: Any) -> list[dict[str, Any]]:
     for name, step in pipeline.steps:
         if isinstance(step, Narrowing):
             own = {k: v for k, v in step.get_params(deep=False).items() if k not in ("spare", "correlations", "task")}
-            found.append({"step": name, **own, "removed": step.removed, "left": int(step.kept_.sum())})
+            found.append({"step": name, **own, "removed": step.removed, "left": step.left})
     return found
 
 

@@ -67,6 +67,11 @@ class Narrowing(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """How many columns were dropped."""
         return int((~self.kept_).sum())
 
+    @property
+    def left(self) -> int:
+        """How many stay, without those that were passed by."""
+        return sum(not (self.spare and name.startswith(self.spare)) for name in self.names_)
+
 
 def names_of(X: Any) -> list[str]:
     """Names of the columns of a table; x0, x1... of an array."""
