@@ -18,13 +18,23 @@ import isocenter
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL", "python-gdcm": "gdcm", "python-docx": "docx"}
+IMPORTED_AS = {
+    "scikit-learn": "sklearn",
+    "pillow": "PIL",
+    "python-gdcm": "gdcm",
+    "python-docx": "docx",
+    "simpleitk": "SimpleITK",
+}
+TOOLS = ("test", "dev")  # extras for who works on the house
 # pydicom finds these by itself when it meets their compression.
 PLUGINS = {"pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm"}
 
 
 def declared() -> list[str]:
-    return [re.split(r"[\s<>=!~\[;]", line)[0].lower() for line in PYPROJECT["project"]["dependencies"]]
+    """Of the core and of the extras for users."""
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    lines = [*PYPROJECT["project"]["dependencies"], *(x for name in extras if name not in TOOLS for x in extras[name])]
+    return [re.split(r"[\s<>=!~\[;]", line)[0].lower() for line in lines]
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -17,7 +17,7 @@ from isocenter.case import MASK, Case
 from isocenter.compute import Outcome
 from isocenter.errors import InputDoesNotFit, IsocenterError
 from isocenter.features.base import FeatureStep, case_index, values
-from isocenter.features.standard import Standard, learned_scale
+from isocenter.features.standard import Standard, learned_scale, standards
 from isocenter.image import Image
 from isocenter.imaging.intensity import FIRST_ORDER, first_order, grey
 from isocenter.imaging.shape import PLANE_SHAPE, VOLUME_SHAPE, bounding_box, plane_shape, volume_shape
@@ -75,8 +75,8 @@ class Intensity(FeatureStep):
         return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
 
     def _rows(self, cases: list[Case]) -> list[Row]:
-        scale = None if self.scale_ is None else tuple(self.scale_.tolist())
-        tasks = [_Task(case, self.image, self.mask_, Standard(self.standardise, scale)) for case in cases]
+        how = standards(cases, self.image, self.standardise, self.scale_, self.store)
+        tasks = [_Task(case, self.image, self.mask_, one) for case, one in zip(cases, how, strict=True)]
         return values(cases, _measured(tasks, self.store))
 
     def _numbers(self, case: Case, row: Row) -> list[float]:

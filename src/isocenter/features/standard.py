@@ -1,6 +1,7 @@
 """Intensity standardisation as part of a feature step: what is learned, and what is done to an image.
 
-A feature step calls `learned_scale` when it is fitted and `Standard.applied` on each image it reads.
+A feature step calls `learned_scale` when it is fitted, and `standards` before it reads images, on each of which it
+then calls `Standard.applied`.
 """
 
 from __future__ import annotations
@@ -16,21 +17,24 @@ from isocenter.case import Case, Source
 from isocenter.errors import UsageError
 from isocenter.features.base import values
 from isocenter.image import Image
-from isocenter.imaging.bias import unbiased
+from isocenter.imaging.bias import bias_field, without_field
 from isocenter.imaging.standardise import PERCENTS, WAYS, landmarks, nyul, standard_scale, zscored
 from isocenter.preparation import image_source, per_case
 from isocenter.store import Row
 
 Floats = NDArray[np.float64]
-VERSION = 1  # of the landmarks; raise it when they change
+Field = NDArray[np.float32]
+VERSION = 1  # of fields and landmarks; raise it when they change
 
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """how: one of `imaging.standardise.WAYS`, or None; scale: Nyul's, (11,), or None."""
+    """how: one of `imaging.standardise.WAYS`, or None; scale: Nyul's, (11,), or None; field: of this image, if N4
+    was asked for."""
 
     how: str | None = None
     scale: tuple[float, ...] | None = None
+    field: Field | None = None
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -41,11 +45,11 @@ class Standard:
         """The image with standardised channels, float64."""
         if self.how is None:
             return image
-        channels = [self._channel(channel, image.geometry.spacing) for channel in image.array]
+        channels = [self._channel(channel) for channel in image.array]
         return replace(image, array=np.stack(channels))
 
-    def _channel(self, channel: NDArray[np.generic], spacing: tuple[float, float, float]) -> Floats:
-        found = unbiased(channel, spacing) if "n4" in _parts(self.how) else np.asarray(channel, dtype=np.float64)
+    def _channel(self, channel: NDArray[np.generic]) -> Floats:
+        found = np.asarray(channel, dtype=np.float64) if self.field is None else without_field(channel, self.field)
         if "zscore" in _parts(self.how):
             return zscored(found)
         return nyul(found, np.array(self.scale)) if self.scale is not None else found
@@ -54,7 +58,7 @@ class Standard:
 @dataclass(frozen=True, slots=True)
 class _Task:
     source: Source
-    how: str
+    field: Field | None
 
 
 def learned_scale(cases: Sequence[Case], image: str | None, how: str | None, store: str | None) -> Floats | None:
@@ -64,20 +68,53 @@ def learned_scale(cases: Sequence[Case], image: str | None, how: str | None, sto
     """
     if how not in (None, *WAYS):
         raise UsageError(f"There is no standardisation '{how}'.", f"Choose {', '.join(WAYS)}.")
-    if how is None or "nyul" not in _parts(how):
+    if "nyul" not in _parts(how):
         return None
-    tasks = [_Task(image_source(case, image), how) for case in cases]
-    parameters = {"n4": "n4" in _parts(how)}
+    fields = bias_fields(cases, image, how, store)
+    tasks = [_Task(image_source(case, image), field) for case, field in zip(cases, fields, strict=True)]
     sources = [(task.source,) for task in tasks]
+    parameters = {"n4": "n4" in _parts(how)}
     rows = per_case("landmarks", VERSION, parameters, _marks, tasks, sources, store=store, stage="landmarks")
     found = [np.array([float(str(row[f"p{p}"])) for p in PERCENTS]) for row in values(list(cases), rows)]
     return standard_scale(found)
 
 
-def _marks(task: _Task) -> Row:
+def bias_fields(cases: Sequence[Case], image: str | None, how: str | None, store: str | None) -> list[Field | None]:
+    """N4's field of each case's image, through the store: found once, whatever the folds; None without N4.
+
+    Channels share the field of the first.
+    """
+    if "n4" not in _parts(how):
+        return [None] * len(cases)
+    tasks = [_Task(image_source(case, image), None) for case in cases]
+    sources = [(task.source,) for task in tasks]
+    rows = per_case("bias-field", VERSION, {}, _field, tasks, sources, store=store, stage="bias fields")
+    return [_from_row(row) for row in values(list(cases), rows)]
+
+
+def standards(
+    cases: Sequence[Case], image: str | None, how: str | None, scale: Floats | None, store: str | None
+) -> list[Standard]:
+    """What is to be done to each case's image; scale: as it was learned."""
+    plain = None if scale is None else tuple(scale.tolist())
+    return [Standard(how, plain, field) for field in bias_fields(cases, image, how, store)]
+
+
+def _field(task: _Task) -> Row:
     image = formats.read_image(task.source)
-    first = image.array[0]
-    found = unbiased(first, image.geometry.spacing) if "n4" in _parts(task.how) else first
+    found = bias_field(image.array[0], image.geometry.spacing)
+    return {"field": found.astype("<f4").tobytes(), "shape": " ".join(map(str, found.shape))}
+
+
+def _from_row(row: Row) -> Field:
+    content = row["field"]
+    assert isinstance(content, bytes)
+    return np.frombuffer(content, dtype="<f4").reshape([int(n) for n in str(row["shape"]).split()])
+
+
+def _marks(task: _Task) -> Row:
+    first = formats.read_image(task.source).array[0]
+    found = first if task.field is None else without_field(first, task.field)
     return {f"p{p}": float(v) for p, v in zip(PERCENTS, landmarks(found), strict=True)}
 
 
