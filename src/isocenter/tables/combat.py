@@ -20,7 +20,7 @@ from isocenter.errors import UsageError
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
-CLOSE, ROUNDS = 1e-4, 1000  # the relative change at which the published algorithm stops
+CLOSE, ROUNDS = 1e-10, 10_000  # the relative change at which the iteration ends (the published one: 1e-4)
 SEVERAL = 2
 
 

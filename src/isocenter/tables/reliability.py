@@ -30,7 +30,7 @@ def iccs(table: pd.DataFrame, id_column: str | None = None) -> tuple[tuple[str, 
     if FEATURE in lower and ICC in lower:
         values = pd.to_numeric(table[lower[ICC]], errors="coerce")
         return tuple((str(n), float(v)) for n, v in zip(table[lower[FEATURE]], values, strict=True))
-    column = _id_column(table, id_column)
+    table, column = table.reset_index(drop=True), _id_column(table, id_column)
     features = [c for c in table.select_dtypes("number").columns if c != column]
     ids = table[column]
     turn = ids.groupby(ids).cumcount()
@@ -42,7 +42,7 @@ def iccs(table: pd.DataFrame, id_column: str | None = None) -> tuple[tuple[str, 
             f"{len(features)} features.",
             "Give two cases or more, each with two rows or more under one id.",
         )
-    rows = table[full & (turn < often)].assign(_turn=turn)
+    rows = table.assign(_turn=turn)[full & (turn < often)]
     return tuple((str(name), _icc(rows, column, name)) for name in features)
 
 
