@@ -75,7 +75,7 @@ def test_shift_and_scale_of_the_site_go_and_what_is_preserved_stays() -> None:
 
 
 def test_order_of_rows_changes_nothing() -> None:
-    X, site, age = data()
+    X, site, _ = data()
     order = np.random.default_rng(0).permutation(14)
     one = learn(X, site, NONE).harmonised(X, site, NONE)
     other = learn(X[order], site[order], NONE).harmonised(X[order], site[order], NONE)

@@ -6,13 +6,13 @@ covariates are passed by: who declared them wants them in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from isocenter.cohort import Task
 from isocenter.errors import UsageError
-from isocenter.features.harmonised import Harmonised, harmonised_in
+from isocenter.features.harmonised import Harmonised, feature_steps, harmonised_in
 from isocenter.tables.filters import Correlated, Missing, NearConstant, Reliable
 from isocenter.tables.narrowing import Narrowing
 from isocenter.tables.selection import WAYS, Select
@@ -77,7 +77,8 @@ class Refining:
 
 def told(pipeline: Any) -> list[dict[str, Any]]:
     """What each step of a fitted pipeline did, as plain values for the card."""
-    found: list[dict[str, Any]] = []
+    ways = dict.fromkeys(getattr(step, "standardise", None) for step in feature_steps(pipeline))
+    found: list[dict[str, Any]] = [{"step": "standardise", "how": how} for how in ways if how is not None]
     for step in harmonised_in(pipeline):
         counts = dict(zip(step.sites_, step.counts_, strict=True))
         found.append(
@@ -94,31 +95,6 @@ def told(pipeline: Any) -> list[dict[str, Any]]:
             own = {k: v for k, v in step.get_params(deep=False).items() if k not in ("spare", "correlations", "task")}
             found.append({"step": name, **own, "removed": step.removed, "left": step.left})
     return found
-
-
-def sentences(steps: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The same in words, a sentence a step."""
-    return [_sentence(step) for step in steps]
-
-
-def _sentence(step: Mapping[str, Any]) -> str:
-    if step["step"] == "harmonise":
-        sites = ", ".join(f"{name} {n}" for name, n in step["sites"].items())
-        to = f" to the reference site {step['reference']}" if step["reference"] else ""
-        kept = f", preserving {', '.join(step['preserved'])}" if step["preserved"] else ""
-        return f"Features were harmonised across {step['site']} by ComBat{to}{kept} ({sites} cases learned from)."
-    gone, left = step["removed"], step["left"]
-    why = {
-        "missing": "missing in more than {share:.0%} of the cases",
-        "constant": "that hardly vary",
-        "reliable": "with an intraclass correlation below {least:g}",
-        "correlation": "correlated above {limit:g} with an earlier one",
-    }
-    if step["step"] == "select":
-        how = {"mrmr": "minimum redundancy and maximum relevance", "univariate": "F statistics"}
-        by = how.get(str(step["how"]), "the path of an elastic net")
-        return f"Of {gone + left} features {left} were selected by {by} ({gone} removed)."
-    return f"{gone} features {why[step['step']].format(**step)} were removed ({left} left)."
 
 
 def _filters(given: Iterable[str]) -> dict[str, Any]:

@@ -128,10 +128,17 @@ def sites_of(X: Table, name: str, error: type[UnknownColumn] | type[InputDoesNot
 
 def harmonised_in(estimator: Any) -> Iterator[Harmonised]:
     """The harmonised steps of a fitted pipeline."""
+    return (step for step in _outer(estimator) if isinstance(step, Harmonised))
+
+
+def feature_steps(estimator: Any) -> list[Any]:
+    """The feature steps of a fitted pipeline, without what is around them."""
+    return [step.step_ if isinstance(step, Harmonised) else step for step in _outer(estimator)]
+
+
+def _outer(estimator: Any) -> list[Any]:
     features = getattr(estimator, "named_steps", {}).get("features")
-    for step in [part for _, part in getattr(features, "transformer_list", [("", features)])]:
-        if isinstance(step, Harmonised):
-            yield step
+    return [step for _, step in getattr(features, "transformer_list", [("", features)])]
 
 
 def strangers(estimator: Any, X: Table) -> list[str]:
