@@ -12,7 +12,7 @@ from isocenter.imaging.bias import bias_field, without_field
 
 
 def shaded(depth: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    z, y, x = np.mgrid[0:depth, 0:40, 0:40]
+    _, y, x = np.mgrid[0:depth, 0:40, 0:40]
     body = (y - 20) ** 2 + (x - 20) ** 2 < 17**2
     tissue = np.where((y - 20) ** 2 + (x - 14) ** 2 < 5**2, 160.0, 100.0)
     noise = np.random.default_rng(0).normal(0, 1.5, body.shape)

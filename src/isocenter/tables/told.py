@@ -29,7 +29,7 @@ def _sentence(step: Mapping[str, Any]) -> str:
     gone, left = step["removed"], step["left"]
     why = {
         "missing": "missing in more than {share:.0%} of the cases",
-        "constant": "that hardly vary",
+        "constant": "with next to no variation",
         "reliable": "with an intraclass correlation below {least:g}",
         "correlation": "correlated above {limit:g} with an earlier one",
     }
