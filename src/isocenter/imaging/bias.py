@@ -17,7 +17,7 @@ from isocenter.imaging.resize import area_resize
 from isocenter.imaging.standardise import foreground
 
 Floats = NDArray[np.float64]
-SIDE, KEPT = 64, 32  # voxels a side of the grid of estimation, and of what is kept
+SIDE, KEPT = 40, 32  # voxels a side of the grid of estimation, and of what is kept
 SMALLEST = 4  # voxels a side that a scan needs to have a field
 ROUNDS = (50, 50, 50, 50)  # a level of the spline's grid
 _ADDED = 1.0  # N4 takes logarithms
