@@ -125,6 +125,8 @@ class Stages:
             with_floors=True,
             weights=options.weights,
             window=options.window,
+            refining=training.refining(self.usable, options),
+            standardise=options.standardise,
         )
 
     def fit(self) -> dict[str, Model]:

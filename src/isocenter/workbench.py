@@ -60,6 +60,8 @@ def index(
     readers: Sequence[str] = (),
     consensus: str = "majority",
     ignore: Sequence[str] = (),
+    harmonise: str | None = None,
+    preserve: Sequence[str] = (),
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
@@ -86,6 +88,8 @@ def index(
         readers=readers,
         consensus=consensus,
         ignore=ignore,
+        harmonise=harmonise,
+        preserve=preserve,
     )
 
 
@@ -153,6 +157,7 @@ def fit(
     aggregate: str = "auto",
     weights: str | None = None,
     window: str = "auto",
+    refine: Mapping[str, Any] | None = None,
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
@@ -161,13 +166,17 @@ def fit(
     (`card["tested"]` is False); `evaluate` then takes the method's name.
 
     method: a key of METHODS; features: a key of FEATURES, or several joined by + (None: what suits
-    the input); decide, recalibrate, aggregate, weights, window: as on the command line; parameters:
-    those of the method. Raises UsageError, TooFewPatients.
+    the input); decide, recalibrate, aggregate, weights, window: as on the command line; refine: what is
+    done to features first, by the names of the command line ({"filters": ["constant"], "select": "mrmr",
+    "keep": 10}: filters, reliable, min_icc, select, keep, reference_site, standardise); parameters: those
+    of the method. Raises UsageError, TooFewPatients, NothingLeft.
     """
-    checking.asked(cohort, design, decide=decide, recalibrate=recalibrate, aggregate=aggregate, seed=seed)
+    asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, **(refine or {})}
+    options = checking.asked(cohort, design, seed=seed, **asked)
     named = [] if features is None else [features]
-    places: dict[str, Any] = {"weights": weights, "window": window}
-    recipe = training.plan(cohort, design, [method], named, parameters=parameters, store=store, **places)[0]
+    how: dict[str, Any] = {"parameters": parameters, "store": store, "refining": training.refining(cohort, options)}
+    how |= {"standardise": options.standardise, "weights": weights, "window": window}
+    recipe = training.plan(cohort, design, [method], named, **how)[0]
     wish = Wish(decide, recalibrate, aggregate)
     return training.fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
@@ -188,12 +197,13 @@ def evaluate(
     store: str | None = None,
     weights: str | None = None,
     window: str = "auto",
+    refine: Mapping[str, Any] | None = None,
     **parameters: object,
 ) -> Evaluation:
     """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
-    (features, decide, recalibrate, aggregate, store, weights, window and parameters as in `fit`). A design of
+    (features, decide, recalibrate, aggregate, refine, store, weights, window and parameters as in `fit`). A design of
     several splits takes the name only: its numbers are about the procedure, and the model that
     `fit` gives is not itself tested.
 
@@ -206,12 +216,14 @@ def evaluate(
     are other people. Raises UsageError and UnknownColumn for what cannot be, before anything is fitted or scored.
     """
     asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, "subgroups": subgroups}
+    asked |= refine or {}
     options = checking.asked(cohort, design, prevalences=prevalences, seed=seed, **asked)
     how: dict[str, Any] = {"subgroups": options.subgroups, "prevalences": options.shares, "seed": seed}
     if isinstance(model, Model) and (design is None or not design.several):
         made = {"features": features, "decide": decide, "aggregate": None if aggregate == "auto" else aggregate}
         made |= {} if design is None or recalibrate == "none" else {"recalibrate": recalibrate}
-        checking.refuse_making([*(name for name, value in made.items() if value is not None), *parameters])
+        given = [name for name, value in made.items() if value is not None]
+        checking.refuse_making([*given, *(refine or {}), *parameters])
     if isinstance(model, Model) and design is None:
         found = external.assess(model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, store=store, **how)
         return found.evaluation
@@ -227,8 +239,9 @@ def evaluate(
             f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
         )
     named = [] if features is None else [features]
-    places: dict[str, Any] = {"weights": weights, "window": window}
-    recipe = training.plan(cohort, design, [model], named, parameters=parameters, store=store, **places)[0]
+    planned: dict[str, Any] = {"parameters": parameters, "store": store, "refining": training.refining(cohort, options)}
+    planned |= {"standardise": options.standardise, "weights": weights, "window": window}
+    recipe = training.plan(cohort, design, [model], named, **planned)[0]
     wish = Wish(decide, recalibrate, aggregate)
     table = training.cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
     return scoring.evaluate_table(table, recipe.name, cohort, design, **how)
