@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,15 @@ def volume(file: Path) -> np.ndarray:
     sizes = [int(size) for size in fields["sizes"].split()]
     raw = gzip.decompress(body) if fields["encoding"] in ("gzip", "gz") else body
     return np.frombuffer(raw, kinds[fields["type"]]).reshape(sizes[::-1])
+
+
+def spacing(folder: Path, case: str) -> tuple[float, ...]:
+    """(slice, row, column) mm of an image."""
+    head = (folder / f"{case}_image.nrrd").read_bytes().partition(b"\n\n")[0].decode()
+    axes = re.search(r"space directions: (.*)", head)
+    assert axes is not None
+    vectors = re.findall(r"\(([^)]*)\)", axes.group(1))
+    return tuple(float(np.linalg.norm([float(part) for part in one.split(",")])) for one in vectors)[::-1]
 
 
 def levels(folder: Path, case: str, setting: str) -> tuple[np.ndarray, int]:

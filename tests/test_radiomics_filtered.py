@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from isocenter.errors import EmptyRegion
 from isocenter.imaging.intensity import first_order
 from isocenter.radiomics.extraction import extract
-from isocenter.radiomics.filtered import filtered
 from isocenter.radiomics.filters import Filter, Gabor, Laws, LoG, Mean, Simoncelli, Wavelet, respond
+from isocenter.radiomics.prepared import prepare
 from isocenter.radiomics.settings import Settings
 
 SPACING = (3.0, 1.0, 1.0)
@@ -50,9 +50,9 @@ def test_as_if_the_whole_image_were_filtered(
 @pytest.mark.parametrize("chosen", [LoG(sigma_mm=2.0), Simoncelli()], ids=lambda one: one.label)
 def test_after_interpolation_too(scan: tuple[NDArray[np.float64], NDArray[np.bool_]], chosen: Filter) -> None:
     image, mask = scan
-    fine = replace(PLAIN, spacing=1.5, interpolation="linear")
-    small = filtered(image, mask, SPACING, fine, chosen)
-    everything = filtered(image, np.ones_like(mask), SPACING, fine, chosen)
+    fine = replace(PLAIN, spacing=1.5, interpolation="linear", filter=chosen)
+    small = prepare(image, mask, SPACING, fine)
+    everything = prepare(image, np.ones_like(mask), SPACING, fine)
     z, y, x = everything.image.shape
     assert (z, y, x) == (48, 34, 35)  # the grid of the whole image: what is cut from it has the same values
     part = small.image[small.core]
@@ -89,7 +89,7 @@ def test_a_voxel_without_a_value_spoils_itself_alone(
     image, mask = scan
     image = image.copy()
     image[10, 22, 20], image[2, 2, 2] = np.nan, np.inf
-    one = filtered(image, mask, SPACING, PLAIN, chosen)
+    one = prepare(image, mask, SPACING, replace(PLAIN, filter=chosen))
     assert len(one.values) == mask.sum() - 1
     assert np.isfinite(one.values).all()
 

@@ -7,12 +7,14 @@ wrapping round, as the box is padded): exact, and n log n where the pairs are n 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
 Bools = NDArray[np.bool_]
-Reals = NDArray[np.floating]
+Reals = NDArray[Any]  # of 32 or 64 bits
 
 _AT_A_TIME = 1 << 22  # frequencies held at once: memory stays bounded whatever the region
 _SINGLE_FROM = 1 << 15  # voxels in the box, from where numbers of 32 bits are used: half the time, seven digits
@@ -49,7 +51,7 @@ def _sums(x: NDArray[np.float64], inside: Bools, spacing: tuple[float, float, fl
         marks, first, second = (
             fft.fft(fft.fft(row[:, :, start:stop], n=2 * sizes[1], axis=1), n=2 * sizes[0], axis=0) for row in rows
         )
-        twice = np.full(stop - start, 2.0, dtype=kind)  # columns beyond the middle mirror those before it
+        twice: Reals = np.full(stop - start, 2.0, dtype=kind)  # columns beyond the middle mirror those before it
         for alone in (0, sizes[2]):
             if start <= alone < stop:
                 twice[alone - start] = 1.0
@@ -68,12 +70,12 @@ def _spectrum(sizes: list[int], spacing: tuple[float, float, float], kind: type)
 
 
 def _placed(values: NDArray[np.float64], inside: Bools, kind: type) -> Reals:
-    field = np.zeros(inside.shape, dtype=kind)
+    field: Reals = np.zeros(inside.shape, dtype=kind)
     field[inside] = values
     return field
 
 
-def _summed(weight: Reals, a: NDArray[np.complexfloating], b: NDArray[np.complexfloating]) -> float:
+def _summed(weight: Reals, a: NDArray[Any], b: NDArray[Any]) -> float:
     products = a.real * b.real
     products += a.imag * b.imag
     products *= weight

@@ -5,11 +5,13 @@ It interpolates the whole image, which features never need: for verification and
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.radiomics.grid import Grid
-from isocenter.radiomics.prepared import Bools, Floats, marked, prepare
+from isocenter.radiomics.grid import Floats, Grid
+from isocenter.radiomics.prepared import Bools, marked, prepare
 from isocenter.radiomics.settings import Settings, Spacing
 
 Named = dict[str, float]
@@ -51,5 +53,5 @@ def _region(stage: str, size: tuple[int, ...], values: Floats, inside: Bools, sh
     return found | {f"int_mask_{name}_int_{stage}_roi": value for name, value in _spread(values[inside]).items()}
 
 
-def _spread(values: NDArray[np.generic]) -> Named:
-    return {"mean": float(values.mean()), "min": float(values.min()), "max": float(values.max())}  # type: ignore[call-overload]
+def _spread(values: NDArray[Any]) -> Named:
+    return {"mean": float(values.mean()), "min": float(values.min()), "max": float(values.max())}

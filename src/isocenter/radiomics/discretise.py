@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.errors import TooManyLevels
-from isocenter.radiomics.textures import MOST_LEVELS
+from isocenter.radiomics.region import MOST_LEVELS
 
 Floats = NDArray[np.float64]
 Levels = NDArray[np.int32]
@@ -26,10 +26,10 @@ def fixed_size(values: Floats, width: float, low: float) -> tuple[Levels, int]:
 
     Raises TooManyLevels.
     """
-    highest = int((float(values.max()) - low) // width) + 1
-    if highest > MOST_LEVELS:
+    highest = (float(values.max()) - low) // width + 1
+    if not highest <= MOST_LEVELS:
         raise TooManyLevels(
-            f"The region has {highest} grey levels of width {width:g}; texture counts up to {MOST_LEVELS}.",
+            f"The region has {highest:.0f} grey levels of width {width:g}; texture counts up to {MOST_LEVELS}.",
             "Use wider bins (--bin-width), a fixed number of bins (--bins), or a range that leaves out outliers.",
         )
-    return np.floor((values - low) / width).astype(np.int32) + 1, highest
+    return np.floor((values - low) / width).astype(np.int32) + 1, int(highest)

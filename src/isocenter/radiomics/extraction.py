@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.imaging.intensity import first_order
-from isocenter.radiomics.discretise import Levels, fixed_number, fixed_size
+from isocenter.radiomics.discretise import Floats, Levels, fixed_number, fixed_size
 from isocenter.radiomics.histogram import histogram, volume_histogram, whole_numbers
-from isocenter.radiomics.prepared import PEAK_RADIUS, Floats, Prepared, prepare
+from isocenter.radiomics.prepared import PEAK_RADIUS, Prepared, prepare
 from isocenter.radiomics.settings import Settings, Spacing
 from isocenter.radiomics.textures import FAMILIES as TEXTURES
 from isocenter.radiomics.textures import maximal_correlation, textures
@@ -25,12 +25,10 @@ def extract(
     feature is undefined (texture of one voxel, skewness of none). Raises BadShape, EmptyRegion, TooManyLevels.
     """
     margin = PEAK_RADIUS if "local" in settings.families else 0.0
-    if settings.filter is None:
-        return features(prepare(image, mask, spacing, settings, margin), settings)
-    from isocenter.radiomics.filtered import filtered
-
-    response = filtered(image, mask, spacing, settings, settings.filter, margin)
-    return features(response, replace(settings, range=None))  # the range was that of intensities
+    one = prepare(image, mask, spacing, settings, margin)
+    if settings.filter is not None:
+        settings = replace(settings, range=None)  # it was that of intensities
+    return features(one, settings)
 
 
 def features(one: Prepared, settings: Settings) -> dict[str, float]:
@@ -53,15 +51,20 @@ def features(one: Prepared, settings: Settings) -> dict[str, float]:
     if "statistics" in wanted:
         whole = whole_numbers(values)
         found |= first_order(values if whole is None else whole)
-    if "histogram" in wanted or set(wanted) & set(TEXTURES):
-        levels, n_levels = discretised(values, settings)
-        if "histogram" in wanted:
-            found |= histogram(levels, n_levels)
-    if "ivh" in wanted:
-        found |= volume_histogram(values, settings)
-    if set(wanted) & set(TEXTURES):
-        found |= _texture(one, levels, n_levels, settings)
+    if {"histogram", "ivh", *TEXTURES} & set(wanted):
+        found |= _of_levels(one, values, settings)
     return _named_otherwise(found, one, settings) if settings.names == "pyradiomics" else found
+
+
+def _of_levels(one: Prepared, values: Floats, settings: Settings) -> dict[str, float]:
+    """What is counted on grey levels, which all families share."""
+    levels, n_levels = discretised(values, settings)
+    found = histogram(levels, n_levels) if "histogram" in settings.families else {}
+    if "ivh" in settings.families:
+        found |= volume_histogram(values, settings)
+    if set(settings.families) & set(TEXTURES):
+        found |= _texture(one, levels, n_levels, settings)
+    return found
 
 
 def _named_otherwise(found: dict[str, float], one: Prepared, settings: Settings) -> dict[str, float]:

@@ -7,6 +7,7 @@ move it, or features change. So positions are counted in the whole image and onl
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,7 @@ class Axis:
         if self.kept:
             return index.astype(np.float64)
         shift = (self.n - 1) / 2 * self.given - (self.new - 1) / 2 * self.wanted
-        return (shift + index * self.wanted) / self.given
+        return np.asarray((shift + index * self.wanted) / self.given, dtype=np.float64)
 
     def around(self, old: slice, margin_mm: float) -> slice:
         """New voxels that the old ones old.start..old.stop touch, and a margin; clipped to the image."""
@@ -77,8 +78,13 @@ class Grid:
     def around(self, old: Box, margin_mm: float) -> Box:
         return tuple(axis.around(one, margin_mm) for axis, one in zip(self.axes, old, strict=True))
 
-    def values(self, array: NDArray[np.generic], box: Box, method: str) -> Floats:
-        """`array` (the whole image) interpolated at the new voxels of `box`; beyond the border its edge."""
+    def values(
+        self, array: NDArray[np.generic], box: Box, method: str, first: Callable[[Floats], Floats] | None = None
+    ) -> Floats:
+        """`array` (the whole image) interpolated at the new voxels of `box`; beyond the border its edge.
+
+        first: what to do with the part of the array that is needed, before.
+        """
         places = [axis.at(np.arange(one.start, one.stop)) for axis, one in zip(self.axes, box, strict=True)]
         moved = [not axis.kept for axis in self.axes]
         crop = [
@@ -86,6 +92,7 @@ class Grid:
             for at, axis, move in zip(places, self.axes, moved, strict=True)
         ]
         part = array[tuple(crop)].astype(np.float64, order="C")
+        part = part if first is None else np.ascontiguousarray(first(part), dtype=np.float64)
         if not any(moved):
             return part
         local = [np.clip(at - one.start, 0, one.stop - one.start - 1) for at, one in zip(places, crop, strict=True)]
@@ -111,7 +118,8 @@ def _linear(part: Floats, places: list[Floats]) -> Floats:
         starts.append(below)
         weights.append(np.maximum(at - below, 0.0))
     out = np.empty([len(at) for at in places])
-    trilinear(np.ascontiguousarray(part), *starts, *weights, out)
+    (z, y, x), (wz, wy, wx) = starts, weights
+    trilinear(part, z, y, x, wz, wy, wx, out)
     return out
 
 

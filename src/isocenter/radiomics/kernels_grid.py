@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
     " float64[:, :, ::1])"
 )
 def trilinear(part: Floats, z: Ints, y: Ints, x: Ints, wz: Floats, wy: Floats, wx: Floats, out: Floats) -> None:
-    """out (d, h, w), in place: `part` at z + wz and so on; each row of the source is mixed once, then read along x."""
+    """Into out (d, h, w), in place: `part` at z + wz and so on; each row is mixed once, then read along x."""
     n = part.shape[2]
     row = np.empty(n + 1)
     for i in range(len(z)):

@@ -14,7 +14,7 @@ Places = NDArray[np.int32]
 
 @compiled("void(uint8[:, :, ::1], int64[:, ::1])")
 def cubes(mask: Bytes, counts: Ints) -> None:
-    """counts (D - 1, 256), in place: cubes between slices z and z + 1 of `mask` (D, H, W), of zeros and ones.
+    """Into counts (D - 1, 256), in place: cubes between slices z and z + 1 of `mask` (D, H, W), of zeros and ones.
 
     Bit 4 dz + 2 dy + dx of a pattern is the corner at (dz, dy, dx).
     """

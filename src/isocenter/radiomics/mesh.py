@@ -45,7 +45,7 @@ def _kinds(spacing: tuple[float, float, float]) -> tuple[Floats, Floats, Floats]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2 * weights[:, None]
     depth = corners[:, :, 0].mean(axis=1)
     sums = (np.linalg.norm(normals, axis=1), normals[:, 0], normals[:, 0] * depth)
-    area, flux, moment = (np.bincount(kinds, weights=one, minlength=256) for one in sums)
+    area, flux, moment = (np.bincount(kinds, weights=one, minlength=256).astype(np.float64) for one in sums)
     return area, flux, moment
 
 

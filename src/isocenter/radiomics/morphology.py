@@ -16,7 +16,8 @@ from scipy.spatial.distance import pdist
 from scipy.special import eval_legendre
 
 from isocenter.radiomics import mesh
-from isocenter.radiomics.prepared import Bools, Prepared, Spacing
+from isocenter.radiomics.prepared import Bools, Prepared
+from isocenter.radiomics.settings import Spacing
 
 Floats = NDArray[np.float64]
 

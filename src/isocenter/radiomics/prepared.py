@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.errors import BadShape, EmptyRegion
+from isocenter.radiomics.filtered import response, widened, within
 from isocenter.radiomics.grid import Box, Floats, Grid
 from isocenter.radiomics.settings import Settings, Spacing
 
@@ -25,8 +26,8 @@ PEAK_RADIUS = (3 / (4 * math.pi)) ** (1 / 3) * 10  # mm: a sphere of 1 cm3, the 
 class Prepared:
     """image, shape, inside: (D, H, W), the box around the region with a margin of `PEAK_RADIUS`.
 
-    image: intensities, NaN where the file had none; shape: the morphological mask; inside: the intensity
-    mask, at least one voxel; core: the region's own box in them.
+    image: intensities, or the response of `settings.filter` to them, NaN where the file had none; shape: the
+    morphological mask; inside: the intensity mask, at least one voxel; core: the region's own box in them.
     """
 
     image: Floats
@@ -52,6 +53,7 @@ def prepare(
         raise BadShape(
             f"An image of {image.shape} and a mask of {mask.shape} do not fit.", "Both must be (slices, rows, columns)."
         )
+    mask = mask if mask.dtype == np.bool_ else mask != 0
     box = marked(mask)
     grid = Grid.of(image.shape, spacing, settings.wanted(spacing))
     around = grid.around(box, margin_mm)
@@ -61,13 +63,17 @@ def prepare(
             "The region is smaller than half a voxel of the new grid, nothing is left of it.",
             "Use a finer spacing, or leave this region out.",
         )
-    values = _intensities(grid, image, around, settings)
+    wide = around if settings.filter is None else widened(grid, around, settings.filter)
+    known = _intensities(grid, image, wide, settings)
+    values = known[within(around, wide)]
     core = marked(shape)
     inside = resegmented(values[core], shape[core], settings)
     if not inside.any():
         raise EmptyRegion("No intensity of the region is finite and within the range.", "Check the image, or --range.")
     whole = np.zeros_like(shape)
     whole[core] = inside
+    if settings.filter is not None:
+        values = response(known, grid.spacing, settings.filter, within(around, wide))
     return Prepared(values, shape, whole, grid.spacing, core)
 
 
@@ -91,20 +97,26 @@ def _mask(grid: Grid, mask: NDArray[np.bool_], around: Box, settings: Settings) 
 
 def _intensities(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
     """Interpolated around the region; what depends on a voxel without a value is NaN, and no other."""
-    values = grid.values(image, around, settings.interpolation)
-    bad = ~np.isfinite(values)
-    if bad.any():
+    with np.errstate(invalid="ignore"):
+        values = grid.values(image, around, settings.interpolation)
+    if not np.isfinite(values).all():
         values = _around_gaps(grid, image, around, settings)
     return np.rint(values, out=values) if settings.round_intensities else values
 
 
 def _around_gaps(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
-    gaps = ~np.isfinite(image)
-    filled = np.where(gaps, 0.0, image)  # a spline would carry NaN through the whole row
     method = "nearest" if settings.interpolation == "nearest" else "linear"
-    values = grid.values(filled, around, settings.interpolation)
-    values[grid.values(gaps, around, method) > 0] = np.nan
+    values = grid.values(image, around, settings.interpolation, _filled)  # a spline would carry NaN along the row
+    values[grid.values(image, around, method, _gaps) > 0] = np.nan
     return values
+
+
+def _filled(part: Floats) -> Floats:
+    return np.where(np.isfinite(part), part, 0.0)
+
+
+def _gaps(part: Floats) -> Floats:
+    return (~np.isfinite(part)).astype(np.float64)
 
 
 def resegmented(values: Floats, shape: Bools, settings: Settings) -> Bools:

@@ -24,8 +24,8 @@ import math
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from isocenter.radiomics.morphology import Bools, outline_points
-from isocenter.radiomics.prepared import Prepared
+from isocenter.radiomics.morphology import outline_points
+from isocenter.radiomics.prepared import Bools, Prepared
 
 FIRST = {
     "stat_mean": "Mean", "stat_median": "Median", "stat_min": "Minimum", "stat_max": "Maximum",

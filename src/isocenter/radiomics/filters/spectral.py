@@ -40,10 +40,17 @@ def respond(image: NDArray[np.generic], spacing: Spacing, box: Box, chosen: LoG 
     shape = padded.shape[3 - axes :]
     spectrum = fft.rfftn(padded, axes=range(3 - axes, 3))
     _filter(spectrum, shape, spacing[3 - axes :], chosen)
-    response = fft.irfftn(spectrum, shape, axes=range(3 - axes, 3), overwrite_x=True)
-    start = [0 if chosen.by_slice else box[0].start + more, box[1].start + more, box[2].start + more]
-    inner = (slice(s, s + part.stop - part.start) for s, part in zip(start, box, strict=True))
-    return np.asarray(response[tuple(inner)])
+    start = (0 if chosen.by_slice else box[0].start + more, box[1].start + more, box[2].start + more)
+    inner = [slice(s, s + part.stop - part.start) for s, part in zip(start, box, strict=True)]
+    return _back(spectrum, shape, inner)
+
+
+def _back(spectrum: Spectrum, shape: tuple[int, ...], inner: list[slice]) -> Floats:
+    """Transformed back, axis by axis: what is outside the box by one axis is not carried through the next."""
+    for axis in range(3 - len(shape), 2):
+        spectrum = fft.ifft(spectrum, axis=axis, overwrite_x=True)
+        spectrum = spectrum[tuple(inner[axis] if axis == i else slice(None) for i in range(3))]
+    return np.asarray(fft.irfft(spectrum, shape[-1], axis=2)[:, :, inner[2]])
 
 
 def _filter(spectrum: Spectrum, shape: tuple[int, ...], spacing: tuple[float, ...], chosen: LoG | Simoncelli) -> None:
@@ -58,13 +65,13 @@ def _filter(spectrum: Spectrum, shape: tuple[int, ...], spacing: tuple[float, ..
     kept = [(w[0], w[1]) for w in waves]
     kept[-1] = (kept[-1][0][: shape[-1] // 2 + 1], kept[-1][1][: shape[-1] // 2 + 1])
     if len(shape) == 2:
-        spectrum *= _even(here, there, kept, chosen).astype(spectrum.dtype)
+        spectrum *= _even(here, there, kept, chosen)
         return
     for plane in range(shape[0]):
         one = slice(plane, plane + 1)
         first = (kept[0][0][one], kept[0][1][one])
         transfer = _even([here[0][one], *here[1:]], [there[0][one], *there[1:]], [first, *kept[1:]], chosen)
-        spectrum[plane] *= transfer[0].astype(spectrum.dtype)
+        spectrum[plane] *= transfer[0]
 
 
 def _frequencies(length: int) -> Kernel:
@@ -97,21 +104,25 @@ def _real_spectrum(kernel: Kernel, length: int) -> Kernel:
 
 def _even(
     here: list[Kernel], there: list[Kernel], waves: list[tuple[Kernel, Kernel]], chosen: LoG | Simoncelli
-) -> NDArray[np.complex128]:
+) -> NDArray[np.inexact]:
     transfer = (_transfer(here, chosen) + _transfer(there, chosen).conj()) / 2
     return transfer * _laplacian(waves) if isinstance(chosen, LoG) else transfer
 
 
-def _transfer(frequencies: list[Kernel], chosen: LoG | Simoncelli) -> NDArray[np.complex128]:
+def _transfer(frequencies: list[Kernel], chosen: LoG | Simoncelli) -> NDArray[np.inexact]:
     grid = np.meshgrid(*frequencies, indexing="ij", sparse=True)
-    radius = np.sqrt(np.asarray(sum(along**2 for along in grid)))
-    transfer = np.ones(radius.shape, np.complex128)
-    if isinstance(chosen, Simoncelli):
-        top = 2.0 ** (1 - chosen.level)
-        inside = (radius >= top / 4) & (radius <= top)
-        octaves = np.log2(2 * np.where(inside, radius, 1) / top)
-        transfer *= np.where(inside, np.cos(np.pi / 2 * octaves), 0)
-    return transfer * _riesz(grid, radius, chosen.riesz) if chosen.riesz else transfer
+    squared = np.asarray(sum(along**2 for along in grid))
+    transfer = _band(squared, chosen.level) if isinstance(chosen, Simoncelli) else np.ones(1)
+    return transfer * _riesz(grid, np.sqrt(squared), chosen.riesz) if chosen.riesz else transfer
+
+
+def _band(squared: NDArray[np.float64], level: int) -> NDArray[np.float64]:
+    """The cosine of the octaves from the middle of the band, which is two octaves wide; from squared frequencies."""
+    top = 4.0 ** (1 - level)
+    inside = (squared >= top / 16) & (squared <= top)
+    transfer = np.zeros(squared.shape)
+    transfer[inside] = np.cos(np.pi / 4 * np.log2(squared[inside] * (4 / top)))
+    return transfer
 
 
 def _riesz(grid: tuple[NDArray[np.float64], ...], radius: NDArray[np.float64], order: tuple[int, ...]) -> Spectrum:
