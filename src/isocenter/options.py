@@ -72,7 +72,14 @@ class Options:
     stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
-    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (intensity,pixels).", FIT)
+    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (radiomics,intensity).", FIT)
+    preset: tuple[str, ...] = _option(
+        (), "How radiomics are computed: ct, mr, pet, pyradiomics or ibsi-A to ibsi-E, of all images or IMAGE=PRESET; "
+        "by modality or the image's name if not given.", FIT,
+    )  # fmt: skip
+    regions: str = _option(
+        "one", "Regions of radiomics: one a mask, labels (each by itself), or mean (of all labels).", FIT
+    )
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
     decide: str | None = _option(
         None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "

@@ -86,9 +86,12 @@ class Stages:
     @cached_property
     def audit(self) -> Audit:
         cohort = self.cohort
-        inputs = fingerprint("audit", self.project.inputs(artefacts.COHORT))
+        options = self.options
+        how: dict[str, Any] = {"features": options.features, "preset": options.preset, "regions": options.regions}
+        measured = [how] if training.measures(options.features) else []
+        inputs = fingerprint("audit", self.project.inputs(artefacts.COHORT), *measured)
         return self.project.get_or_make(
-            artefacts.AUDIT, inputs, lambda: workbench.audit(cohort, store=self.project.store)
+            artefacts.AUDIT, inputs, lambda: workbench.audit(cohort, **how, store=self.project.store)
         )
 
     @cached_property
@@ -118,6 +121,8 @@ class Stages:
             options.method,
             options.features,
             parameters=options.parameters,
+            preset=options.preset,
+            regions=options.regions,
             store=self.project.store,
             with_floors=True,
         )

@@ -18,7 +18,8 @@ from isocenter.auditing import describe_case_mix, fingerprints, metadata_auc
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish, torn_patients
 from isocenter.errors import BadTarget, Fault, UsageError
-from isocenter.features import Covariates, default_features
+from isocenter.features import Covariates, Radiomics, default_features
+from isocenter.features.regions import ONE
 from isocenter.model import Model
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design, Split, walk
@@ -33,6 +34,8 @@ def plan(
     features: Sequence[str] = (),
     *,
     parameters: dict[str, object] | None = None,
+    preset: Sequence[str] = (),
+    regions: str = ONE,
     store: str | None = None,
     with_floors: bool = False,
 ) -> list[Recipe]:
@@ -46,12 +49,9 @@ def plan(
         if (name == "given") != bool(cohort.features):
             raise UsageError(
                 f"Features '{name}' do not suit this input.",
-                "A feature table takes 'given'; scans take 'intensity' or 'pixels'.",
+                "A feature table takes 'given'; scans take 'radiomics', 'intensity' or 'pixels'.",
             )
-    settings: dict[str, dict[str, object]] = {"given": {"columns": cohort.features}}
-    if not cohort.features:
-        has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
-        settings |= {"intensity": {"mask": has_mask, "store": store}, "pixels": {"store": store}}
+    settings = _settings(cohort, features, preset, regions, store)
     found = recipes.compose(
         methods,
         features,
@@ -65,6 +65,37 @@ def plan(
     return found
 
 
+def _settings(
+    cohort: Cohort, features: Sequence[str], preset: Sequence[str], regions: str, store: str | None
+) -> dict[str, dict[str, object]]:
+    """Keyword arguments of each feature step, as plain values."""
+    if cohort.features:
+        return {"given": {"columns": cohort.features}}
+    has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
+    found: dict[str, dict[str, object]] = {"intensity": {"mask": has_mask, "store": store}, "pixels": {"store": store}}
+    if measures(features):
+        found["radiomics"] = Radiomics(tuple(preset), regions=regions, store=store).told(cohort.select(cohort.case_ids[:1]).cases)
+    elif preset or regions != ONE:
+        raise UsageError("--preset and --regions are about radiomics.", "Add --features radiomics, or leave them out.")
+    return found
+
+
+def measures(features: Sequence[str]) -> bool:
+    """Whether these feature sets hold radiomics, which is measured before anything is split."""
+    return any("radiomics" in name.split("+") for name in features)
+
+
+def unmeasured(
+    cohort: Cohort, features: Sequence[str], preset: Sequence[str], regions: str, store: str | None
+) -> list[Fault]:
+    """Cases whose regions cannot be measured. Each case is measured by itself: nothing is learned from any."""
+    settings = _settings(cohort, features, preset, regions, store)
+    if not measures(features) or not len(cohort):
+        return []
+    step = Radiomics(**settings["radiomics"])  # type: ignore[arg-type]
+    return [Fault.of(case_id, fault) for case_id, fault in step.faults(cohort.cases).items()]
+
+
 def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
     """Candidate predictors: columns the features make of training cases; of a text covariate each further level.
 
@@ -72,7 +103,7 @@ def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
     """
     assert cohort.target is not None
     part = cohort.select(design.final.fitting)
-    some = part.select(part.case_ids[:FEW_CASES]) if "intensity" in recipe.features else part
+    some = part.select(part.case_ids[:FEW_CASES]) if {"intensity", "radiomics"} & {*recipe.features} else part
     alone = replace(recipe, covariates=()) if recipe.features else recipe
     n = len(alone.build(cohort.target.task, 0)[0].fit(some.X).get_feature_names_out())
     if recipe.features and recipe.covariates:

@@ -89,12 +89,24 @@ def index(
     )
 
 
-def audit(cohort: Cohort, *, store: str | None = None) -> Audit:
+def audit(
+    cohort: Cohort,
+    *,
+    features: Sequence[str] = (),
+    preset: Sequence[str] = (),
+    regions: str = "one",
+    store: str | None = None,
+) -> Audit:
     """Read every pixel once: unreadable cases, exact duplicates, conflicting labels, counts.
 
-    store: folder for results that are costly to compute, or None to keep them in memory.
+    features, preset, regions: as on the command line; of "radiomics" each case is measured here, so that one that
+    cannot be is left out like one that cannot be read. store: folder for results that are costly to compute, or
+    None to keep them in memory.
     """
     facts, faults = training.facts_of(cohort, store)
+    lost = {fault.where for fault in faults}
+    readable = cohort.select([name for name in cohort.case_ids if name not in lost]) if lost else cohort
+    faults = [*faults, *training.unmeasured(readable, features, preset, regions, store)]
     return audit_cohort(cohort, facts, faults)
 
 
@@ -151,6 +163,8 @@ def fit(
     decide: str | None = None,
     recalibrate: str = "none",
     aggregate: str = "auto",
+    preset: Sequence[str] = (),
+    regions: str = "one",
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
@@ -158,13 +172,14 @@ def fit(
     With a design of several splits the model learns from every case and is not itself tested
     (`card["tested"]` is False); `evaluate` then takes the method's name.
 
-    method: a key of METHODS; features: "given", "intensity" or "pixels" (None: what suits the
-    input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
+    method: a key of METHODS; features: "given", "intensity", "radiomics" or "pixels" (None: what suits the
+    input); decide, recalibrate, aggregate, preset, regions: as on the command line; parameters: those of the
     method. Raises UsageError, TooFewPatients.
     """
     checking.asked(cohort, design, decide=decide, recalibrate=recalibrate, aggregate=aggregate, seed=seed)
     named = [] if features is None else [features]
-    recipe = training.plan(cohort, design, [method], named, parameters=parameters, store=store)[0]
+    how: dict[str, Any] = {"preset": preset, "regions": regions, "store": store}
+    recipe = training.plan(cohort, design, [method], named, parameters=parameters, **how)[0]
     wish = Wish(decide, recalibrate, aggregate)
     return training.fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
@@ -181,6 +196,8 @@ def evaluate(
     ids_are_local: bool = False,
     subgroups: Sequence[str] = (),
     prevalences: Sequence[float] = (),
+    preset: Sequence[str] = (),
+    regions: str = "one",
     seed: int = 0,
     store: str | None = None,
     **parameters: object,
@@ -188,7 +205,7 @@ def evaluate(
     """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
-    (features, decide, recalibrate, aggregate, store and parameters as in `fit`). A design of
+    (features, decide, recalibrate, aggregate, preset, regions, store and parameters as in `fit`). A design of
     several splits takes the name only: its numbers are about the procedure, and the model that
     `fit` gives is not itself tested.
 
@@ -205,6 +222,7 @@ def evaluate(
     how: dict[str, Any] = {"subgroups": options.subgroups, "prevalences": options.shares, "seed": seed}
     if isinstance(model, Model) and (design is None or not design.several):
         made = {"features": features, "decide": decide, "aggregate": None if aggregate == "auto" else aggregate}
+        made |= {"preset": preset or None, "regions": None if regions == "one" else regions}
         made |= {} if design is None or recalibrate == "none" else {"recalibrate": recalibrate}
         checking.refuse_making([*(name for name, value in made.items() if value is not None), *parameters])
     if isinstance(model, Model) and design is None:
@@ -222,7 +240,8 @@ def evaluate(
             f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
         )
     named = [] if features is None else [features]
-    recipe = training.plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
+    making: dict[str, Any] = {"preset": preset, "regions": regions, "store": store}
+    recipe = training.plan(cohort, design, [model], named, parameters=parameters, **making)[0]
     wish = Wish(decide, recalibrate, aggregate)
     table = training.cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
     return scoring.evaluate_table(table, recipe.name, cohort, design, **how)

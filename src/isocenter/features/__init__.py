@@ -17,6 +17,7 @@ FEATURES: dict[str, str] = {
     "covariates": "isocenter.features.covariates:Covariates",
     "intensity": "isocenter.features.intensity:Intensity",
     "pixels": "isocenter.features.pixels:Pixels",
+    "radiomics": "isocenter.features.radiomics:Radiomics",
 }
 SMALL = 64  # pixels a side up to which an image is its own feature vector
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from isocenter.features.given import Given
     from isocenter.features.intensity import Intensity
     from isocenter.features.pixels import Pixels
+    from isocenter.features.radiomics import Radiomics
 
-__all__ = ["FEATURES", "Covariates", "Given", "Intensity", "Pixels", "default_features"]
+__all__ = ["FEATURES", "Covariates", "Given", "Intensity", "Pixels", "Radiomics", "default_features"]
 
 
 def __getattr__(name: str) -> object:

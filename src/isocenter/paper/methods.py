@@ -34,6 +34,7 @@ _FEATURES = {
     "given": "the features given in the table",
     "intensity": "first-order intensity statistics (IBSI 1 definitions, source grid)",
     "pixels": "pixel values",
+    "radiomics": "radiomics of the regions (IBSI 1 definitions)",
 }
 _TASKS = {"ordinal": "a grade", "multilabel": "any number of labels a case", "regression": "a measurement"}
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
