@@ -11,6 +11,7 @@ import pandas as pd
 from isocenter import (
     fitting,
     preparation,
+    progress,
     recipes,
     scoring,
 )
@@ -74,7 +75,9 @@ def _settings(
     has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
     found: dict[str, dict[str, object]] = {"intensity": {"mask": has_mask, "store": store}, "pixels": {"store": store}}
     if measures(features):
-        found["radiomics"] = Radiomics(tuple(preset), regions=regions, store=store).told(cohort.select(cohort.case_ids[:1]).cases)
+        found["radiomics"] = Radiomics(tuple(preset), regions=regions, store=store).told(
+            cohort.select(cohort.case_ids[:1]).cases
+        )
     elif preset or regions != ONE:
         raise UsageError("--preset and --regions are about radiomics.", "Add --features radiomics, or leave them out.")
     return found
@@ -93,6 +96,7 @@ def unmeasured(
     if not measures(features) or not len(cohort):
         return []
     step = Radiomics(**settings["radiomics"])  # type: ignore[arg-type]
+    progress.note(step.said(cohort.cases))
     return [Fault.of(case_id, fault) for case_id, fault in step.faults(cohort.cases).items()]
 
 

@@ -222,7 +222,7 @@ def evaluate(
     how: dict[str, Any] = {"subgroups": options.subgroups, "prevalences": options.shares, "seed": seed}
     if isinstance(model, Model) and (design is None or not design.several):
         made = {"features": features, "decide": decide, "aggregate": None if aggregate == "auto" else aggregate}
-        made |= {"preset": preset or None, "regions": None if regions == "one" else regions}
+        made |= {"preset": ",".join(preset) or None, "regions": None if regions == "one" else regions}
         made |= {} if design is None or recalibrate == "none" else {"recalibrate": recalibrate}
         checking.refuse_making([*(name for name, value in made.items() if value is not None), *parameters])
     if isinstance(model, Model) and design is None:

@@ -27,14 +27,18 @@ from isocenter.store import Row
 
 VERSION = 1  # of the values; raise it when they change
 
-# What grows with the number of voxels. Of whole images that is the format, which scanner and protocol choose: a model
-# would learn those. A test holds the list against noise of two sizes.
+# What grows with the number of voxels, or is made of the largest runs and zones. Of whole images that is their size,
+# which scanner and protocol choose: a model would learn those. A test holds the list against noise of two sizes.
 _GROWS = re.compile(
-    r"stat_energy|ih_(max|min)_grad|(rlm|szm|ngl)_(glnu|rlnu|zsnu|dcnu)_[23].*|ngt_(coarseness|busyness|strength)_.*|dzm_.*"
+    r"stat_energy|ih_(max|min)_grad|(rlm|szm|ngl)_(glnu|rlnu|zsnu|dcnu)_[23].*|ngt_(coarseness|busyness|strength)_.*"
+    r"|dzm_.*|(rlm|szm)_(lre|lrlge|lrhge|rl_var|lze|lzlge|lzhge|zs_var)_.*"
 )
 _NEEDS_SPACE = ("morphology", "autocorrelation", "local")  # nor has an image's frame a shape that tells
 _BY_CODE = {"CT": "ct", "PT": "pet", "MR": "mr"}
-_BY_NAME = (("pet", re.compile(r"pet|suv|fdg", re.I)), ("ct", re.compile(r"(^|[^a-z])ct([^a-z]|$)", re.I)))
+_BY_NAME = (
+    ("pet", re.compile(r"pet|suv|fdg", re.IGNORECASE)),
+    ("ct", re.compile(r"(^|[^a-z])ct([^a-z]|$)", re.IGNORECASE)),
+)
 SCALE_FREE = "mr"  # equal bins within 3 standard deviations: for numbers without a unit
 
 Names = str | tuple[str, ...] | None
@@ -106,6 +110,15 @@ class Radiomics(FeatureStep):
             "regions": self.regions,
             "store": self.store,
         }
+
+    def said(self, cases: Sequence[Case]) -> str:
+        """The plan as a sentence."""
+        plan = self.plan(cases)
+        each = [
+            f"{image} by preset {chosen} {'in mask ' + ' and '.join(masks) if masks else 'as a whole'}"
+            for image, masks, chosen in plan
+        ]
+        return f"Radiomics: {'; '.join(each)}."
 
     def faults(self, cases: Sequence[Case]) -> dict[str, IsocenterError]:
         """Cases that cannot be measured, by id; what can be is in the store then."""

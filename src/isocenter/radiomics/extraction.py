@@ -18,12 +18,18 @@ from isocenter.radiomics.textures import maximal_correlation, textures
 
 
 def extract(
-    image: NDArray[np.generic], mask: NDArray[np.bool_], spacing: Spacing, settings: Settings, *, place: Box | None = None
+    image: NDArray[np.generic],
+    mask: NDArray[np.bool_],
+    spacing: Spacing,
+    settings: Settings,
+    *,
+    place: Box | None = None,
 ) -> dict[str, float]:
     """Features by IBSI tag, or by PyRadiomics' name where `settings.names` says so.
 
-    image, mask: (D, H, W), the whole image, in any type; place: the mask is of this box of the image only; spacing:
-    (slice, row, column) mm. NaN where a feature is undefined (texture of one voxel, skewness of none). Raises BadShape, EmptyRegion, TooManyLevels.
+    image, mask: (D, H, W), the whole image, in any type; place: the mask is of this box of the image only;
+    spacing: (slice, row, column) mm. NaN where a feature is undefined (texture of one voxel, skewness of none).
+    Raises BadShape, EmptyRegion, TooManyLevels.
     """
     margin = PEAK_RADIUS if "local" in settings.families else 0.0
     one = prepare(image, mask, spacing, settings, margin, place=place)

@@ -98,7 +98,11 @@ class Grid:
         return tuple(axis.around(one, margin_mm) for axis, one in zip(self.axes, old, strict=True))
 
     def values(
-        self, array: NDArray[np.generic] | Pasted, box: Box, method: str, first: Callable[[Floats], Floats] | None = None
+        self,
+        array: NDArray[np.generic] | Pasted,
+        box: Box,
+        method: str,
+        first: Callable[[Floats], Floats] | None = None,
     ) -> Floats:
         """`array` (the whole image) interpolated at the new voxels of `box`; beyond the border its edge.
 

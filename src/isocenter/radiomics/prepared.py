@@ -43,8 +43,13 @@ class Prepared:
 
 
 def prepare(
-    image: NDArray[np.generic], mask: NDArray[np.bool_], spacing: Spacing, settings: Settings, margin_mm: float = 0.0,
-    *, place: Box | None = None,
+    image: NDArray[np.generic],
+    mask: NDArray[np.bool_],
+    spacing: Spacing,
+    settings: Settings,
+    margin_mm: float = 0.0,
+    *,
+    place: Box | None = None,
 ) -> Prepared:
     """image, mask: (D, H, W), the whole image; spacing: (slice, row, column) mm; margin_mm: of image to keep around.
 
