@@ -17,7 +17,7 @@ Bytes = NDArray[np.uint8]
 _LEFT = 2**16  # read behind the voxels, so that the checksum is compared; a longer rest is not followed
 
 
-def plain(path: Path, start: int, size: int, what: str) -> Bytes:
+def plain(path: Path, size: int, what: str, start: int = 0) -> Bytes:
     """`size` bytes from `start` on. UnreadableFile where there are fewer."""
     with reading(path, what), path.open("rb") as file:
         file.seek(start)
@@ -26,26 +26,26 @@ def plain(path: Path, start: int, size: int, what: str) -> Bytes:
 
 
 def gunzipped(path: Path, size: int, what: str, start: int = 0) -> Bytes:
-    """The first `size` bytes of a gzip stream that begins at `start`. UnreadableFile: fewer, or a checksum that fails."""
+    """The first `size` bytes of a gzip stream at `start`. UnreadableFile: fewer, or a checksum that fails."""
     from isal import igzip
 
     found = np.empty(size, dtype=np.uint8)
     with reading(path, what), path.open("rb") as raw:
         raw.seek(start)
-        with igzip.open(raw) as file:
-            done = _fill(file, memoryview(found))
+        with igzip.IGzipFile(fileobj=raw) as file:  # type: ignore[no-untyped-call]
+            done = _fill(file, memoryview(found.data))
             file.read(_LEFT)
     return _complete(path, found, done, size)
 
 
-def unzlibbed(path: Path, start: int, size: int, what: str, length: int | None = None) -> Bytes:
-    """`size` bytes inflated from the zlib stream at `start`, `length` bytes long. UnreadableFile likewise."""
+def unzlibbed(path: Path, size: int, what: str, start: int = 0) -> Bytes:
+    """The first `size` bytes of a zlib stream at `start`. UnreadableFile likewise."""
     from isal import isal_zlib
 
     with reading(path, what), path.open("rb") as raw:
         raw.seek(start)
         stream = isal_zlib.decompressobj()
-        content = stream.decompress(raw.read() if length is None else raw.read(length), max_length=size)
+        content = stream.decompress(raw.read(), max_length=size)
         if len(content) == size:
             stream.decompress(stream.unconsumed_tail, max_length=1)  # to the checksum
     return _complete(path, np.frombuffer(content, dtype=np.uint8), len(content), size)

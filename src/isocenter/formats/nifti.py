@@ -56,7 +56,7 @@ def _values(path: Path, loaded: Any, size: int) -> NDArray[Any]:
     if path.suffix.lower() == ".gz":
         content = gunzipped(path, start + size, what)[start:]
     else:
-        content = plain(path, start, size, what)
+        content = plain(path, size, what, start)
     array = content.view(proxy.dtype) if start % proxy.dtype.itemsize == 0 else content.copy().view(proxy.dtype)
     with reading(path, what):
         return np.asarray(apply_read_scaling(array.reshape(proxy.shape, order="F"), proxy.slope, proxy.inter))
