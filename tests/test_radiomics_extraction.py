@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from isocenter.errors import BadShape, EmptyRegion, TooManyLevels
 from isocenter.radiomics import PRESETS, Settings, extract, preset
 from isocenter.radiomics.diagnostics import diagnostics
 from isocenter.radiomics.names import UNSETTLED, described
-from isocenter.radiomics.settings import IN_PLANE, IN_SPACE
+from isocenter.radiomics.settings import FAMILIES, IN_PLANE, IN_SPACE
 
 SPACING = (2.0, 1.0, 1.0)
 PHANTOM = Settings(bin_width=1, aggregations=(*IN_PLANE, *IN_SPACE))
@@ -164,3 +165,33 @@ def test_a_mask_of_a_box_gives_what_the_whole_mask_gives() -> None:
         assert extract(image, mask[place], (2.0, 1.0, 1.0), settings, place=place) == pytest.approx(whole, nan_ok=True)
     with pytest.raises(BadShape):
         extract(image, mask, (2.0, 1.0, 1.0), settings, place=place)
+
+
+def test_no_levels_where_none_are_asked_for() -> None:
+    """Bins too narrow for texture do not matter to statistics and the volume histogram."""
+    settings = Settings(bin_width=1e-9, families=("statistics", "ivh"))
+    assert extract(scan() * 1e6, REGIONS["everything"], SPACING, settings)["ivh_v10"] > 0
+
+
+@pytest.mark.parametrize("name", ["ct", "ibsi-B", "mr", "pyradiomics"])
+def test_an_image_of_one_slice(name: str) -> None:
+    image = np.random.default_rng(4).normal(100, 30, (1, 40, 50))
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[0, 10:30, 12:40] = True
+    found = extract(image, mask, (1.0, 0.7, 0.7), preset(name))
+    assert not any(math.isinf(value) for value in found.values())
+    assert sum(math.isfinite(value) for value in found.values()) > 90
+
+
+@pytest.mark.slow
+def test_ten_million_voxels_in_bounded_memory() -> None:
+    image = np.random.default_rng(0).integers(-200, 200, (240, 280, 280), dtype=np.int16)
+    z, y, x = np.ogrid[-120:120, -140:140, -140:140]
+    mask = (z / 119) ** 2 + (y / 139) ** 2 + (x / 139) ** 2 < 1
+    assert mask.sum() > 9e6
+    tracemalloc.start()
+    found = extract(image, mask, (1.0, 1.0, 1.0), preset("ct", families=FAMILIES))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5e9
+    assert found["morph_vol_approx"] == mask.sum() and abs(found["morph_moran_i"]) < 1e-3

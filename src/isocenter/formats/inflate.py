@@ -6,6 +6,7 @@ isal (Intel's library, also for ARM) inflates about twice as fast as zlib.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from isocenter.errors import UnreadableFile
 from isocenter.formats.limits import reading
 
 Bytes = NDArray[np.uint8]
+_PIECE = 2**20
 _LEFT = 2**16  # read behind the voxels, so that the checksum is compared; a longer rest is not followed
 
 
@@ -33,7 +35,7 @@ def gunzipped(path: Path, size: int, what: str, start: int = 0) -> Bytes:
     with reading(path, what), path.open("rb") as raw:
         raw.seek(start)
         with igzip.IGzipFile(fileobj=raw) as file:  # type: ignore[no-untyped-call]
-            done = _fill(file, memoryview(found.data))
+            done = _fill(file, found)
             file.read(_LEFT)
     return _complete(path, found, done, size)
 
@@ -51,13 +53,15 @@ def unzlibbed(path: Path, size: int, what: str, start: int = 0) -> Bytes:
     return _complete(path, np.frombuffer(content, dtype=np.uint8), len(content), size)
 
 
-def _fill(file: object, into: memoryview) -> int:
+def _fill(file: IO[bytes], into: Bytes) -> int:
+    """How many bytes there were; by pieces as they come out of the inflater, which copies least."""
     done = 0
     while done < len(into):
-        n = file.readinto(into[done:])  # type: ignore[attr-defined]  # isal's stub calls it a file of either kind
-        if not n:
+        piece = np.frombuffer(file.read1(min(_PIECE, len(into) - done)), dtype=np.uint8)  # type: ignore[attr-defined]
+        if not len(piece):
             break
-        done += n
+        into[done : done + len(piece)] = piece
+        done += len(piece)
     return done
 
 

@@ -58,17 +58,17 @@ def features(one: Prepared, settings: Settings) -> dict[str, float]:
     if "statistics" in wanted:
         whole = whole_numbers(values)
         found |= first_order(values if whole is None else whole)
-    if {"histogram", "ivh", *TEXTURES} & set(wanted):
+    if "histogram" in wanted or set(wanted) & set(TEXTURES):
         found |= _of_levels(one, values, settings)
+    if "ivh" in wanted:
+        found |= volume_histogram(values, settings)
     return _named_otherwise(found, one, settings) if settings.names == "pyradiomics" else found
 
 
 def _of_levels(one: Prepared, values: Floats, settings: Settings) -> dict[str, float]:
-    """What is counted on grey levels, which all families share."""
+    """Histogram and texture, on the same grey levels."""
     levels, n_levels = discretised(values, settings)
     found = histogram(levels, n_levels) if "histogram" in settings.families else {}
-    if "ivh" in settings.families:
-        found |= volume_histogram(values, settings)
     if set(settings.families) & set(TEXTURES):
         found |= _texture(one, levels, n_levels, settings)
     return found

@@ -61,7 +61,6 @@ def prepare(
         raise BadShape(
             f"An image of {image.shape} and a mask of {mask.shape} do not fit.", "Both must be (slices, rows, columns)."
         )
-    mask = mask if mask.dtype == np.bool_ else mask != 0
     box = marked(mask)
     mask = mask[box]  # what lies around is unmarked: it is not looked at again
     if place is not None:
@@ -103,7 +102,7 @@ def marked(mask: NDArray[np.bool_]) -> Box:
 
 def _mask(grid: Grid, mask: Pasted, around: Box, settings: Settings) -> Bools:
     method = "nearest" if settings.interpolation == "nearest" else "linear"
-    return grid.values(mask, around, method) >= settings.mask_threshold - 1e-9
+    return grid.values(mask, around, method, _set) >= settings.mask_threshold - 1e-9
 
 
 def _intensities(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
@@ -124,6 +123,10 @@ def _around_gaps(grid: Grid, image: NDArray[np.generic], around: Box, settings: 
 
 def _filled(part: Floats) -> Floats:
     return np.where(np.isfinite(part), part, 0.0)
+
+
+def _set(part: Floats) -> Floats:
+    return np.asarray(part != 0, dtype=np.float64)  # of a mask that came as labels
 
 
 def _gaps(part: Floats) -> Floats:

@@ -22,9 +22,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.spatial.distance import pdist
 
-from isocenter.radiomics.morphology import outline_points
+from isocenter.radiomics.morphology import diameter, outline_points
 from isocenter.radiomics.prepared import Bools, Prepared
 
 FIRST = {
@@ -66,5 +65,5 @@ def _plane_diameters(shape: Bools, spacing: tuple[float, float, float]) -> dict[
         sides = [spacing[a] for a in order]
         points = outline_points(np.ascontiguousarray(shape.transpose(order)))
         planes = np.split(points, np.flatnonzero(np.diff(points[:, 0])) + 1)
-        found[f"shape_Maximum2DDiameter{name}"] = max(float(pdist(p * (np.array(sides) / 2)).max()) for p in planes)
+        found[f"shape_Maximum2DDiameter{name}"] = max(diameter(p * (np.array(sides) / 2)) for p in planes)
     return found
