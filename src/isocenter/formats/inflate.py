@@ -6,7 +6,7 @@ isal (Intel's library, also for ARM) inflates about twice as fast as zlib.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +53,11 @@ def unzlibbed(path: Path, size: int, what: str, start: int = 0) -> Bytes:
     return _complete(path, np.frombuffer(content, dtype=np.uint8), len(content), size)
 
 
-def _fill(file: IO[bytes], into: Bytes) -> int:
+def _fill(file: Any, into: Bytes) -> int:
     """How many bytes there were; by pieces as they come out of the inflater, which copies least."""
     done = 0
     while done < len(into):
-        piece = np.frombuffer(file.read1(min(_PIECE, len(into) - done)), dtype=np.uint8)  # type: ignore[attr-defined]
+        piece = np.frombuffer(file.read1(min(_PIECE, len(into) - done)), dtype=np.uint8)
         if not len(piece):
             break
         into[done : done + len(piece)] = piece
