@@ -80,6 +80,10 @@ class Options:
     regions: str = _option(
         "one", "Regions of radiomics: one a mask, labels (each by itself), or mean (of all labels).", FIT
     )
+    store_limit: float = _option(
+        0.0, "GB of costly results that the project's store keeps after fitting; what was used longest ago goes first. "
+        "0: no limit.", FIT,
+    )  # fmt: skip
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
     decide: str | None = _option(
         None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "

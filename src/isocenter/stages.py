@@ -40,6 +40,7 @@ from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
 from isocenter.project import Project, fingerprint
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design
+from isocenter.store import Store
 
 RUN = "run.toml"
 
@@ -135,6 +136,8 @@ class Stages:
         models = {recipe.name: self._fit(recipe) for recipe in self.recipes}
         for recipe in self.recipes if self.design.several else ():
             self.folds.fit(recipe)
+        if self.options.store_limit > 0:
+            Store(self.project.store).prune(int(self.options.store_limit * 1e9))
         return models
 
     @cached_property

@@ -194,7 +194,8 @@ def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
         except IsocenterError as fault:
             outcomes[i] = Outcome(fault=fault)
     if sources:
-        parameters = {**asdict(tasks[0].settings), "regions": tasks[0].regions}
+        settings = tasks[0].settings
+        parameters = {**asdict(settings), "filter": repr(settings.filter), "regions": tasks[0].regions}
         wanted, stage = [tasks[i] for i in sources], f"radiomics of {tasks[0].image}"
         keys = list(sources.values())
         rows = per_case("radiomics", VERSION, parameters, _measure, wanted, keys, store=store, stage=stage)
