@@ -244,7 +244,7 @@ def test_what_cannot_be_measured_is_a_fault_of_its_case(tmp_path: Path) -> None:
     assert audit["found"] == 30 == audit["used"] + len(left)
     new = subprocess.run(
         [sys.executable, "-m", "isocenter", "predict", str(tmp_path / "project" / "models" / "radiomics-linear.iso"), str(scans), "--json",
-         "--project", str(tmp_path / "project")], capture_output=True, text=True,
+         "--project", str(tmp_path / "project")], capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
     assert new.returncode == 0, new.stderr
     assert formats.kind_of(scans / "c00" / "x_image.nii.gz") == "nifti"
