@@ -79,13 +79,24 @@ class Options:
     stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
-    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (intensity,embedding); + joins.", FIT)
+    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (radiomics,embedding); + joins.", FIT)
     weights: str | None = _option(
         None, "Weights file of a network, or the folder with it. [default: ~/.isocenter/weights]", FIT
     )
     window: str = _option(
         "auto", "Values shown black and white to embedding and descriptors: soft, lung, bone, brain (CT) or LOW:HIGH; "
         "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT,
+    )  # fmt: skip
+    preset: tuple[str, ...] = _option(
+        (), "How radiomics are computed: ct, mr, pet, pyradiomics or ibsi-A to ibsi-E, of all images or IMAGE=PRESET; "
+        "by modality or the image's name if not given.", FIT,
+    )  # fmt: skip
+    regions: str = _option(
+        "one", "Regions of radiomics: one a mask, labels (each by itself), or mean (of all labels).", FIT
+    )
+    store_limit: float = _option(
+        0.0, "GB of costly results that the project's store keeps after fitting; what was used longest ago goes first. "
+        "0: no limit.", FIT,
     )  # fmt: skip
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
     reference_site: str | None = _option(None, "The site that --harmonise brings the others to, itself unchanged.", FIT)

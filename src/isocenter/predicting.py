@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -120,14 +121,35 @@ def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Predictio
     refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused, **_without_covariates(model, cohort)}
     fit_ids = [i for i in cohort.case_ids if i not in refused]
     if not fit_ids:
-        first = next(iter(refused.values()))
-        raise InputDoesNotFit(
-            f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
-        )
+        raise _none_fits(refused)
+    unmeasured = _unmeasured(model, cohort.select(fit_ids), store)
+    refused |= unmeasured
+    fit_ids = [i for i in fit_ids if i not in unmeasured]
+    if not fit_ids:
+        raise _none_fits(refused)
     cases = cohort.select(fit_ids).cases
     own = np.array([flags.get(i, "") for i in fit_ids], dtype=object)
     said = replace(model.predict(cases), flags=_with(own, strangers(model.estimator, cases)))
     return said.with_refused({where: f"refused: {fault.reason}" for where, fault in refused.items()})
+
+
+def _none_fits(refused: Mapping[str, Fault]) -> InputDoesNotFit:
+    first = next(iter(refused.values()))
+    return InputDoesNotFit(
+        f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
+    )
+
+
+def _unmeasured(model: Model, cohort: Cohort, store: str | None) -> dict[str, Fault]:
+    """Cases whose regions cannot be measured, where the model's features are of regions."""
+    first = model.estimator[0]
+    steps = [step for _, step in first.transformer_list] if hasattr(first, "transformer_list") else [first]
+    found: dict[str, Fault] = {}
+    for step in steps:
+        if hasattr(step, "faults"):
+            step.store = store  # a bundle names no folder
+            found |= {name: Fault.of(name, fault) for name, fault in step.faults(cohort.cases).items()}
+    return found
 
 
 def _without_covariates(model: Model, cohort: Cohort) -> dict[str, Fault]:

@@ -20,8 +20,9 @@ from isocenter.auditing import describe_case_mix, fingerprints, metadata_auc
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish, torn_patients
 from isocenter.errors import BadTarget, Fault, InputDoesNotFit, UsageError
-from isocenter.features import FROM_SCANS, Covariates, default_features
+from isocenter.features import FROM_SCANS, Covariates, Radiomics, default_features
 from isocenter.features.harmonised import sites_of
+from isocenter.features.regions import ONE
 from isocenter.formats import tables
 from isocenter.model import Model
 from isocenter.options import Options
@@ -41,6 +42,8 @@ def plan(
     features: Sequence[str] = (),
     *,
     parameters: dict[str, object] | None = None,
+    preset: Sequence[str] = (),
+    regions: str = ONE,
     store: str | None = None,
     with_floors: bool = False,
     weights: str | None = None,
@@ -60,21 +63,9 @@ def plan(
                 f"Features '{name}' do not suit this input.",
                 f"A feature table takes 'given'; scans take {', '.join(FROM_SCANS)}.",
             )
-    settings: dict[str, dict[str, object]] = {"given": {"columns": cohort.features}}
-    if not cohort.features:
-        has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
-        regions: dict[str, object] = {"mask": has_mask, "store": store}
-        settings |= {"intensity": regions, "pixels": {"store": store}, "descriptors": {**regions, "window": window}}
-        settings |= {"embedding": {**regions, "window": window, "weights": weights}}
+    settings = _settings(cohort, features, preset, regions, store, weights, window)
     if standardise is not None:
-        used = {step for name in features or (default,) for step in name.split("+")}
-        if not used & STANDARDISED:
-            raise UsageError(
-                f"--standardise does not suit features '{', '.join(sorted(used))}'.",
-                f"It is about {', '.join(sorted(STANDARDISED))}; leave it out, or name these with --features.",
-            )
-        for step in STANDARDISED & set(settings):
-            settings[step]["standardise"] = standardise
+        _standardise(settings, standardise, features or (default,))
     found = recipes.compose(
         methods,
         features,
@@ -88,6 +79,61 @@ def plan(
         floors = recipes.floors(cohort.target, cohort.covariates, default)
         found += [replace(f, settings=recipes.own_settings(settings, default)) for f in floors]
     return found
+
+
+def _settings(
+    cohort: Cohort,
+    features: Sequence[str],
+    preset: Sequence[str],
+    regions: str,
+    store: str | None,
+    weights: str | None = None,
+    window: str = "auto",
+) -> dict[str, dict[str, object]]:
+    """Keyword arguments of each feature step, as plain values."""
+    if cohort.features:
+        return {"given": {"columns": cohort.features}}
+    has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
+    inside: dict[str, object] = {"mask": has_mask, "store": store}
+    found: dict[str, dict[str, object]] = {"intensity": {**inside}, "pixels": {"store": store}}
+    found |= {"descriptors": {**inside, "window": window}}
+    found |= {"embedding": {**inside, "window": window, "weights": weights}}
+    if measures(features):
+        found["radiomics"] = Radiomics(tuple(preset), regions=regions, store=store).told(
+            cohort.select(cohort.case_ids[:1]).cases
+        )
+    elif preset or regions != ONE:
+        raise UsageError("--preset and --regions are about radiomics.", "Add --features radiomics, or leave them out.")
+    return found
+
+
+def _standardise(settings: dict[str, dict[str, object]], how: str, features: Sequence[str]) -> None:
+    """Add `standardise` to the steps that take it; UsageError where none of these features does."""
+    used = {step for name in features for step in name.split("+")}
+    if not used & STANDARDISED:
+        raise UsageError(
+            f"--standardise does not suit features '{', '.join(sorted(used))}'.",
+            f"It is about {', '.join(sorted(STANDARDISED))}; leave it out, or name these with --features.",
+        )
+    for step in STANDARDISED & set(settings):
+        settings[step]["standardise"] = how
+
+
+def measures(features: Sequence[str]) -> bool:
+    """Whether these feature sets hold radiomics, which is measured before anything is split."""
+    return any("radiomics" in name.split("+") for name in features)
+
+
+def unmeasured(
+    cohort: Cohort, features: Sequence[str], preset: Sequence[str], regions: str, store: str | None
+) -> list[Fault]:
+    """Cases whose regions cannot be measured. Each case is measured by itself: nothing is learned from any."""
+    settings = _settings(cohort, features, preset, regions, store)
+    if not measures(features) or not len(cohort):
+        return []
+    step = Radiomics(**settings["radiomics"])  # type: ignore[arg-type]
+    progress.note(step.said(cohort.cases))
+    return [Fault.of(case_id, fault) for case_id, fault in step.faults(cohort.cases).items()]
 
 
 def refining(cohort: Cohort, options: Options) -> Refining:
@@ -132,7 +178,7 @@ def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
     """
     assert cohort.target is not None
     part = cohort.select(design.final.fitting)
-    some = part.select(part.case_ids[:FEW_CASES]) if "intensity" in recipe.features else part
+    some = part.select(part.case_ids[:FEW_CASES]) if {"intensity", "radiomics"} & {*recipe.features} else part
     alone = replace(recipe, covariates=(), refining=Refining()) if recipe.features else recipe
     n = len(alone.build(cohort.target.task, 0)[0].fit(some.X).get_feature_names_out())
     if recipe.features and recipe.covariates:

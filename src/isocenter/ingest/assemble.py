@@ -24,6 +24,7 @@ from isocenter.ingest import consensus, given, leaving, multilabel, scans, stack
 from isocenter.ingest.arrays import Opened, opened
 from isocenter.ingest.columns import TARGET_NAMES, count, id_like, listed, plain, wanted
 from isocenter.ingest.draft import Draft, Request
+from isocenter.ingest.files import IMAGES
 from isocenter.ingest.known import recognise
 from isocenter.ingest.target import choose_column, infer
 
@@ -78,7 +79,7 @@ def _draft(path: Path, request: Request) -> Draft:
     if not path.exists():
         raise MissingPath(f"There is no file or folder {path}.", "Check the path.")
     kind = None if path.is_dir() else formats.kind_of(path)
-    if path.is_dir() or kind in ("dicom", "nifti", "raster"):
+    if path.is_dir() or kind in IMAGES:
         return scans.draft_scans(path, request)
     if kind == "table":
         return given.draft_table(path, request)

@@ -37,6 +37,7 @@ _FEATURES = {
     "pixels": "pixel values",
     "embedding": "embeddings by a frozen network trained on photographs (SqueezeNet 1.1, ImageNet), pooled over slices",
     "descriptors": "classic descriptors (intensity histogram, HOG, LBP, Gabor responses), pooled over slices",
+    "radiomics": "radiomics of the regions (IBSI 1 definitions)",
 }
 _TASKS = {"ordinal": "a grade", "multilabel": "any number of labels a case", "regression": "a measurement"}
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
