@@ -12,7 +12,7 @@ from isocenter.bundle.reader import loads
 from isocenter.bundle.writer import dumps
 from isocenter.case import Case, Source
 from isocenter.errors import UsageError
-from isocenter.features import Intensity, standard
+from isocenter.features import Intensity, Radiomics, standard
 
 
 def scans(folder: Path, gains: np.ndarray, seed: int = 0) -> list[Case]:
@@ -61,3 +61,14 @@ def test_a_field_is_found_once_whatever_the_folds(tmp_path: Path, monkeypatch: p
 def test_an_unknown_way_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no standardisation 'white'"):
         Intensity(standardise="white").fit(scans(tmp_path, np.ones(2)))
+
+
+@pytest.mark.parametrize("how", ["zscore", "nyul"])
+def test_radiomics_take_it_where_intensities_have_no_unit(tmp_path: Path, how: str) -> None:
+    cases = scans(tmp_path, np.array([1.0, 4.0, 0.5, 9.0]))
+    step = Radiomics(preset="mr", standardise=how).fit(cases)
+    found = step.transform(cases)
+    assert found["stat_median"].std() < 0.1 * (found["stat_p90"] - found["stat_p10"]).mean()
+    assert loads(dumps(step)).transform(cases).equals(found)
+    plain = Radiomics(preset="ct").fit_transform(cases)
+    assert Radiomics(preset="ct", standardise=how).fit_transform(cases).equals(plain)  # Hounsfield units stay

@@ -32,7 +32,7 @@ from isocenter.splitting import Design, Split, walk
 from isocenter.tables.reliability import iccs
 
 FEW_CASES = 8
-STANDARDISED = frozenset({"intensity"})  # feature steps that take `standardise`
+STANDARDISED = frozenset({"intensity", "radiomics"})  # feature steps that take `standardise`
 
 
 def plan(

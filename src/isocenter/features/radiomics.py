@@ -17,6 +17,7 @@ from isocenter.compute import Outcome
 from isocenter.errors import EmptyRegion, IsocenterError, UsageError
 from isocenter.features.base import FeatureStep, case_index, values
 from isocenter.features.regions import MEAN, ONE, Region, check_way, regions_of, whole
+from isocenter.features.standard import Standard, learned_scale, standards
 from isocenter.image import Image
 from isocenter.imaging.intensity import grey
 from isocenter.imaging.shape import plane_shape
@@ -39,6 +40,7 @@ _BY_NAME = (
     ("pet", re.compile(r"pet|suv|fdg", re.IGNORECASE)),
     ("ct", re.compile(r"(^|[^a-z])ct([^a-z]|$)", re.IGNORECASE)),
 )
+WITH_UNIT = ("ct", "pet")  # Hounsfield units, standardised uptake values
 SCALE_FREE = "mr"  # equal bins within 3 standard deviations: for numbers without a unit
 
 Names = str | tuple[str, ...] | None
@@ -51,7 +53,8 @@ class Radiomics(FeatureStep):
     neither tells. image: names of images, None: all that the first case has. mask: names of masks, False: none, None:
     all that the first case has; a mask called like an image is of that image only, others are of all, resampled where
     the grid differs. regions: "one" a mask; "labels": each label has its own columns; "mean": of all labels.
-    store: folder of the results, or None.
+    standardise: as `Intensity`'s, done to images whose preset is neither "ct" nor "pet", which have a unit; Nyul's
+    scale is learned from the training cases. store: folder of the results, or None.
 
     Columns: [IMAGE_][REGION_]FEATURE, IMAGE and REGION where there are several; IBSI tags, or PyRadiomics' names
     with its preset. Without a mask the whole image is the region, and what grows with its size is left out. Pictures
@@ -64,17 +67,20 @@ class Radiomics(FeatureStep):
         image: Names = None,
         mask: Names | bool = None,
         regions: str = ONE,
+        standardise: str | None = None,
         store: str | None = None,
     ) -> None:
         self.preset = preset
         self.image = image
         self.mask = mask
         self.regions = regions
+        self.standardise = standardise
         self.store = store
 
     def _learn(self, X: list[Case]) -> None:
         """Learn which images, masks and presets there are, and the names of the features."""
         self.plan_ = self.plan(X)
+        self.scales_ = {name: learned_scale(X, name, self._how(chosen), self.store) for name, _, chosen in self.plan_}
         rows = values(X, self._rows(X))
         self.names_ = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
 
@@ -126,13 +132,25 @@ class Radiomics(FeatureStep):
         pairs = zip(cases, outcomes, strict=True)
         return {case.case_id: named(case, outcome.fault) for case, outcome in pairs if outcome.fault is not None}
 
+    def _how(self, chosen: str) -> str | None:
+        """The standardisation of images with this preset."""
+        return None if chosen in WITH_UNIT else self.standardise
+
+    def _standards(self, cases: list[Case], image: str, chosen: str) -> list[Standard]:
+        """What is done to each image first; before anything is learned (`faults`) nothing is."""
+        if not hasattr(self, "scales_"):
+            return [Standard()] * len(cases)
+        return standards(cases, image, self._how(chosen), self.scales_[image], self.store)
+
     def _rows(self, cases: list[Case]) -> list[Outcome[dict[str, float]]]:
         """One row a case, of all its images; its first fault where there is one."""
         plan = self.plan_ if hasattr(self, "plan_") else self.plan(cases)
         found: list[dict[str, float]] = [{} for _ in cases]
         faults: dict[int, IsocenterError] = {}
         for image, masks, chosen in plan:
-            tasks = [_Task(case, image, masks, self.regions, preset(chosen)) for case in cases]
+            how = self._standards(cases, image, chosen)
+            own = (image, masks, self.regions, preset(chosen))
+            tasks = [_Task(case, *own, one) for case, one in zip(cases, how, strict=True)]
             prefix = f"{image}_" if len(plan) > 1 else ""
             for i, outcome in enumerate(_measured(tasks, self.store)):
                 if outcome.fault is not None:
@@ -177,6 +195,7 @@ class _Task:
     masks: tuple[str, ...]
     regions: str
     settings: Settings
+    standard: Standard
 
     def sources(self) -> tuple[Source, ...]:
         """Raises where the case lacks one."""
@@ -196,6 +215,7 @@ def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
     if sources:
         settings = tasks[0].settings
         parameters = {**asdict(settings), "filter": repr(settings.filter), "regions": tasks[0].regions}
+        parameters |= tasks[0].standard.parameters
         wanted, stage = [tasks[i] for i in sources], f"radiomics of {tasks[0].image}"
         keys = list(sources.values())
         rows = per_case("radiomics", VERSION, parameters, _measure, wanted, keys, store=store, stage=stage)
@@ -206,7 +226,7 @@ def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
 
 def _measure(task: _Task) -> Row:
     image_file, *mask_files = task.sources()
-    image = formats.read_image(image_file)
+    image = task.standard.applied(formats.read_image(image_file))
     masks = [(source.name, formats.read_mask(source)) for source in mask_files]
     regions = regions_of(masks, image.geometry, task.regions) if masks else [whole(image.geometry.shape)]
     found: dict[str, float] = {}
