@@ -86,6 +86,7 @@ class Stages:
     # -- audit ---------------------------------------------------------------------------------
     @cached_property
     def audit(self) -> Audit:
+        """What was found wrong, left out or to beware of, case by case."""
         cohort = self.cohort
         inputs = fingerprint("audit", self.project.inputs(artefacts.COHORT))
         return self.project.get_or_make(
@@ -100,6 +101,7 @@ class Stages:
     # -- split ---------------------------------------------------------------------------------
     @cached_property
     def design(self) -> Design:
+        """Parts and folds, by whole patients."""
         audit, cohort, chosen = self.audit, self.cohort, self.options.of(SPLIT)
         inputs = fingerprint("split", self.project.inputs(artefacts.AUDIT), chosen)
         return self.project.get_or_make(artefacts.DESIGN, inputs, lambda: workbench.split(cohort, audit, **chosen))
@@ -114,6 +116,7 @@ class Stages:
     # -- fit -----------------------------------------------------------------------------------
     @cached_property
     def recipes(self) -> list[Recipe]:
+        """What will be fitted: the primary method first, the floors last."""
         options = self.options
         return training.plan(
             self.usable,

@@ -80,6 +80,7 @@ def objects() -> frozenset[str]:
 # skops names the kind of every node; each kind may only build these types.
 @cache
 def kinds() -> dict[str, frozenset[str]]:
+    """The types that each kind of node may build, by full name."""
     return {
         "JsonNode": frozenset({"builtins.str"}),
         "DictNode": frozenset({"builtins.dict"}),

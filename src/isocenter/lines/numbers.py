@@ -31,6 +31,7 @@ _OF_A_LABEL = ("auc", "sensitivity", "specificity", "ppv")
 
 
 def results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """The test part's estimates, a column a method, then the confusion matrix of the primary one."""
     names = list(results)
     rows = {name: _whole(results[name]) for name in names}
     first = next(iter(rows[names[0]].values()))
@@ -68,6 +69,7 @@ def _whole(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def number(row: dict[str, Any] | None) -> str:
+    """0.8410 (0.628 to 0.943); the value alone where it has no interval, - where there is none."""
     if row is None or row["value"] is None:
         return "-"
     if row["low"] is None or not math.isfinite(row["low"]):
@@ -114,6 +116,7 @@ def _place(design: dict[str, Any]) -> str:
 
 
 def external(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """A saved model on other cases: counts, numbers beside its own, labels, thresholds, case mix."""
     counts = found["counts"]
     yield (
         f"External  {counts['found']} cases found = {counts['used']} used + {counts['refused']} refused "

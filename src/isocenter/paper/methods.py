@@ -48,6 +48,7 @@ class Paragraph:
 
     @property
     def text(self) -> str:
+        """The sentences, joined."""
         return " ".join(self.sentences)
 
 
