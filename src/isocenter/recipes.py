@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from isocenter import methods
 from isocenter.cohort import Target, Task
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES
+from isocenter.features.imputation import MedianImputer
 
 COVARIATES = "covariates"
 
@@ -42,8 +42,7 @@ class Recipe:
             steps.append((COVARIATES, _step(COVARIATES, {"columns": self.covariates})))
         features = steps[0][1] if len(steps) == 1 else FeatureUnion(steps)
         estimator = methods.build(self.method, task, seed=seed, **{**self.parameters, **chosen})
-        impute = SimpleImputer(strategy="median", keep_empty_features=True)
-        return Pipeline([("features", features), ("impute", impute), ("method", estimator)])
+        return Pipeline([("features", features), ("impute", MedianImputer()), ("method", estimator)])
 
     @property
     def informed(self) -> bool:

@@ -12,6 +12,7 @@ TREE = "sklearn.tree._tree.Tree"
 _HISTOGRAM = "sklearn.ensemble._hist_gradient_boosting"
 ORDINAL, LABELS = "isocenter.methods.composed.Ordinal", "isocenter.methods.composed.OneVsRest"
 SIGMOIDS = "isocenter.methods.svm.SupportVectors"
+MEDIANS = "isocenter.features.imputation.MedianImputer"
 FORESTS = frozenset(
     f"sklearn.ensemble._forest.{kind}{what}"
     for kind in ("ExtraTrees", "RandomForest")
@@ -49,6 +50,7 @@ ESTIMATORS = frozenset(
         "sklearn.tree._classes.ExtraTreeClassifier",
         "sklearn.tree._classes.ExtraTreeRegressor",
         f"{_HISTOGRAM}.predictor.TreePredictor",
+        MEDIANS,
         SIGMOIDS,
         *FORESTS,
         *BOOSTING,
