@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import zip_longest
 from typing import Any
 
 _CLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "average_precision", "partial_auc", "sensitivity",
@@ -53,8 +52,8 @@ def results(results: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
 
 def _aligned(rows: list[list[str]], least: tuple[int, ...]) -> Iterator[str]:
     """Rows of as many cells, two blanks or more between them; `least`: widths of the first columns, else 24."""
-    columns = zip_longest(zip(*rows, strict=True), least, fillvalue=24)
-    widths = [max(width, *(len(cell) + 2 for cell in column)) for column, width in columns]
+    longest = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    widths = [max(pair) for pair in zip(longest, (*least, *[24] * len(longest)), strict=False)]
     for row in rows:
         yield "".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
