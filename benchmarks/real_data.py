@@ -72,7 +72,8 @@ def main() -> None:
         f"{date.today()}; {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
         + ", ".join(f"{p} {version(p)}" for p in ("isocenter", "scikit-learn", "numpy", "pandas")),
         "",
-        "Test part, one look each; 95 % intervals. Configuration: benchmarks/real_data.py.",
+        "Test part; 95 % intervals. Configuration: benchmarks/real_data.py. Looks are counted in each project, and each run",
+        "of this file makes new ones: earlier runs, numbers_that_hold.py and the tests looked at the same cases before.",
     ]
     with tempfile.TemporaryDirectory() as folder:
         for job in JOBS:

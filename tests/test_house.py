@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import pkgutil
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,26 @@ def test_nothing_unpickles(path: Path) -> None:
             assert ast.unparse(node.func.value) not in {"joblib", "torch"}
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "read_pickle":
             raise AssertionError("read_pickle")
+
+
+def undocumented(path: Path) -> list[str]:
+    """Public functions and classes of a file without a docstring."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, kinds)]
+    return [node.name for node in found if not node.name.startswith("_") and not ast.get_docstring(node)]
+
+
+def test_everything_public_is_documented() -> None:
+    assert {path.name: names for path in SOURCES if (names := undocumented(path))} == {}
+    silent = [
+        f"{name}.{part}"
+        for name in isocenter.__all__
+        if inspect.isclass(kind := getattr(isocenter, name))
+        for part, what in vars(kind).items()
+        if not part.startswith("_") and (callable(what) or isinstance(what, property | cached_property | classmethod))
+        if not inspect.getdoc(getattr(kind, part))
+    ]
+    assert silent == []
 
 
 def test_make_knows_every_target_that_documents_name() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ import isocenter
 from isocenter.errors import MissingPath, MissingStep, NotWritable
 from isocenter.formats.matlab import read_mat
 from isocenter.formats.office import steady
+from isocenter.paper.nouns import Table
+from isocenter.paper.writing import TABLES, _tables
 from isocenter.reporting import words
 from papers import digests, table_of_patients
 
@@ -155,6 +159,50 @@ def test_data_are_equal_in_every_format(paper: Path) -> None:
                 np.testing.assert_array_equal(values.astype(float), ours.to_numpy(float))
             else:
                 assert [str(v) for v in values] == ours.fillna("").tolist()
+
+
+OCTAVE_READS = """
+files = glob('tables/*.mat');
+for i = 1:numel(files)
+  t = load(files{i}); names = fieldnames(t)(2:end);
+  assert(numel(names), numel(t.names)); assert(all(cellfun(@isvarname, names)));
+  for j = 1:numel(names)
+    column = t.(names{j});
+    assert(iscellstr(column) || isnumeric(column) || islogical(column)); assert(columns(column), 1);
+    assert(rows(column), rows(t.(names{1})));
+  end
+  printf('%s %d %d\\n', files{i}, rows(t.(names{1})), numel(names));
+end
+r = load('tables/results.mat');
+printf('%.17g %.17g %.17g\\n', [r.value, r.low, r.high]');
+printf('%s\\n', r.metric{:});
+"""
+
+
+def test_octave_reads_every_table(paper: Path, octave: Callable[[str], str], tmp_path: Path) -> None:
+    shutil.copytree(paper / "tables", tmp_path / "tables", dirs_exist_ok=True)
+    printed = octave(OCTAVE_READS).splitlines()
+    tables = {p.stem: pd.read_csv(p) for p in sorted((paper / "tables").glob("*.csv"))}
+    assert {"results", "comparisons", "confusion", "operating_points", "predictive_values", "methods"} <= set(tables)
+    assert printed[: len(tables)] == [f"tables/{n}.mat {len(t)} {t.shape[1]}" for n, t in tables.items()]
+    results, printed = tables["results"], printed[len(tables) :]
+    numbers = [[float(x) for x in line.split()] for line in printed[: len(results)]]  # missing is NaN
+    np.testing.assert_array_equal(numbers, results[["value", "low", "high"]].to_numpy())
+    assert printed[len(results) :] == results["metric"].tolist()
+
+
+def test_tables_in_mat_keep_what_is_missing_and_odd_names(tmp_path: Path) -> None:
+    odd = pd.DataFrame({
+        "n (test)": pd.Series([1, None], dtype="Int64"), "2nd": [0.1, np.nan], "met": pd.Series([True, None], dtype="boolean"),
+        "why": pd.Series(["=a", None], dtype=object), "x" * 80: [1.0, 2.0], "end": ["é", ""],
+    })  # fmt: skip
+    assert _tables([Table("odd", "", odd)], tmp_path) == ["tables/odd.csv", "tables/odd.mat", "tables/tables.xlsx"]
+    held = read_mat(tmp_path / TABLES / "odd.mat").arrays
+    assert held.pop("names").ravel().tolist() == list(odd)
+    assert all(re.fullmatch(r"[A-Za-z]\w{0,62}", name) for name in held)
+    columns = [values.ravel().tolist() for values in held.values()]
+    np.testing.assert_array_equal(columns[:3], [[1, np.nan], [0.1, np.nan], [1, np.nan]])
+    assert columns[3:] == [["=a", ""], [1.0, 2.0], ["é", ""]]
 
 
 def test_points_and_scores_are_those_of_the_project(paper: Path, project: Path) -> None:

@@ -19,6 +19,7 @@ from isocenter.paper.methods import methods_section
 from isocenter.paper.tables import tables
 from isocenter.reporting import render
 from isocenter.reporting.baseline import baseline
+from isocenter.reporting.plates import paper_drawings
 from pages import Page
 from papers import multilabel, table_of_patients
 
@@ -179,3 +180,34 @@ def test_readers_sample_size_and_learning_curve_are_tables() -> None:
     frames = {table.name: table.frame for table in tables(paper)}
     assert frames["sample_size"]["needed"].tolist() == [345.0]
     assert frames["learning_curve"]["patients"].tolist() == [96.0]
+
+
+def test_methods_tell_the_learning_curve_and_compare_methods_before_seeds() -> None:
+    study = studies.binary()
+    row = {"metric": "auc", "method": "forest", "against": "linear", "part": "test", "group": None, "difference": 0.1,
+           "low": 0.0, "high": 0.2, "p": 0.05, "p_adjusted": 0.1, "how": "delong-paired", "sentence": ""}  # fmt: skip
+    points = [
+        {"share": s, "patients": n, "value": v} for s, n, v in ((0.2, 20.0, 0.7), (1.0, 77.5, 0.8), (0.1, 9.0, None))
+    ]
+    learned = {"metric": "auc", "method": "forest", "points": points, "how": "An inverse power law was fitted."}
+    paper = Finished(study, {}, comparisons=[row], learning=learned, seeds={"how": "Five seeds."},
+                     readers={"names": ["A", "B"]})  # fmt: skip
+    told = {p.heading: p.text for p in methods_section(paper)}
+    curve = (
+        "forest was fitted on growing numbers of training patients (20 to 78) and scored by AUC. An inverse power law"
+    )
+    assert f"For a learning curve, {curve} was fitted." in told["Evaluation"]
+    assert told["Comparisons"].startswith("Methods were compared on the same cases (AUC: DeLong, paired).")
+    assert told["Comparisons"].endswith(
+        "2 readers were compared with each other and with the primary method. Five seeds."
+    )
+    assert "learning curve" not in "".join(p.text for p in methods_section(Finished(study, {})))
+
+
+@pytest.mark.parametrize("repeats, place", [(0, "test part"), (1, "all folds"), (2, "first repeat")])
+def test_a_confusion_matrix_names_a_repeat_only_where_there_are_several(repeats: int, place: str) -> None:
+    study = studies.binary()
+    if repeats:
+        study = replace(study, design=replace(study.design, whole=study.design.split, repeats=repeats))
+    drawn = next(drawing for drawing in paper_drawings(study) if drawing.name == "confusion")
+    assert drawn.about == f"forest, {place}"

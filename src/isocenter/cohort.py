@@ -64,6 +64,7 @@ class Target:
 
     @property
     def positive_index(self) -> int | None:
+        """Place of the positive class among `classes`, None without one."""
         return None if self.positive is None else self.classes.index(self.positive)
 
     def encode(self, values: Iterable[object]) -> NDArray[np.float64] | NDArray[np.int64]:
@@ -151,10 +152,12 @@ class Cohort:
 
     @property
     def case_ids(self) -> NDArray[np.object_]:
+        """(n,) ids of the rows, in their order."""
         return self.table.index.to_numpy(dtype=object)
 
     @property
     def found(self) -> int:
+        """All cases that were found: used, excluded and without a target."""
         return len(self.table) + len(self.excluded) + len(self.unlabelled)
 
     @property
@@ -165,6 +168,7 @@ class Cohort:
 
     @property
     def knows_patients(self) -> bool:
+        """Whether any case has a patient id."""
         return bool(self.table[PATIENT].notna().any())
 
     @property
@@ -175,6 +179,7 @@ class Cohort:
 
     @cached_property
     def cases(self) -> list[Case]:
+        """Each row as a Case: id, patient (None where unknown), its files and attributes."""
         columns = list(self.attributes)
         rows: Any = self.table[columns].to_dict("records") if columns else [{}] * len(self.table)
         patients = self.table[PATIENT]

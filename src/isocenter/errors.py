@@ -232,4 +232,5 @@ class Fault:
 
     @classmethod
     def of(cls, where: str, error: IsocenterError, label: str | None = None) -> Fault:
+        """The error of one case or file as a fault, by the name of its class."""
         return cls(where, type(error).__name__, error.what, error.remedy, label)

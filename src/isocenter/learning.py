@@ -58,8 +58,8 @@ def learning_curve(
         "gain": _finite(answer.gain),
         "gain_interval": [_finite(x) for x in answer.gain_interval[:2]],
         "sentence": answer.sentence,
-        "how": f"Inverse power law through means over {len(split.folds)} held-out folds of the training part; the "
-        "test part was not used.",
+        "how": f"An inverse power law was fitted through means over {len(split.folds)} held-out folds of the training "
+        "part; the test part was not used.",
     }
 
 

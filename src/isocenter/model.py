@@ -57,6 +57,7 @@ class Decision:
 
     @property
     def positive_index(self) -> int | None:
+        """Place of the positive class among `classes`, None without one."""
         return None if self.positive is None else self.classes.index(self.positive)
 
     def told(self) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from isocenter import methods
 from isocenter.cohort import Target, Task
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES
+from isocenter.features.imputation import MedianImputer
 from isocenter.features.joined import Joined
 from isocenter.model import Model
 from isocenter.refining import Refining
@@ -52,8 +52,8 @@ class Recipe:
         join = Joined if narrowing else FeatureUnion
         features = steps[0][1] if len(steps) == 1 else join(steps)
         estimator = methods.build(self.method, task, seed=seed, **{**self.parameters, **chosen})
-        impute = SimpleImputer(strategy="median", keep_empty_features=True)
-        return Pipeline([("features", features), *narrowing, ("impute", impute), ("method", estimator)])
+        parts = [("features", features), *narrowing, ("impute", MedianImputer()), ("method", estimator)]
+        return Pipeline(parts)
 
     def placed(self, model: Model) -> Model:
         """`model`, read from a bundle, with the store and weights of this recipe."""

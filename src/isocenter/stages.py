@@ -87,6 +87,7 @@ class Stages:
     # -- audit ---------------------------------------------------------------------------------
     @cached_property
     def audit(self) -> Audit:
+        """What was found wrong, left out or to beware of, case by case."""
         cohort = self.cohort
         options = self.options
         how: dict[str, Any] = {"features": options.features, "preset": options.preset, "regions": options.regions}
@@ -104,6 +105,7 @@ class Stages:
     # -- split ---------------------------------------------------------------------------------
     @cached_property
     def design(self) -> Design:
+        """Parts and folds, by whole patients."""
         audit, cohort, chosen = self.audit, self.cohort, self.options.of(SPLIT)
         inputs = fingerprint("split", self.project.inputs(artefacts.AUDIT), chosen)
         return self.project.get_or_make(artefacts.DESIGN, inputs, lambda: workbench.split(cohort, audit, **chosen))
@@ -118,6 +120,7 @@ class Stages:
     # -- fit -----------------------------------------------------------------------------------
     @cached_property
     def recipes(self) -> list[Recipe]:
+        """What will be fitted: the primary method first, the floors last."""
         options = self.options
         return training.plan(
             self.usable,

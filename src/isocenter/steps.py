@@ -47,12 +47,14 @@ class Study(Stages):
 
     @cached_property
     def cohort(self) -> Cohort:
+        """The cohort as the project knows it; told once."""
         found = super().cohort
         self._tell("index", lambda: self._described(found))
         return found
 
     @cached_property
     def usable(self) -> Cohort:
+        """The cohort without what the audit could not read; told once."""
         found = super().usable
         self._tell("audit", lambda: self._audited(found))
         return found
@@ -111,6 +113,7 @@ class Study(Stages):
 
     # -- for people and programs: plain data, printed by the command line ------------------------
     def describe_cohort(self) -> dict[str, Any]:
+        """What was found, as plain data: cohort, target, notes, warnings."""
         return self._described(self.cohort)
 
     def _described(self, cohort: Cohort) -> dict[str, Any]:
@@ -132,6 +135,7 @@ class Study(Stages):
         }
 
     def describe_audit(self) -> dict[str, Any]:
+        """The same after the audit: what is used, duplicates, conflicts."""
         return self._audited(self.usable)
 
     def _audited(self, usable: Cohort) -> dict[str, Any]:
@@ -147,6 +151,7 @@ class Study(Stages):
         }
 
     def describe_design(self) -> dict[str, Any]:
+        """And how it is split: parts, sample size, what to beware of."""
         described = self.describe_audit()
         design = self.design
         parts = {name: len(ids) for name, ids in design.final.parts.items()} | {"test": len(design.tested)}
@@ -156,6 +161,7 @@ class Study(Stages):
         return {**described, **told, "warnings": warnings}
 
     def describe_models(self) -> dict[str, Any]:
+        """And what was fitted, by name."""
         models = self.fit()
         return {**self.describe_design(), "primary": self.primary, "models": _told_of(models)}
 

@@ -30,6 +30,7 @@ def by_code(faults: Sequence[Fault]) -> str:
 
 
 def about_exclusions(excluded: Sequence[Fault], found: int) -> Iterator[str]:
+    """How many cases are left out of those found, by kind of fault."""
     if excluded:
         word = "case is" if len(excluded) == 1 else "cases are"
         yield f"{len(excluded)} of {found} {word} left out ({by_code(excluded)}); the list says why."
@@ -51,6 +52,7 @@ def about_patients(cohort: Cohort) -> Iterator[str]:
 
 
 def about_classes(cohort: Cohort) -> Iterator[str]:
+    """Classes or labels of fewer than ten cases."""
     if not len(cohort):
         return
     what = "Label" if cohort.target is not None and cohort.target.is_labels else "Class"
@@ -60,6 +62,7 @@ def about_classes(cohort: Cohort) -> Iterator[str]:
 
 
 def about_duplicates(cohort: Cohort, duplicates: Groups, conflicts: Groups) -> Iterator[str]:
+    """Bit-identical images of different labels (`conflicts`), and of different patients."""
     if conflicts and cohort.target is not None:
         target = cohort.table[cohort.target.column]
         some = [" = ".join(f"{c} ({target[c]})" for c in ids) for ids in conflicts]
@@ -73,6 +76,7 @@ def about_duplicates(cohort: Cohort, duplicates: Groups, conflicts: Groups) -> I
 
 
 def about_rows(rows: Groups, conflicts: Groups) -> Iterator[str]:
+    """Cases with equal given features, a group of case ids each; `conflicts`: those whose target differs."""
     if not rows:
         return
     differ = f"; in {len(conflicts)} of them the target differs" if conflicts else ""
@@ -85,6 +89,7 @@ def about_rows(rows: Groups, conflicts: Groups) -> Iterator[str]:
 
 
 def about_features(missing: dict[str, int], constant: Sequence[str], n: int) -> Iterator[str]:
+    """Features that never change, and those of which more than half is missing; missing: counts among n cases."""
     if constant:
         yield f"{len(constant)} feature{'' if len(constant) == 1 else 's'} never changed: {listed(constant)}."
     if mostly := [f"{name} ({share / n:.0%})" for name, share in missing.items() if share > n / 2]:

@@ -12,6 +12,7 @@ TREE = "sklearn.tree._tree.Tree"
 _HISTOGRAM = "sklearn.ensemble._hist_gradient_boosting"
 ORDINAL, LABELS = "isocenter.methods.composed.Ordinal", "isocenter.methods.composed.OneVsRest"
 SIGMOIDS = "isocenter.methods.svm.SupportVectors"
+MEDIANS = "isocenter.features.imputation.MedianImputer"
 FORESTS = frozenset(
     f"sklearn.ensemble._forest.{kind}{what}"
     for kind in ("ExtraTrees", "RandomForest")
@@ -49,6 +50,7 @@ ESTIMATORS = frozenset(
         "sklearn.tree._classes.ExtraTreeClassifier",
         "sklearn.tree._classes.ExtraTreeRegressor",
         f"{_HISTOGRAM}.predictor.TreePredictor",
+        MEDIANS,
         SIGMOIDS,
         "isocenter.features.harmonised.Harmonised",
         "isocenter.features.joined.Joined",
@@ -87,6 +89,7 @@ def objects() -> frozenset[str]:
 # skops names the kind of every node; each kind may only build these types.
 @cache
 def kinds() -> dict[str, frozenset[str]]:
+    """The types that each kind of node may build, by full name."""
     return {
         "JsonNode": frozenset({"builtins.str"}),
         "DictNode": frozenset({"builtins.dict"}),

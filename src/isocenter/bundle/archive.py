@@ -33,6 +33,7 @@ def canonical(value: object) -> bytes:
 
 
 def sha256(content: bytes) -> str:
+    """Digest in 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -84,6 +84,7 @@ def evaluate_folds(
 
 # -- from the table to folds -------------------------------------------------------------------
 def finite_rows(table: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, int]:
+    """Rows with a finite prediction and reference, and how many have none; InputDoesNotFit as in `single`."""
     usable = _usable(Prediction.from_table(table), target.encode(table["reference"]), target)
     return table[usable], int((~usable).sum())
 
@@ -99,6 +100,7 @@ def _panel_of(rows: pd.DataFrame, target: Target) -> Panel:
 
 
 def folds_of(rows: pd.DataFrame, target: Target) -> Folded:
+    """Rows of several splits as folds and repeats, each in the order of its number."""
     folds = [
         Fold(_panel_of(some, target), _codes(_patients(some)))
         for _, some in rows.groupby(["repeat", "fold"], sort=True)

@@ -52,6 +52,7 @@ class Estimate:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Estimate:
+        """Back from `to_dict`; None becomes NaN."""
         own = {"class_name" if k == "class" else k: v for k, v in row.items() if k in _COLUMNS}
         return cls(**own | {k: math.nan if own[k] is None else float(own[k]) for k in ("value", "low", "high")})
 

@@ -30,6 +30,7 @@ def comparisons(rows: list[dict[str, Any]], result: dict[str, Any]) -> Iterator[
 
 
 def seeds(seeds: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """How far the headline moves by the seed alone, a line a method, then the differences between methods."""
     yield ""
     yield seeds["how"]
     for band in seeds["bands"]:
@@ -45,6 +46,7 @@ def seeds(seeds: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
 
 
 def learning(learning: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """The headline by number of training patients, and whether more would help."""
     yield ""
     told = ", ".join(f"{p['patients']:.0f}: {p['value']:.3f}" for p in learning["points"] if p["value"] is not None)
     who = "cases" if result.get("cohort", {}).get("patients", 1) is None else "patients"
@@ -53,6 +55,7 @@ def learning(learning: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
 
 
 def readers(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    """Agreement of all readers, then of the first pairs."""
     yield ""
     yield f"Readers   {found['sentence']}"
     for one in found["overall"]:

@@ -9,6 +9,7 @@ _SHOWN_FAULTS = 10
 
 
 def cohort(cohort: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    """How many cases were found, used and left out, and the first of those with their reasons."""
     excluded, unlabelled = cohort["excluded"], cohort["unlabelled"]
     patients = f" of {cohort['patients']} patients" if cohort.get("patients") else ""
     yield (
@@ -22,6 +23,7 @@ def cohort(cohort: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
 
 
 def target(target: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    """The target's column and task, cases of each class, and how it was read."""
     classes = ", ".join(f"{name} {n}" for name, n in target["classes"].items())
     yield f"Target    {target['column']} ({target['task']}){': ' + classes if classes else ''}"
     if target["how"]:
@@ -29,6 +31,8 @@ def target(target: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
 
 
 def listed(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
+    """Shows texts a line each, behind `title`."""
+
     def lines(texts: list[str], _: dict[str, Any]) -> Iterator[str]:
         for text in texts:
             yield f"{title:<10}{text}"
@@ -37,6 +41,8 @@ def listed(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
 
 
 def groups(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
+    """Shows how many groups of cases there are, and the first."""
+
     def lines(groups: list[list[str]], _: dict[str, Any]) -> Iterator[str]:
         yield f"{title}: {len(groups)} group{'s' * (len(groups) != 1)}, for instance {' = '.join(map(str, groups[0]))}"
 
@@ -44,6 +50,7 @@ def groups(title: str) -> Callable[[Any, dict[str, Any]], Iterator[str]]:
 
 
 def parts(parts: dict[str, int], result: dict[str, Any]) -> Iterator[str]:
+    """Cases of each part or fold, and how they were made."""
     folds = result["design"]["splits"]
     told = (
         ", ".join(f"{n} {name}" for name, n in parts.items() if n)
@@ -55,6 +62,7 @@ def parts(parts: dict[str, int], result: dict[str, Any]) -> Iterator[str]:
 
 
 def models(models: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    """A line a fitted model: features, parameters, how it decides."""
     for name, model in models.items():
         told = ", ".join(f"{k}={v}" for k, v in model["parameters"].items())
         kind = "floor" if model["role"] == "floor" else "+".join(model["features"])
@@ -72,6 +80,7 @@ def _decides(decision: dict[str, Any]) -> str:
 
 
 def predicted(path: str, result: dict[str, Any]) -> Iterator[str]:
+    """How many were predicted, refused and flagged, and where the table is."""
     unit = " patients" if result["by_image"] else ""
     yield f"{result['predicted']}{unit} predicted, {result['refused']} refused, {result['flagged']} flagged"
     for flag in result["flags"][:_SHOWN_FAULTS]:
@@ -80,13 +89,16 @@ def predicted(path: str, result: dict[str, Any]) -> Iterator[str]:
 
 
 def report(path: str, _: dict[str, Any]) -> Iterator[str]:
+    """Where the report is."""
     yield ""
     yield f"Report    {path}"
 
 
 def sample(sample: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    """The verdict on the sample size."""
     yield f"Sample    {sample['summary']}"
 
 
 def paper(path: str, _: dict[str, Any]) -> Iterator[str]:
+    """Where the folder of the paper is."""
     yield f"Written   {path} (README.txt there says what each file is)"

@@ -41,6 +41,7 @@ def indicators(reference: Ints, decided: Ints, n_classes: int) -> Floats:
 
 
 def tally(reference: Ints, decided: Ints, n_classes: int, weights: Floats | None = None) -> Tally:
+    """Weighted counts of each class from codes (n,): `reference` true, `decided` called; weights (..., n)."""
     return tally_of(weighted(weights, len(reference)) @ indicators(reference, decided, n_classes))
 
 

@@ -163,18 +163,22 @@ def percentage_errors(reference: Floats, predicted: Floats) -> Floats:
 
 
 def mae(reference: Floats, predicted: Floats, weights: Floats | None = None) -> Floats:
+    """Mean absolute error (...) in the unit of the reference, from (n,) and weights (..., n)."""
     return mae_of(weighted(weights, len(reference)) @ error_columns(reference, predicted))
 
 
 def rmse(reference: Floats, predicted: Floats, weights: Floats | None = None) -> Floats:
+    """Root of the mean squared error (...) in the unit of the reference, from (n,) and weights (..., n)."""
     return rmse_of(weighted(weights, len(reference)) @ error_columns(reference, predicted))
 
 
 def r2(reference: Floats, predicted: Floats, weights: Floats | None = None) -> Floats:
+    """1 - squared errors / squared deviations from the mean (...); negative where the mean is closer, at most 1."""
     return r2_of(weighted(weights, len(reference)) @ error_columns(reference, predicted))
 
 
 def spearman(reference: Floats, predicted: Floats, weights: Floats | None = None) -> Floats:
+    """Pearson's correlation of the midranks (...), -1 to 1; NaN where either is constant."""
     same_shape(reference, predicted)
     w = weighted(weights, len(reference))
     if not len(reference) or np.isnan(np.subtract(predicted, reference)).any():
@@ -183,6 +187,7 @@ def spearman(reference: Floats, predicted: Floats, weights: Floats | None = None
 
 
 def median_absolute_error(reference: Floats, predicted: Floats, weights: Floats | None = None) -> Floats:
+    """Weighted median of the absolute errors (...) in the unit of the reference."""
     same_shape(reference, predicted)
     w, errors = weighted(weights, len(reference)), np.abs(np.subtract(predicted, reference))
     if not errors.size or np.isnan(errors).any():

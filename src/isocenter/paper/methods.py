@@ -52,6 +52,7 @@ class Paragraph:
 
     @property
     def text(self) -> str:
+        """The sentences, joined."""
         return " ".join(self.sentences)
 
 
@@ -260,16 +261,34 @@ def _evaluation(paper: Finished) -> Iterator[str]:
     groups = dict.fromkeys(e.group.partition("=")[0] for e in study.first.estimates if e.group and "=" in e.group)
     if groups:
         yield f"Subgroups were formed by {listed(list(groups))}."
+    yield from _learning(paper)
     yield author("whether the analysis was planned in a protocol, and departures from it")
 
 
+def _learning(paper: Finished) -> Iterator[str]:
+    """How the learning curve was made, where one was asked for."""
+    points = [point for point in paper.learning.get("points") or () if point["value"] is not None]
+    if points:
+        who = "patients" if paper.study.cohort.knows_patients else "cases"
+        sizes = [f"{one(float(point['patients']) for point in points):.0f}" for one in (min, max)]
+        yield (
+            f"For a learning curve, {paper.learning['method']} was fitted on growing numbers of training {who} "
+            f"({' to '.join(sizes)}) and scored by {title(str(paper.learning['metric']))}."
+        )
+        if how := paper.learning.get("how"):
+            yield str(how)
+
+
 def _comparisons(paper: Finished) -> Iterator[str]:
+    yield from _of_methods(paper.comparisons)
     if names := [str(name) for name in paper.readers.get("names") or ()]:
         who = counted(len(names), "reader was", "readers were")
         yield f"{who} compared with each other and with the primary method."
     if paper.seeds.get("how"):
         yield str(paper.seeds["how"])
-    rows: Sequence[Mapping[str, Any]] = paper.comparisons
+
+
+def _of_methods(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not rows:
         return
     how: dict[str, list[str]] = {}

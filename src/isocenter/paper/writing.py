@@ -21,7 +21,7 @@ from isocenter.reporting.printing import pdf, svg, with_legend
 
 _NOT_TOLD = "Predictive values at other prevalences were asked for, but no threshold could be read on the test part."
 FIGURES, TABLES, DATA = "figures", "tables", "data"
-_ENDINGS = (".csv", ".parquet", ".mat")
+_OF_TABLES, _OF_DATA = (".csv", ".mat"), (".csv", ".parquet", ".mat")
 _MISSING = {
     "comparisons": "No comparisons.json is in the project: methods are not compared.",
     "readers": "No readers.json is in the project: no readers are shown.",
@@ -38,7 +38,7 @@ def write(paper: Finished, folder: Path) -> list[str]:
     """Write all of it to `folder`; the files' names below it, in order. NotWritable where the disk refuses."""
     figures = list(_named(paper_drawings(paper.study)))
     found, numbers = tables(paper), data(paper)
-    written = [*_figures(figures, folder), *_tables(found, folder), *_data(numbers, folder)]
+    written = [*_figures(figures, folder), *_tables(found, folder), *_each(numbers, folder, DATA, _OF_DATA)]
     paragraphs = methods_section(paper)
     disk.write_text(folder / "methods.md", markdown(paragraphs))
     disk.write_bytes(folder / "manuscript.docx", manuscript(paper, paragraphs, figures))
@@ -68,19 +68,15 @@ def _figures(figures: list[tuple[str, Drawing]], folder: Path) -> list[str]:
 
 
 def _tables(found: list[Table], folder: Path) -> list[str]:
-    for table in found:
-        write_table(table.frame, folder / TABLES / f"{table.name}.csv")
     write_workbook({table.name: table.frame for table in found}, folder / TABLES / "tables.xlsx")
-    return [f"{TABLES}/{table.name}.csv" for table in found] + [f"{TABLES}/tables.xlsx"]
+    return [*_each(found, folder, TABLES, _OF_TABLES), f"{TABLES}/tables.xlsx"]
 
 
-def _data(numbers: list[Table], folder: Path) -> list[str]:
-    written = []
-    for table in numbers:
-        for ending in _ENDINGS:
-            write_table(table.frame, folder / DATA / f"{table.name}{ending}")
-            written.append(f"{DATA}/{table.name}{ending}")
-    return written
+def _each(found: list[Table], folder: Path, place: str, endings: tuple[str, ...]) -> list[str]:
+    names = [(table, f"{place}/{table.name}{ending}") for table in found for ending in endings]
+    for table, name in names:
+        write_table(table.frame, folder / name)
+    return [name for _, name in names]
 
 
 def _missing(paper: Finished, found: list[Table]) -> list[str]:
@@ -101,8 +97,9 @@ def _readme(figures: list[tuple[str, Drawing]], found: list[Table], numbers: lis
         f"{FIGURES}/  each as .svg (text stays text) and .pdf, 85 mm wide, without a title inside",
         *(f"  {name}: {drawing.title}, {drawing.about}. {drawing.note}".rstrip() for name, drawing in figures),
         "",
-        f"{TABLES}/  each as .csv and as a sheet of tables.xlsx (numbers of 16 digits)",
-        "  (text that a spreadsheet would run as a formula has a ' in front)",
+        f"{TABLES}/  each as .csv, as .mat and as a sheet of tables.xlsx (numbers of 16 digits)",
+        "  (in .csv and .xlsx text that a spreadsheet would run as a formula has a ' in front)",
+        "  (a .mat has one variable a column, and names, the columns' own names)",
         *(f"  {table.name}: {table.title}" for table in found),
         "",
         f"{DATA}/  each as .csv, .parquet and .mat",

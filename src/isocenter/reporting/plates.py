@@ -26,6 +26,8 @@ from isocenter.reporting.words import count, has_interval, interval, title, valu
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from isocenter.splitting import Design
+
 MOST_CLASSES = 20  # of a confusion matrix that is drawn
 _ROW = 0.062  # height of a row of bars, to the width
 _NAME = 30  # letters of a name beside a bar
@@ -134,13 +136,20 @@ def _confusion(study: Study) -> Iterator[Drawing]:
         classes = [str(name) for name in _list(matrix["classes"])]
         if matrix["part"] != "test" or matrix.get("group") is not None or len(classes) > MOST_CLASSES:
             continue
-        about = f"{study.primary['name']}, {'first repeat' if study.design.several else 'test part'}"
+        about = f"{study.primary['name']}, {_tested(study.design)}"
         draw = partial(confusion, classes, _list(matrix["matrix"]))
         shares = ", with the share of the row" if len(classes) <= 5 else ""
         note = f"Rows true, columns predicted. Counts{shares}."
         of = f" of {name}" if (name := matrix.get("class")) else ""
         file = "confusion" if not of else f"confusion-{_list(study.target.classes).index(name) + 1}"
         yield Drawing(file, f"Confusion matrix{of}", about, "Confusion matrix", draw, note=note)
+
+
+def _tested(design: Design) -> str:
+    """Where the counts of one prediction a case come from."""
+    if not design.several:
+        return "test part"
+    return "first repeat" if design.repeats > 1 else "all folds"
 
 
 def _list(values: Any) -> list[Any]:

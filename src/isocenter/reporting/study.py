@@ -98,4 +98,5 @@ class Study:
 
 
 def is_floor(card: Mapping[str, Any]) -> bool:
+    """Whether a method is there only to be compared with: the majority class, the mean, covariates."""
     return bool(card.get("role") == FLOOR)

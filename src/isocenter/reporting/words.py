@@ -171,6 +171,7 @@ def value(metric: str, number: float) -> str:
 
 
 def decimal(number: float, digits: int = 3) -> str:
+    """0.874 with so many decimals and a true minus sign; a dash where it is not finite."""
     if not math.isfinite(number):
         return NOTHING
     text = f"{number:.{digits}f}"
@@ -193,6 +194,7 @@ def count(n: int) -> str:
 
 
 def percent(part: float, whole: float) -> str:
+    """12%, with one decimal below 1 and above 99; a dash of nothing."""
     if not whole:
         return NOTHING
     share = 100 * part / whole
@@ -200,6 +202,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def has_interval(row: Estimate) -> bool:
+    """Whether both limits are finite and mean something: not those of constant scores."""
     return math.isfinite(row.low) and math.isfinite(row.high) and row.interval not in ("none", "constant-scores")
 
 

@@ -42,6 +42,7 @@ class Split:
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
+        """Case ids of training, tuning and test, by name."""
         return {"training": self.training, "tuning": self.tuning, "test": self.test}
 
 
