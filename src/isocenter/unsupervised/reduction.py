@@ -142,8 +142,7 @@ def learn(
         raise BadValues("Every feature has the same value in all cases.", "Give features that differ between cases.")
     common = float(np.sqrt(np.mean(deviation[deviation > 0] ** 2)))
     scale = deviation if scaled else np.where(deviation > 0, common, 0.0)
-    centre, scatter, flat = _scatter(values, fill, mean, scale)
-    mean = mean + scale * centre
+    scatter, flat = _scatter(values, fill, mean, scale)
     axes, variances = _axes(scatter, flat)
     total = float(variances.sum())
     d = _enough(variances, components)
@@ -190,21 +189,20 @@ def _stretched(z: Floats) -> Floats:
 
 def _scatter(
     values: NDArray[np.floating[Any]], fill: Floats, mean: Floats, scale: Floats
-) -> tuple[Floats, Floats, Points | None]:
-    """Centre (p,) of the scaled values and their covariance: (p, p), or (n, n) with the centred values themselves."""
+) -> tuple[Floats, Points | None]:
+    """Covariance of the scaled values: (p, p), or that of the cases (n, n) with the centred values themselves."""
     n, p = values.shape
     if n < p:
         z = _scaled(values, fill, mean, scale)
-        centre = z.mean(axis=0, dtype=np.float64)
-        z -= centre.astype(np.float32)
-        return centre * 0, (z @ z.T).astype(np.float64) / n, z
+        z -= z.mean(axis=0)
+        return (z @ z.T).astype(np.float64) / n, z
     total, square = np.zeros(p), np.zeros((p, p))
     for start in range(0, n, _BLOCK):
         z = _scaled(values[start : start + _BLOCK], fill, mean, scale)
         total += z.sum(axis=0, dtype=np.float64)
         square += z.T @ z
     centre = total / n
-    return centre * 0, square / n - np.outer(centre, centre), None
+    return square / n - np.outer(centre, centre), None
 
 
 def _axes(scatter: Floats, flat: Points | None) -> tuple[Floats, Floats]:
