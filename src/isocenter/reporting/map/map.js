@@ -128,7 +128,7 @@ function pan(dx, dy) {
 function resize() {
   const box = stage.getBoundingClientRect(), before = [view.left + base.width / 2 / view.scale, view.top + base.height / 2 / view.scale];
   const first = !frame, zoomed = view.scale / fitted;
-  ratio = Math.min(2, devicePixelRatio || 1);
+  ratio = Math.min(n > 20000 ? 1.5 : 2, devicePixelRatio || 1); // finer dots would cost frames where they are many
   for (const canvas of [base, over]) {
     canvas.width = Math.max(1, Math.round(box.width * ratio));
     canvas.height = Math.max(1, Math.round(box.height * ratio));
