@@ -15,13 +15,14 @@ from isocenter.unsupervised import METHODS, partition
 from isocenter.unsupervised.nouns import Candidate, Clustering, Stability
 from isocenter.unsupervised.parts import Parts
 from isocenter.unsupervised.reduction import Points, Projection, learn, values_of
-from isocenter.unsupervised.stability import agreements, candidates, choose, resample
-from isocenter.unsupervised.structure import FEWEST, LIMIT, apart_p, structure_p
+from isocenter.unsupervised.stability import NEAR, agreements, candidates, choose, resample
+from isocenter.unsupervised.structure import FEWEST, LIMIT, ROUND, apart_p, structure_p, unstepped, whitened
 
 LARGEST = 10  # clusters tried, unless a number is given
 LARGE = 5000  # cases above which a sample is judged, on components of all cases
 _JUDGED = 2000  # cases of that sample for structure, and
 _DRAWN = 1000  # for the number of clusters
+SURE = 0.8  # agreement between draws above which a view with more clusters is preferred
 _AMONG = 30  # patients below which all their cases are judged, as if they were patients
 
 
@@ -51,7 +52,7 @@ def cluster(
     projection = learn(values, names, components, scaled=scaled)
     points = projection.points(values)
     patients = _patients(groups, len(values))
-    p = _structure(values, points, patients, rng, components, scaled)
+    p = _structure(values, projection, patients, rng, components, scaled)
     return _finish(_ids(table), projection, points, patients, p, method, clusters, seed)
 
 
@@ -80,16 +81,16 @@ def _patients(groups: Sequence[object] | NDArray[Any] | None, n: int) -> Ints | 
 
 
 def _structure(
-    values: NDArray[np.floating[Any]], points: Points, patients: Ints | None, rng: np.random.Generator,
+    values: NDArray[np.floating[Any]], projection: Projection, patients: Ints | None, rng: np.random.Generator,
     components: int | None, scaled: bool,
 ) -> float:  # fmt: skip
     """p of one piece. Components are learned again in every fold, unless so many cases made them that no fold matters."""
     judged = None if patients is None or patients.max() + 1 < _AMONG else patients
     if len(values) <= LARGE:
         return structure_p(values, judged, rng, components=components, scaled=scaled)
-    rows = rng.permutation(len(points))[:_JUDGED]
+    rows = rng.permutation(len(values))[:_JUDGED]
     some = None if judged is None else judged[rows]
-    return structure_p(points[rows], some, rng, repeats=3, turned=True)
+    return structure_p(projection.points(unstepped(values[rows], rng)), some, rng, repeats=3, turned=True)
 
 
 def _finish(
@@ -101,11 +102,11 @@ def _finish(
     rows = rng.permutation(len(points))[:_DRAWN]
     some = points[rows].astype(np.float64)
     known = None if patients is None else patients[rows]
-    tried, by_gap = _tried(some, known, clusters, rng, draws=10 if len(points) > LARGE else 20)
+    view, tried, by_gap = _tried(some, known, clusters, rng, len(points) > LARGE)
     structure = p <= LIMIT
     wanted = clusters or (choose(tried) if structure and tried else 1)
-    used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, rng)
-    agreement = _agreement(some, known, used, shape, parts.n_clusters, tried, rng)
+    used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, view, rng)
+    agreement = _agreement(some, known, used, shape, view, parts.n_clusters, tried, rng)
     stability = Stability(structure, p, parts.n_clusters, agreement, by_gap, tried,
                           _sentence(structure, p, parts.n_clusters, agreement, clusters, len(points)))  # fmt: skip
     if projection.left_out:
@@ -118,12 +119,32 @@ def _finish(
 
 
 def _tried(
-    points: Floats, patients: Ints | None, clusters: int | None, rng: np.random.Generator, draws: int
-) -> tuple[tuple[Candidate, ...], int]:
-    different = len(np.unique(points, axis=0))
-    most = min(max(LARGEST, clusters or 0), different - 1, len(points) // 5)
+    points: Floats, patients: Ints | None, clusters: int | None, rng: np.random.Generator, large: bool
+) -> tuple[Floats, tuple[Candidate, ...], int]:
+    """The view (d, m) in which clusters are parted best, the numbers tried in it, and what the gap would choose.
+
+    Components as they are; whitened, the first few or all. More clusters that are parted by gaps win.
+    """
+    d = points.shape[1]
+    most = min(max(LARGEST, clusters or 0), len(np.unique(points, axis=0)) - 1, len(points) // 5)
     if most < 2:
-        return (), 1
+        return np.eye(d), (), 1
+    views = [np.eye(d), whitened(points, ROUND)] + ([whitened(points, d)] if d > ROUND else [])
+    best, best_merit = (views[0], (), 1), (-1.0, -1.0)
+    for view in views:
+        found = _widened(points @ view, patients, clusters, most, rng, 10 if large else 20)
+        one = next(c for c in found[0] if c.clusters == (clusters or choose(found[0])))
+        merit = (float(one.clusters) if one.apart and one.agreement >= SURE else 0.0, one.agreement)
+        if merit[0] > best_merit[0] or (merit[0] == best_merit[0] and merit[1] > best_merit[1] + NEAR):
+            best, best_merit = (view, *found), merit
+        if large and merit[0] > 0:
+            break
+    return best
+
+
+def _widened(
+    points: Floats, patients: Ints | None, clusters: int | None, most: int, rng: np.random.Generator, draws: int
+) -> tuple[tuple[Candidate, ...], int]:
     found = candidates(points, patients, range(2, most + 1), rng, draws=draws)
     if clusters is None and most == LARGEST and choose(found[0]) == most and len(points) >= 10 * LARGEST:
         return candidates(points, patients, range(2, 2 * LARGEST + 1), rng, draws=draws)
@@ -131,25 +152,26 @@ def _tried(
 
 
 def _parted(
-    points: Points, patients: Ints | None, method: str, k: int, structure: bool, rng: np.random.Generator
-) -> tuple[str, Ints, Parts, list[str], str]:
+    points: Points, patients: Ints | None, method: str, k: int, structure: bool, view: Floats,
+    rng: np.random.Generator,
+) -> tuple[str, Ints, Parts, list[str], str]:  # fmt: skip
     """Method used, labels, parts, notes, shape of a mixture."""
     if method == "hdbscan":
         labels, found, who = partition.by_density(points, rng)
         dense = 0 if found is None else found.n_clusters
         if structure and found is not None and dense > 1:
             return method, labels, found, [f"HDBSCAN by {who}."], ""
-        one = partition.by_means(points, 1, rng)
+        one = partition.by_means(points, 1, rng, view)
         note = f"HDBSCAN by {who} sees {dense} dense regions, but no gap that a straight cut would show."
         return method, *one, [note if dense > 1 and not structure else f"HDBSCAN by {who} sees {dense} dense regions."], ""
     if method == "consensus":
-        return method, *partition.by_consensus(points, k, rng, patients), [], ""
+        return method, *partition.by_consensus(points, k, rng, patients, view), [], ""
     if method == "kmeans" or k == 1:
-        return "kmeans" if method == "auto" else method, *partition.by_means(points, k, rng), [], ""
-    labels, mixture, shape = partition.by_mixture(points, k, rng)
+        return "kmeans" if method == "auto" else method, *partition.by_means(points, k, rng, view), [], ""
+    labels, mixture, shape = partition.by_mixture(points, k, rng, view)
     if method == "gmm" or _is_apart(points, labels, rng):
         return "gmm", labels, mixture, [], shape
-    return "kmeans", *partition.by_means(points, k, rng), [], ""
+    return "kmeans", *partition.by_means(points, k, rng, view), [], ""
 
 
 def _is_apart(points: Points, labels: Ints, rng: np.random.Generator) -> bool:
@@ -158,7 +180,7 @@ def _is_apart(points: Points, labels: Ints, rng: np.random.Generator) -> bool:
 
 
 def _agreement(
-    points: Floats, patients: Ints | None, method: str, shape: str, k: int, tried: Sequence[Candidate],
+    points: Floats, patients: Ints | None, method: str, shape: str, view: Floats, k: int, tried: Sequence[Candidate],
     rng: np.random.Generator,
 ) -> float:  # fmt: skip
     """Between partitions of bootstrap draws by the method that was used; k-means was drawn already."""
@@ -170,7 +192,7 @@ def _agreement(
     for _ in range(5):
         if method == "gmm":
             rows = resample(patients, len(points), rng)
-            drawn.append(partition.fit_mixture(points[rows], k, rng, (shape,))[0].place(points)[0])
+            drawn.append(partition.fit_mixture(points[rows], k, rng, view, (shape,))[0].place(points)[0])
             continue
         rows = rng.permutation(len(points))[: max(len(points) * 4 // 5, 2)]  # drawn twice, a case would be its own peak
         if (parts := partition.by_density(points[rows], rng)[1]) is not None:

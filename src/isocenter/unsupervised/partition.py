@@ -27,44 +27,50 @@ _STEADY = 1e-3  # share of the mean variance added to each Gaussian
 Labelled = tuple[Ints, Parts]
 
 
-def by_means(points: NDArray[np.floating[Any]], k: int, rng: np.random.Generator) -> Labelled:
-    """k-means."""
+def by_means(points: NDArray[np.floating[Any]], k: int, rng: np.random.Generator, view: Floats) -> Labelled:
+    """k-means of what the view (d, m) shows."""
     flat = np.asarray(points, dtype=np.float64)
     some = flat[rng.permutation(len(flat))[:SAMPLE]]
-    centres = kmeans(some, k, rng, starts=8)
-    return _placed(round_mixture(some, nearest(some, centres)), flat)
+    seen = some @ view
+    return _placed(round_mixture(some, nearest(seen, kmeans(seen, k, rng, starts=8)), view), flat)
 
 
-def by_mixture(points: NDArray[np.floating[Any]], k: int, rng: np.random.Generator) -> tuple[Ints, Parts, str]:
+def by_mixture(
+    points: NDArray[np.floating[Any]], k: int, rng: np.random.Generator, view: Floats
+) -> tuple[Ints, Parts, str]:
     """Gaussian mixture, its shape (round, axis-wise, common, free) by the Bayesian information criterion; and the shape."""
     flat = np.asarray(points, dtype=np.float64)
     some = flat[rng.permutation(len(flat))[:SAMPLE]]
-    parts, shape = fit_mixture(some, k, rng)
+    parts, shape = fit_mixture(some, k, rng, view)
     return *_placed(parts, flat), shape
 
 
 def fit_mixture(
-    points: Floats, k: int, rng: np.random.Generator, shapes: tuple[str, ...] = _SHAPES
+    points: Floats, k: int, rng: np.random.Generator, view: Floats, shapes: tuple[str, ...] = _SHAPES
 ) -> tuple[Mixture, str]:
     """The best of these shapes, and which; k-means where none can be fitted."""
-    start = kmeans(points, k, rng, starts=4)
-    fits = [fit for shape in shapes if (fit := _gaussians(points, start, shape)) is not None]
-    if len(start) < 2 or not fits:
-        return round_mixture(points, nearest(points, start)), "means"
+    seen = points @ view
+    labels = nearest(seen, kmeans(seen, k, rng, starts=4))
+    labels = np.unique(labels, return_inverse=True)[1]
+    fits = [fit for shape in shapes if (fit := _gaussians(points, labels, shape)) is not None]
+    if labels.max() < 1 or not fits:
+        return round_mixture(points, labels, view), "means"
     best = min(fits, key=lambda fit: float(fit.bic(points)))
-    parts = Mixture(np.log(best.weights_ + 1e-300), best.means_, _whitening(best), np.ones(len(start)))
+    turns = _whitening(best)
+    weights = np.log(best.weights_ + 1e-300) + np.linalg.slogdet(turns)[1]
+    parts = Mixture(weights, best.means_, turns, np.ones(len(turns)))
     return _tidy(parts, points, parts.place(points)[0]), str(best.covariance_type)
 
 
-def _gaussians(points: Floats, start: Floats, shape: str) -> Any:
+def _gaussians(points: Floats, labels: Ints, shape: str) -> Any:
     """A fitted mixture, or None where there are too few points for one of this shape."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
     n, d = points.shape
+    start = np.array([points[labels == c].mean(axis=0) for c in range(labels.max() + 1)])
     if shape == "full" and n < 5 * len(start) * d:
         return None
-    labels = nearest(points, start)
     share = np.bincount(labels, minlength=len(start)) / n
     model = GaussianMixture(
         len(start), covariance_type=shape, means_init=start, weights_init=share, random_state=0,
@@ -102,14 +108,14 @@ def _whitening(fit: Any) -> Floats:
     return np.array([one * np.eye(d) for one in turn])
 
 
-def round_mixture(points: Floats, labels: Ints) -> Mixture:
-    """Equal round Gaussians around the means of labelled points (-1: none): the nearest centre wins."""
+def round_mixture(points: Floats, labels: Ints, view: Floats) -> Mixture:
+    """Equal Gaussians, round in the view, around the means of labelled points (-1: none): the nearest centre wins."""
     known = labels >= 0
     names = np.unique(labels[known])
     centres = np.array([points[labels == c].mean(axis=0) for c in names])
     place = np.searchsorted(names, labels[known])
-    spread = float(np.mean((points[known] - centres[place]) ** 2)) or 1.0
-    turn = np.broadcast_to(np.eye(points.shape[1]) / np.sqrt(spread), (len(names), *(points.shape[1],) * 2)).copy()
+    spread = float(np.mean(((points[known] - centres[place]) @ view) ** 2)) or 1.0
+    turn = np.broadcast_to(view / np.sqrt(spread), (len(names), *view.shape)).copy()
     parts = Mixture(np.full(len(names), -np.log(len(names))), centres, turn, np.ones(len(names)))
     return _tidy(parts, points[known], place)
 
@@ -131,7 +137,9 @@ def _placed(parts: Parts, points: Floats) -> Labelled:
     return parts.place(points)[0], parts
 
 
-def by_consensus(points: NDArray[np.floating[Any]], k: int, rng: np.random.Generator, groups: Ints | None) -> Labelled:
+def by_consensus(
+    points: NDArray[np.floating[Any]], k: int, rng: np.random.Generator, groups: Ints | None, view: Floats
+) -> Labelled:
     """Cases that are together in most bootstrap draws of k-means stay together (Monti 2003): average linkage."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -140,12 +148,13 @@ def by_consensus(points: NDArray[np.floating[Any]], k: int, rng: np.random.Gener
     rows = rng.permutation(len(flat))[:CONSENSUS]
     some, known = flat[rows], None if groups is None else groups[rows]
     if len(some) < 3:
-        return by_means(flat, k, rng)
-    drawn = [nearest(some, kmeans(some[resample(known, len(some), rng)], k, rng, starts=1)) for _ in range(_DRAWS)]
+        return by_means(flat, k, rng, view)
+    seen = some @ view
+    drawn = [nearest(seen, kmeans(seen[resample(known, len(some), rng)], k, rng, starts=1)) for _ in range(_DRAWS)]
     far = 1 - consensus(np.array(drawn))
     tree = linkage(squareform(far, checks=False), "average")
     found = fcluster(tree, k, "maxclust").astype(np.int64) - 1
-    parts = round_mixture(some, found)
+    parts = round_mixture(some, found, view)
     labels = parts.place(flat)[0]
     labels[rows] = _by_size(found)
     return labels, parts

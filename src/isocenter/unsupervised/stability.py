@@ -22,7 +22,7 @@ from isocenter.unsupervised.nouns import Candidate
 from isocenter.unsupervised.structure import LIMIT, apart_p
 
 STEADY = 0.6  # adjusted Rand index between draws below which a number of clusters is not considered
-NEAR = 0.06  # how far below the steadiest number a larger one may lie
+NEAR = 0.1  # how far below the steadiest number a larger one may lie
 _PAIRED = 400  # cases in the consensus matrix
 _GAP_CASES = 500
 
