@@ -79,6 +79,11 @@ def alarms(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def tells_of_acquisition(name: str) -> bool:
+    """Whether a column's name is one of how images were made (site, scanner, protocol, date), not of the patient."""
+    return _NAMES.search(name) is not None
+
+
 def _known(cohort: Cohort, facts: pd.DataFrame | None) -> pd.DataFrame:
     """What is known of the acquisition, as level numbers (-1: missing), columns that vary."""
     named = [c for c in cohort.attributes if _NAMES.search(c) and c not in cohort.covariates]

@@ -32,9 +32,9 @@ class Parts(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """Gaussians: log weights (k,), centres (k, d), whitening (k, d, d) with w w' the precision, reach (k,).
+    """Gaussians: log weights (k,) at the peaks, centres (k, d), whitening (k, d, m) with w w' the precision, reach (k,).
 
-    k-means is the mixture of equal round ones. Confidence is the posterior of the likeliest.
+    k-means is the mixture of equal ones, round in a view of m axes. Confidence is the posterior of the likeliest.
     """
 
     kind: ClassVar[str] = "mixture"
@@ -64,8 +64,7 @@ class Mixture:
         found = np.empty((len(points), self.n_clusters))
         for k, (centre, turn) in enumerate(zip(self.centres, self.whitening, strict=True)):
             z = points @ turn - centre @ turn
-            stretch = np.linalg.slogdet(turn)[1]
-            found[:, k] = self.log_weights[k] + stretch - 0.5 * np.einsum("ij,ij->i", z, z)
+            found[:, k] = self.log_weights[k] - 0.5 * np.einsum("ij,ij->i", z, z)
         return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -136,7 +135,7 @@ def parts_of(kind: str, arrays: Mapping[str, NDArray[Any]]) -> Parts:
     by_cluster = [whole[name] for name in ("log_weights", "reach", "limit") if name in whole]
     fits = all(one.shape == (k,) for one in by_cluster) and k > 0
     if kind == "mixture":
-        fits = fits and whole["whitening"].shape == (k, d, d)
+        fits = fits and whole["whitening"].shape[:2] == (k, d) and whole["whitening"].ndim == 3
     else:
         fits = fits and whole["kept"].shape == (len(whole["clusters"]), d) and set(whole["clusters"]) == set(range(k))
     if not fits:

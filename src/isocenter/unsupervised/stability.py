@@ -22,7 +22,7 @@ from isocenter.unsupervised.nouns import Candidate
 from isocenter.unsupervised.structure import LIMIT, apart_p
 
 STEADY = 0.6  # adjusted Rand index between draws below which a number of clusters is not considered
-NEAR = 0.06  # how far below the steadiest number a larger one may lie
+NEAR = 0.1  # how far below the steadiest number a larger one may lie
 _PAIRED = 400  # cases in the consensus matrix
 _GAP_CASES = 500
 
@@ -59,7 +59,7 @@ def choose(found: Sequence[Candidate]) -> int:
 
 def redrawn(points: Floats, groups: Ints | None, k: int, rng: np.random.Generator, draws: int) -> Ints:
     """(draws, n) labels of all points by k-means on a bootstrap draw of patients."""
-    return np.array([nearest(points, kmeans(points[resample(groups, len(points), rng)], k, rng, starts=2))
+    return np.array([nearest(points, kmeans(points[resample(groups, len(points), rng)], k, rng, starts=2 + k // 3))
                      for _ in range(draws)])  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from isocenter.unsupervised.reduction import learn
 LIMIT = 0.05
 FEWEST = 20  # cases (patients) below which nothing is told
 FOLDS = 5
+ROUND = 4  # axes of the whitened view
+LEVELS, LEVELS_IN = 40, 2000  # different values of a stepped feature at most, among so many cases
 _PARTS = (2, 3, 4, 6)  # numbers of clusters whose cuts are tried
 _NEIGHBOURS = 3
 # Quantiles of sqrt(n) * dip of n uniform values, 20,000 to 100,000 draws each (a seeded simulation with `kernels.dip`).
@@ -81,6 +83,7 @@ def structure_p(
             rows = one_each(groups, len(values), rng)
             unique = np.unique(values[rows], axis=0)
             rng.shuffle(unique)
+            unique = unique if turned else unstepped(unique, rng)
             found.append(dip_p(_laid_out(unique, rng, components, scaled, turned), rng) if len(unique) >= FEWEST else 1.0)
     return float(np.median(found))
 
@@ -125,11 +128,28 @@ def _directions(points: Floats, rng: np.random.Generator) -> Iterator[Floats]:
     for k in _PARTS:
         if len(points) < 5 * k:
             return
-        labels = nearest(points, kmeans(points, k, rng, starts=2))
-        sides = [labels == c for c in range(labels.max() + 1)]
-        for inside in sides if len(sides) > 2 else sides[:1]:
-            if 3 <= inside.sum() <= len(points) - 3:
-                yield discriminant(points, labels, inside)
+        for seen in (points, points @ whitened(points, ROUND)):
+            labels = nearest(seen, kmeans(seen, k, rng, starts=2))
+            sides = [labels == c for c in range(labels.max() + 1)]
+            for inside in sides if len(sides) > 2 else sides[:1]:
+                if 3 <= inside.sum() <= len(points) - 3:
+                    yield discriminant(points, labels, inside)
+
+
+def whitened(points: NDArray[np.floating[Any]], m: int) -> Floats:
+    """(d, m) view of the first m axes with the same spread along each: what is wide does not hide what is parted."""
+    spread = points[:, :m].std(axis=0).astype(np.float64)
+    return np.eye(points.shape[1], min(m, points.shape[1])) / np.where(spread > 0, spread, 1.0)
+
+
+def unstepped(values: NDArray[np.floating[Any]], rng: np.random.Generator) -> NDArray[np.floating[Any]]:
+    """Features of few different values, each spread over its smallest step: grades and counts are no clusters."""
+    found = values.copy()
+    for j in range(values.shape[1]):
+        known = np.unique(values[:LEVELS_IN, j])
+        if 1 < len(known) <= min(LEVELS, len(values) / 4):
+            found[:, j] += rng.uniform(-0.5, 0.5, len(values)) * np.diff(known[np.isfinite(known)], append=np.inf).min()
+    return found
 
 
 def discriminant(points: Floats, labels: Ints, inside: NDArray[np.bool_]) -> Floats:
@@ -145,15 +165,17 @@ def discriminant(points: Floats, labels: Ints, inside: NDArray[np.bool_]) -> Flo
 
 
 def _cut(values: Floats) -> tuple[float, float, int]:
-    """Where two means fit best: the cut, the distance of the means, and 1 if the larger side lies above it."""
+    """Where two means fit best with a twentieth on either side: cut, distance of the sides' medians, 1 if most lie above."""
     ordered = np.sort(values)
     n = len(ordered)
     left = np.arange(1, n)
     sums = np.cumsum(ordered)
     low, high = sums[:-1] / left, (sums[-1] - sums[:-1]) / (n - left)
-    at = int(np.argmax(left * (n - left) * (high - low) ** 2))
-    span = max(float(high[at] - low[at]), 1e-12)
-    return float(ordered[at] + ordered[at + 1]) / 2, span, 1 if 2 * (at + 1) < n else -1
+    score = left * (n - left) * (high - low) ** 2
+    score[(left < n / 20) | (left > n - n / 20)] = -1
+    at = int(np.argmax(score)) + 1
+    span = max(float(np.median(ordered[at:]) - np.median(ordered[:at])), 1e-12)
+    return float(ordered[at - 1] + ordered[at]) / 2, span, 1 if 2 * at < n else -1
 
 
 def apart_p(points: Floats, labels: Ints, rng: np.random.Generator) -> float:
