@@ -11,6 +11,7 @@ import io
 import json
 import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,30 @@ _REFUSED = "Cluster again: the file does not hold a clustering as isocenter writ
 
 def save_clustering(found: Clustering, path: Path) -> None:
     """Write it to `path`, all or nothing; the same clustering gives the same bytes."""
+    disk.write_bytes(path, archive.pack(members_of(found)))
+
+
+def members_of(found: Clustering) -> dict[str, bytes]:
+    """The members that hold a clustering, for a bundle that may hold more."""
     plain, arrays = found.state()
     members = {f"{name}.npy": _npy(arrays[name]) for name in sorted(arrays)}
-    disk.write_bytes(path, archive.pack({CARD: archive.canonical(_jsonable(plain)), ARRAYS: archive.zipped(members, level=None)}))
+    return {CARD: archive.canonical(_jsonable(plain)), ARRAYS: archive.zipped(members, level=None)}
 
 
 def load_clustering(path: Path) -> Clustering:
     """Read what `save_clustering` wrote; MissingPath, DamagedBundle or OtherVersion."""
-    members = archive.unpack(archive.read(path), MEMBERS, path.name)
-    with archive.refusing(path.name):
+    return clustering_of(archive.unpack(archive.read(path), MEMBERS, path.name), path.name)
+
+
+def clustering_of(members: Mapping[str, bytes], name: str) -> Clustering:
+    """The clustering of a bundle's members; DamagedBundle."""
+    with archive.refusing(name):
         plain = json.loads(members[CARD], parse_constant=_refuse)
         arrays = _arrays(members[ARRAYS])
         try:
             return Clustering.from_state(_back(plain), arrays)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
-            raise DamagedBundle(f"{path.name} does not hold a clustering: {fault}.", _REFUSED) from fault
+            raise DamagedBundle(f"{name} does not hold a clustering: {fault}.", _REFUSED) from fault
 
 
 def _npy(array: NDArray[Any]) -> bytes:

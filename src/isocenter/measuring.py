@@ -1,0 +1,88 @@
+"""The features of a cohort as one table, without a target: what clusters, maps and retrieval start from."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import FeatureUnion
+
+from isocenter import preparation
+from isocenter.cohort import Cohort
+from isocenter.errors import UsageError
+from isocenter.features import FEATURES, default_features
+
+JOINS = "+"
+WIDE = 64  # columns from which features tell pictures apart by themselves
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """name: "intensity", "embedding+intensity"...; table: rows by case id, numbers; steps: fitted, by name."""
+
+    name: str
+    table: pd.DataFrame
+    steps: tuple[tuple[str, Any], ...]
+
+    @property
+    def union(self) -> FeatureUnion:
+        """The steps as one object, to be saved."""
+        return FeatureUnion(list(self.steps))
+
+
+def measure(cohort: Cohort, features: str | None = None, *, store: str | None = None, **settings: object) -> Measured:
+    """The named features of every case (a key of FEATURES, or several joined by +), through the store.
+
+    features: None for what suits the input; settings: what steps may be told (weights, window...), where they know it.
+    UsageError for features that do not exist or do not suit.
+    """
+    if features is None:
+        features = "given" if cohort.features else default_features(preparation.facts(cohort.cases, store=store)[0])
+    names = [name.strip() for name in features.split(JOINS)]
+    for name in names:
+        _refuse(name, cohort)
+    has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
+    offered = {"columns": cohort.features, "mask": has_mask, "store": store, **settings}
+    steps = tuple((name, _step(name, offered).fit(cohort.X)) for name in names)
+    return Measured(JOINS.join(names), table_of(steps, cohort), steps)
+
+
+def table_of(steps: tuple[tuple[str, Any], ...] | list[tuple[str, Any]], cohort: Cohort) -> pd.DataFrame:
+    """What fitted steps say of the cases, side by side."""
+    tables = [step.transform(cohort.X) for _, step in steps]
+    if len(tables) > 1:
+        tables = [one.add_prefix(f"{name}: ") for (name, _), one in zip(steps, tables, strict=True)]
+    found = pd.concat(tables, axis=1) if len(tables) > 1 else tables[0]
+    return found.set_axis(pd.Index(cohort.case_ids, dtype="str", name="case_id"), axis=0)
+
+
+def _refuse(name: str, cohort: Cohort) -> None:
+    known = [one for one in FEATURES if one != "covariates" and (one == "given") == bool(cohort.features)]
+    if name not in known:
+        what = "do not suit this input" if name in FEATURES else "do not exist"
+        raise UsageError(f"Features '{name}' {what}.", f"Features here: {', '.join(known)}; join several with +.")
+
+
+def _step(name: str, offered: dict[str, object]) -> Any:
+    """The step, told what its constructor knows of `offered`."""
+    module, _, attribute = FEATURES[name].partition(":")
+    kind = getattr(importlib.import_module(module), attribute)
+    known = inspect.signature(kind).parameters
+    return kind(**{k: v for k, v in offered.items() if k in known and v is not None})
+
+
+def vectors_of(table: pd.DataFrame) -> NDArray[np.float32]:
+    """(n, p) each column centred and divided by its standard deviation; missing values are the mean, constants 0."""
+    values = table.to_numpy(dtype=np.float64, na_value=np.nan)
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, values, 0).sum(axis=0) / count
+    centred = np.where(known, values - mean, 0.0)
+    spread = np.sqrt((centred**2).sum(axis=0) / count)
+    away = spread > 1e-9 * np.maximum(np.abs(mean), 1e-300)
+    return np.divide(centred, spread, out=np.zeros_like(centred), where=away).astype(np.float32)
