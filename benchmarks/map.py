@@ -92,10 +92,14 @@ def measured(window: Browser, page: Path, frames: int) -> list[str]:
             loop = LOOP.replace("FRAMES", str(frames)).replace("MOVE", move)
             gaps, spent = (np.array(one) for one in window.driver.execute_async_script(loop))
             verdict = "met" if np.median(gaps) < GOAL else "missed"
-            told = f"{np.median(gaps):.1f} ms | {np.percentile(gaps, 95):.1f} ms | {np.median(spent):.1f} ms | {verdict}"
+            told = (
+                f"{np.median(gaps):.1f} ms | {np.percentile(gaps, 95):.1f} ms | {np.median(spent):.1f} ms | {verdict}"
+            )
             rows.append(f"| {screen} | {name} | {told} |")
         hover = np.array(window.driver.execute_script(HOVER))
-        rows.append(f"| {screen} | hover, an event | - | - | {np.median(hover):.2f} ms, 95 % {np.percentile(hover, 95):.2f} ms | |")
+        rows.append(
+            f"| {screen} | hover, an event | - | - | {np.median(hover):.2f} ms, 95 % {np.percentile(hover, 95):.2f} ms | |"
+        )
     return rows
 
 

@@ -18,7 +18,8 @@ from isocenter.errors import UsageError
 from isocenter.features import FEATURES, default_features
 
 JOINS = "+"
-WIDE = 64  # columns from which features tell pictures apart by themselves
+WIDE = 64  # columns of a table from which they tell cases apart by themselves
+_STATISTICS = frozenset({"intensity", "radiomics"})  # of whole images: many look alike in them
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,12 @@ class Measured:
     name: str
     table: pd.DataFrame
     steps: tuple[tuple[str, Any], ...]
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether cases that are near in these features look alike: of pixels and embeddings, not of statistics."""
+        names = {name for name, _ in self.steps}
+        return self.table.shape[1] >= WIDE and not names <= _STATISTICS
 
     @property
     def union(self) -> FeatureUnion:

@@ -16,6 +16,7 @@ from typing import Any
 from isocenter.errors import MissingPath, UnreadableFile, UsageError
 
 INDEX, SPLIT, FIT, EVALUATE, EXTERNAL = "index", "split", "fit", "evaluate", "external"
+CLUSTER, SIMILAR = "cluster", "similar"
 
 
 def _option(default: Any, help: str, *steps: str) -> Any:
@@ -64,7 +65,7 @@ class Options:
     )
     exclude: tuple[str, ...] = _option((), "Case or patient ids to leave out.", INDEX)
     allow_excluded: bool = _option(False, "Go on although many cases are left out.", FIT)
-    seed: int = _option(0, "Seed of everything random.", SPLIT, FIT)
+    seed: int = _option(0, "Seed of everything random.", SPLIT, FIT, CLUSTER)
     design: str = _option("holdout", "holdout, kfold, nested or leave-one-out.", SPLIT)
     test_fraction: float = _option(0.2, "Share of the cases that is held out for testing.", SPLIT)
     folds: int = _option(5, "Folds: of kfold and nested, and the inner ones of every design.", SPLIT)
@@ -72,7 +73,9 @@ class Options:
     stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
-    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (intensity,pixels).", FIT)
+    features: tuple[str, ...] = _option(
+        (), "Feature sets, the primary one first (intensity,pixels).", FIT, CLUSTER, SIMILAR
+    )
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
     decide: str | None = _option(
         None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "
@@ -94,6 +97,12 @@ class Options:
     aggregate: str = _option(
         "auto", "How images of a patient become one prediction: mean, weighted, max, noisy-or, median; "
         "auto: the best on tuning data; none: images only.", FIT,
+    )  # fmt: skip
+
+    clusters: int = _option(0, "How many clusters; 0 lets stability choose, and no structure be the answer.", CLUSTER)
+    layout: str = _option(
+        "auto", "How the map is laid out: pca (distances hold), tsne or umap (neighbours hold); auto: tsne up to 3,000 "
+        "cases, else pca.", CLUSTER,
     )  # fmt: skip
 
     @classmethod
@@ -150,6 +159,8 @@ class Options:
         words = ["isocenter", "run", self.input]
         for f in self.table():
             value = getattr(self, f.name)
+            if not set(f.metadata["steps"]) - {CLUSTER, SIMILAR}:
+                continue
             flag = "--" + f.name.replace("_", "-")
             if value == f.default:
                 continue

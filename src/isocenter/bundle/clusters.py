@@ -1,8 +1,8 @@
 """Saving and loading a Clustering: the same vouched-for zip as a model's, JSON and plain arrays only.
 
-    manifest.json     SHA-256 of every other member
-    card.json         method, names, verdict
-    arrays.zip        one .npy a name
+manifest.json     SHA-256 of every other member
+card.json         method, names, verdict
+arrays.zip        one .npy a name
 """
 
 from __future__ import annotations

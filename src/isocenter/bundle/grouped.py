@@ -1,9 +1,9 @@
 """A clustering with the feature steps it was made from: one file that places new scans in its clusters.
 
-    manifest.json      SHA-256 of every other member
-    features.json      the features' name, and which files were images and masks
-    features.skops     the fitted steps
-    clustering.json, arrays.zip     the clustering, as `clusters` writes it
+manifest.json      SHA-256 of every other member
+features.json      the features' name, and which files were images and masks
+features.skops     the fitted steps
+clustering.json, arrays.zip     the clustering, as `clusters` writes it
 """
 
 from __future__ import annotations

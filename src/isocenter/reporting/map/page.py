@@ -50,7 +50,7 @@ def render(atlas: Atlas) -> str:
 
 @lru_cache(maxsize=1)
 def _script() -> str:
-    parts = (( _HERE / name).read_text("utf-8") for name in _SCRIPTS)
+    parts = ((_HERE / name).read_text("utf-8") for name in _SCRIPTS)
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
 
 

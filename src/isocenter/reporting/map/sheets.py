@@ -43,6 +43,18 @@ class Sheets:
             found.append(_sheet(waiting, size))
         return cls(size, tuple(found))
 
+    def greys(self, n: int, side: int = SMALLEST) -> NDArray[np.float32]:
+        """(n, side * side) the first n pictures in grey, averaged down, each less its own mean."""
+        found = np.zeros((len(self.sheets) * PER, side, side), dtype=np.float32)
+        for k, one in enumerate(self.sheets):
+            sheet = Picture.open(io.BytesIO(one)).convert("L")
+            rows = sheet.height // self.size
+            small = sheet.resize((ACROSS * side, rows * side), Picture.Resampling.BOX)
+            tiles = np.asarray(small, dtype=np.float32).reshape(rows, side, ACROSS, side).swapaxes(1, 2)
+            found[k * PER : k * PER + rows * ACROSS] = tiles.reshape(-1, side, side)
+        flat = found.reshape(len(found), -1)[:n]
+        return np.asarray(flat - flat.mean(axis=1, keepdims=True), dtype=np.float32)
+
 
 def _sheet(pictures: list[bytes | Plane | None], size: int) -> bytes:
     rows = -(-len(pictures) // ACROSS)

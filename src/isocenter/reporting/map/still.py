@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isocenter.reporting.canvas import PALETTE, axes_of, level, scaled, thinned
 from isocenter.reporting.printing import inline
+from isocenter.reporting.printing import svg as svg_file
 
 _STYLES = tuple(f"series-{k}" for k in range(1, 9))
 
@@ -44,6 +45,7 @@ def scree(explained: Sequence[float]) -> Mapping[str, str]:
         "title": "Explained variance",
         "about": about,
         "svg": inline(figure, "scree", "Share of the variance along each principal component"),
+        "file": svg_file(figure).decode(),
         "note": "Bars: each component. Line: all up to it.",
     }
 
@@ -65,5 +67,6 @@ def stability(candidates: Sequence[Mapping[str, Any]], chosen: int) -> Mapping[s
         "title": "Stability",
         "about": "how much two draws of the cases agree on the clusters",
         "svg": inline(figure, "stability", "Agreement between draws for each number of clusters"),
+        "file": svg_file(figure).decode(),
         "note": "1: always the same clusters; 0: as by chance. The band ends at the 5th percentile of the draws.",
     }
