@@ -1,8 +1,8 @@
 """Saving and loading a Clustering: the same vouched-for zip as a model's, JSON and plain arrays only.
 
-    manifest.json     SHA-256 of every other member
-    card.json         method, names, verdict
-    arrays.zip        one .npy a name
+manifest.json     SHA-256 of every other member
+card.json         method, names, verdict
+arrays.zip        one .npy a name
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def save_clustering(found: Clustering, path: Path) -> None:
     """Write it to `path`, all or nothing; the same clustering gives the same bytes."""
     plain, arrays = found.state()
     members = {f"{name}.npy": _npy(arrays[name]) for name in sorted(arrays)}
-    disk.write_bytes(path, archive.pack({CARD: archive.canonical(_jsonable(plain)), ARRAYS: archive.zipped(members, level=None)}))
+    disk.write_bytes(
+        path, archive.pack({CARD: archive.canonical(_jsonable(plain)), ARRAYS: archive.zipped(members, level=None)})
+    )
 
 
 def load_clustering(path: Path) -> Clustering:

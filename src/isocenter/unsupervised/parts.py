@@ -22,8 +22,9 @@ class Parts(Protocol):
     """
 
     kind: ClassVar[str]
-    centres: Floats
 
+    @property
+    def centres(self) -> Floats: ...
     @property
     def n_clusters(self) -> int: ...
     def place(self, points: NDArray[np.floating[Any]]) -> Placed: ...
