@@ -44,7 +44,7 @@ def cluster(
     patient of each row, so that draws keep patients whole. components: principal components, None as
     many as hold 90 % of the variance, up to 10. scaled: each feature by its standard deviation.
 
-    Raises UsageError (method, more clusters than cases), BadValues (text, infinite, all constant), EmptyInput, BadShape.
+    Raises UsageError (method, more clusters than cases), BadValues (text, infinite, constant), EmptyInput, BadShape.
     """
     values = _checked(table, method, clusters)
     rng = np.random.default_rng(seed)
@@ -137,7 +137,7 @@ def _tried(
     best: tuple[Floats, tuple[Candidate, ...], int] = (views[0], (), 1)
     best_merit = (-1.0, -1.0)
     for view in views:
-        found = _widened(points @ view, patients, clusters, most, rng, 10 if large else 20)
+        found = _widened(points @ view, patients, clusters, most, rng, 8 if large else 12)
         one = next(c for c in found[0] if c.clusters == (clusters or choose(found[0])))
         merit = (float(one.clusters) if one.apart and one.agreement >= SURE else 0.0, one.agreement)
         if merit[0] > best_merit[0] or (merit[0] == best_merit[0] and merit[1] > best_merit[1] + NEAR):

@@ -123,7 +123,7 @@ def _certain(nearest: Floats, own: Floats) -> Floats:
     if nearest.shape[1] < 2:
         return np.ones(len(own))
     other = np.partition(nearest, 1, axis=1)[:, 1]
-    return np.divide(other, own + other, out=np.full(len(own), 0.5), where=own + other > 0)
+    return np.asarray(np.divide(other, own + other, out=np.full(len(own), 0.5), where=own + other > 0))
 
 
 def parts_of(kind: str, arrays: Mapping[str, NDArray[Any]]) -> Parts:

@@ -58,7 +58,7 @@ def choose(found: Sequence[Candidate]) -> int:
 
 def redrawn(points: Floats, groups: Ints | None, k: int, rng: np.random.Generator, draws: int) -> Ints:
     """(draws, n) labels of all points by k-means on a bootstrap draw of patients."""
-    return np.array([nearest(points, kmeans(points[resample(groups, len(points), rng)], k, rng, starts=2 + k // 3))
+    return np.array([nearest(points, kmeans(points[resample(groups, len(points), rng)], k, rng, starts=2))
                      for _ in range(draws)])  # fmt: skip
 
 

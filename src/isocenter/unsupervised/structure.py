@@ -27,7 +27,7 @@ FEWEST = 20  # cases (patients) below which nothing is told
 FOLDS = 5
 ROUND = 4  # axes of the whitened view
 LEVELS, LEVELS_IN = 40, 2000  # different values of a stepped feature at most, among so many cases
-_PARTS = (2, 3, 4, 6)  # numbers of clusters whose cuts are tried
+_PARTS = (2, 3, 5)  # numbers of clusters whose cuts are tried
 _NEIGHBOURS = 3
 # Quantiles of sqrt(n) * dip of n uniform values, 20,000 to 100,000 draws each (a seeded simulation with `kernels.dip`).
 _TAIL = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0001)
@@ -67,12 +67,12 @@ def structure_p(
     groups: Ints | None,
     rng: np.random.Generator,
     *,
-    repeats: int = 5,
+    repeats: int = 3,
     components: int | None = None,
     scaled: bool = True,
     turned: bool = False,
 ) -> float:
-    """The p value of "one piece" for features (n, p), or points already on components (`turned`); 1 where too few to tell.
+    """The p value of "one piece" for features (n, p), or points on components (`turned`); 1 where too few to tell.
 
     groups: patients (n,), one case of each counts in every draw (another the next time); None: each its own.
     """
@@ -157,7 +157,7 @@ def unstepped(values: NDArray[np.floating[Any]], rng: np.random.Generator) -> ND
 def discriminant(points: Floats, labels: Ints, inside: NDArray[np.bool_]) -> Floats:
     """(d,) direction that tells one side from the other best (Fisher's), with the spread inside clusters, steadied."""
     d = points.shape[1]
-    centred = points.copy()
+    centred: Floats = points.copy()
     for c in np.unique(labels):
         centred[labels == c] -= points[labels == c].mean(axis=0)
     inner = centred.T @ centred / len(points)
