@@ -149,7 +149,7 @@ def _associations(
     for name, (family, values) in columns.items():
         if name not in made and (row := _association(name, family, values, labels, patients, rng)) is not None:
             rows.append(row)
-    adjusted = {}
+    adjusted: dict[str, float] = {}
     for family in {row.family for row in rows}:
         members = [row for row in rows if row.family == family]
         adjusted |= {row.column: float(p) for row, p in zip(members, holm([r.p for r in members]), strict=True)}
@@ -257,10 +257,14 @@ def _verdict(found: Clustering, rows: Sequence[Association], named: str | None) 
         return (f"{doubt}Scanner, not disease: the clusters follow '{named}' (strength {row.strength:.2f} of 1, p = "
                 f"{row.p_adjusted:.2g}). Harmonise, or cluster within each '{named}', before reading anything into them.")  # fmt: skip
     if not rows:
-        return f"{doubt}Whether this is disease or scanner cannot be told: nothing is known of how the images were made."
+        return (
+            f"{doubt}Whether this is disease or scanner cannot be told: nothing is known of how the images were made."
+        )
     mixed = [r for r in rows if r.p_adjusted <= LIMIT]
     if mixed:
-        return f"{doubt}Mixed: the clusters depend on '{mixed[0].column}' in part (strength {mixed[0].strength:.2f} of 1)."
+        return (
+            f"{doubt}Mixed: the clusters depend on '{mixed[0].column}' in part (strength {mixed[0].strength:.2f} of 1)."
+        )
     names = ", ".join(f"'{r.column}'" for r in rows[:5])
     return f"{doubt}Not explained by how the images were made, as far as that is known ({names})."
 
@@ -297,7 +301,9 @@ def _sizes(found: Clustering, labels: Ints, patients: Ints) -> list[dict[str, An
     ]  # fmt: skip
 
 
-def replicate(found: Clustering, table: pd.DataFrame, patients: Ints, *, draws: int = 5, seed: int = 0) -> dict[str, Any]:
+def replicate(
+    found: Clustering, table: pd.DataFrame, patients: Ints, *, draws: int = 5, seed: int = 0
+) -> dict[str, Any]:
     """Do the clusters come back in patients who did not make them?
 
     Patients are halved several times; each half makes as many clusters of its own, and one half's are laid over the other's cases.
@@ -331,5 +337,7 @@ def _jaccard(labels: Ints, other: Ints, k: int) -> list[float]:
     best = []
     for c in range(k):
         own = labels == c
-        best.append(max((float((own & (other == o)).sum() / (own | (other == o)).sum()) for o in np.unique(other)), default=0.0))
+        best.append(
+            max((float((own & (other == o)).sum() / (own | (other == o)).sum()) for o in np.unique(other)), default=0.0)
+        )
     return best

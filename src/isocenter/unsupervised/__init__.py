@@ -37,7 +37,17 @@ if TYPE_CHECKING:
     from isocenter.unsupervised.reduction import Projection, coordinates, project
     from isocenter.unsupervised.streaming import stream
 
-__all__ = ["METHODS", "Candidate", "Clustering", "Projection", "Stability", "cluster", "coordinates", "project", "stream"]
+__all__ = [
+    "METHODS",
+    "Candidate",
+    "Clustering",
+    "Projection",
+    "Stability",
+    "cluster",
+    "coordinates",
+    "project",
+    "stream",
+]
 
 
 def __getattr__(name: str) -> object:

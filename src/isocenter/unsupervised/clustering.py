@@ -44,7 +44,7 @@ def cluster(
     patient of each row, so that draws keep patients whole. components: principal components, None as
     many as hold 90 % of the variance, up to 10. scaled: each feature by its standard deviation.
 
-    Raises UsageError (method, more clusters than cases), BadValues (text, infinite, all constant), EmptyInput, BadShape.
+    Raises UsageError (method, more clusters than cases), BadValues (text, infinite, constant), EmptyInput, BadShape.
     """
     values = _checked(table, method, clusters)
     rng = np.random.default_rng(seed)
@@ -84,7 +84,7 @@ def _structure(
     values: NDArray[np.floating[Any]], projection: Projection, patients: Ints | None, rng: np.random.Generator,
     components: int | None, scaled: bool,
 ) -> float:  # fmt: skip
-    """p of one piece. Components are learned again in every fold, unless so many cases made them that no fold matters."""
+    """P of one piece. Components are learned again in every fold, unless so many cases made them that no fold matters."""
     judged = None if patients is None or patients.max() + 1 < _AMONG else patients
     if len(values) <= LARGE:
         return structure_p(values, judged, rng, components=components, scaled=scaled)
@@ -110,9 +110,13 @@ def _finish(
     stability = Stability(structure, p, parts.n_clusters, agreement, by_gap, tried,
                           _sentence(structure, p, parts.n_clusters, agreement, clusters, len(points)))  # fmt: skip
     if projection.left_out:
-        notes.append(f"{len(projection.left_out)} constant features carry no weight: {', '.join(projection.left_out[:5])}.")
+        notes.append(
+            f"{len(projection.left_out)} constant features carry no weight: {', '.join(projection.left_out[:5])}."
+        )
     if patients is not None and patients.max() + 1 < _AMONG:
-        notes.append(f"Only {patients.max() + 1} patients: their cases were judged as if they were patients, so clusters may be patients.")
+        notes.append(
+            f"Only {patients.max() + 1} patients: their cases were judged as if they were patients, so clusters may be patients."
+        )
     _, confidence, distance = parts.place(points)
     confidence = np.where(labels < 0, 0.0, confidence)
     return Clustering(used, ids, labels, points, confidence, distance, projection, parts, stability, tuple(notes), seed)
@@ -130,9 +134,10 @@ def _tried(
     if most < 2:
         return np.eye(d), (), 1
     views = [np.eye(d), whitened(points, ROUND)] + ([whitened(points, d)] if d > ROUND else [])
-    best, best_merit = (views[0], (), 1), (-1.0, -1.0)
+    best: tuple[Floats, tuple[Candidate, ...], int] = (views[0], (), 1)
+    best_merit = (-1.0, -1.0)
     for view in views:
-        found = _widened(points @ view, patients, clusters, most, rng, 10 if large else 20)
+        found = _widened(points @ view, patients, clusters, most, rng, 8 if large else 12)
         one = next(c for c in found[0] if c.clusters == (clusters or choose(found[0])))
         merit = (float(one.clusters) if one.apart and one.agreement >= SURE else 0.0, one.agreement)
         if merit[0] > best_merit[0] or (merit[0] == best_merit[0] and merit[1] > best_merit[1] + NEAR):
@@ -163,7 +168,12 @@ def _parted(
             return method, labels, found, [f"HDBSCAN by {who}."], ""
         one = partition.by_means(points, 1, rng, view)
         note = f"HDBSCAN by {who} sees {dense} dense regions, but no gap that a straight cut would show."
-        return method, *one, [note if dense > 1 and not structure else f"HDBSCAN by {who} sees {dense} dense regions."], ""
+        return (
+            method,
+            *one,
+            [note if dense > 1 and not structure else f"HDBSCAN by {who} sees {dense} dense regions."],
+            "",
+        )
     if method == "consensus":
         return method, *partition.by_consensus(points, k, rng, patients, view), [], ""
     if method == "kmeans" or k == 1:
@@ -202,7 +212,11 @@ def _agreement(
 
 def _sentence(structure: bool, p: float, k: int, agreement: float, demanded: int | None, n: int) -> str:
     told = f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
-    steady = "" if np.isnan(agreement) else f" Drawn again, the partition agrees with itself to {agreement:.2f} (adjusted Rand index)."
+    steady = (
+        ""
+        if np.isnan(agreement)
+        else f" Drawn again, the partition agrees with itself to {agreement:.2f} (adjusted Rand index)."
+    )
     if structure:
         many = "as demanded" if demanded else "the largest number that is stable and parted by gaps"
         return f"There are clusters: held-out cases show a gap ({told}). {k} of them, {many}.{steady}"

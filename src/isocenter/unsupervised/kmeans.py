@@ -42,7 +42,7 @@ def within(points: NDArray[np.floating[Any]], centres: NDArray[np.floating[Any]]
 
 def _relative(points: NDArray[Any], centres: NDArray[Any]) -> NDArray[Any]:
     """(n, k) squared distances less that of the point from the origin."""
-    found = points @ (-2 * centres.T)
+    found: NDArray[Any] = points @ (-2 * centres.T)
     found += np.einsum("ij,ij->i", centres, centres)
     return found
 

@@ -116,11 +116,12 @@ class Clustering:
         return _table([str(i) for i in table.index], *self.parts.place(points))
 
     def medoids(self, each: int = 1) -> tuple[tuple[str, ...], ...]:
-        """For every cluster its most typical cases: nearest to the centre."""
+        """For every cluster its most typical cases: nearest to the centre, among the surer half."""
         found = []
         for k in range(self.n_clusters):
             rows = np.flatnonzero(self.labels == k)
-            nearest = rows[np.argsort(self.distance[rows], kind="stable")[:each]]
+            unsure = self.confidence[rows] < np.median(self.confidence[rows]) if len(rows) else rows
+            nearest = rows[np.lexsort((self.distance[rows], unsure))[:each]]
             found.append(tuple(self.case_ids[i] for i in nearest))
         return tuple(found)
 

@@ -87,7 +87,7 @@ def _precisions(inner: Floats, labels: Ints, k: int, shape: str) -> Floats:
     d = inner.shape[1]
     floor = _STEADY * float(inner.var()) + 1e-9
     if shape == "tied":
-        return np.linalg.inv(inner.T @ inner / len(inner) + floor * np.eye(d))
+        return np.asarray(np.linalg.inv(inner.T @ inner / len(inner) + floor * np.eye(d)))
     own = [np.where(np.sum(labels == c) > d, (inner[labels == c] ** 2).sum(axis=0) / max((labels == c).sum(), 1),
                     (inner**2).mean(axis=0)) + floor for c in range(k)]  # fmt: skip
     if shape == "full":
@@ -179,7 +179,9 @@ def _hdbscan(points: NDArray[np.float32], fewest: int) -> tuple[Ints, str]:
     except ImportError:  # without the extra `explore`
         from sklearn.cluster import HDBSCAN as Slow
 
-        return Slow(min_cluster_size=fewest, min_samples=near, copy=True).fit_predict(points).astype(np.int64), "scikit-learn"
+        return Slow(min_cluster_size=fewest, min_samples=near, copy=True).fit_predict(points).astype(
+            np.int64
+        ), "scikit-learn"
     return HDBSCAN(min_cluster_size=fewest, min_samples=near).fit_predict(points).astype(np.int64), "fast_hdbscan"
 
 
@@ -211,6 +213,6 @@ def _habit(own: Floats, kept: Floats, rng: np.random.Generator) -> float:
     from scipy.spatial import KDTree
 
     some = own[rng.permutation(len(own))[:500]]
-    far = KDTree(kept).query(some, k=min(2, len(kept)))[0].reshape(len(some), -1)
+    far = np.asarray(KDTree(kept).query(some, k=min(2, len(kept)))[0]).reshape(len(some), -1)
     other = np.where(far[:, 0] > 0, far[:, 0], far[:, -1])
     return 1.5 * float(np.quantile(other, 0.99)) + 1e-9

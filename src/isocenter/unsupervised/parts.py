@@ -22,8 +22,9 @@ class Parts(Protocol):
     """
 
     kind: ClassVar[str]
-    centres: Floats
 
+    @property
+    def centres(self) -> Floats: ...
     @property
     def n_clusters(self) -> int: ...
     def place(self, points: NDArray[np.floating[Any]]) -> Placed: ...
@@ -122,7 +123,7 @@ def _certain(nearest: Floats, own: Floats) -> Floats:
     if nearest.shape[1] < 2:
         return np.ones(len(own))
     other = np.partition(nearest, 1, axis=1)[:, 1]
-    return np.divide(other, own + other, out=np.full(len(own), 0.5), where=own + other > 0)
+    return np.asarray(np.divide(other, own + other, out=np.full(len(own), 0.5), where=own + other > 0))
 
 
 def parts_of(kind: str, arrays: Mapping[str, NDArray[Any]]) -> Parts:

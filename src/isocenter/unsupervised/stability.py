@@ -41,10 +41,9 @@ def candidates(
         labels = nearest(flat, kmeans(flat, k, rng))
         apart = apart_p(flat, labels, rng) <= LIMIT
         some = rng.permutation(len(flat))[:_PAIRED]
-        found.append(
-            Candidate(k, float(alike.mean()), float(np.quantile(alike, 0.05)), ambiguous(consensus(drawn[:, some])),
-                      *(float(one) for one in gaps[place + 1]), apart)
-        )  # fmt: skip
+        pac = ambiguous(consensus(drawn[:, some]))
+        gap, error = (float(one) for one in gaps[place + 1])
+        found.append(Candidate(k, float(alike.mean()), float(np.quantile(alike, 0.05)), pac, gap, error, apart))
     return tuple(found), gap_choice(gaps)
 
 
@@ -59,7 +58,7 @@ def choose(found: Sequence[Candidate]) -> int:
 
 def redrawn(points: Floats, groups: Ints | None, k: int, rng: np.random.Generator, draws: int) -> Ints:
     """(draws, n) labels of all points by k-means on a bootstrap draw of patients."""
-    return np.array([nearest(points, kmeans(points[resample(groups, len(points), rng)], k, rng, starts=2 + k // 3))
+    return np.array([nearest(points, kmeans(points[resample(groups, len(points), rng)], k, rng, starts=2))
                      for _ in range(draws)])  # fmt: skip
 
 
@@ -77,7 +76,7 @@ def resample(groups: Ints | None, n: int, rng: np.random.Generator) -> Ints:
 def agreements(drawn: Ints) -> Floats:
     """Adjusted Rand index of each draw's partition with the next one's; two that part nothing are alike."""
     pairs = zip(drawn, np.roll(drawn, -1, axis=0), strict=True)
-    return np.nan_to_num(np.array([float(adjusted_rand(a, b)) for a, b in pairs]), nan=1.0)
+    return np.asarray(np.nan_to_num([float(adjusted_rand(a, b)) for a, b in pairs], nan=1.0), dtype=np.float64)
 
 
 def consensus(drawn: Ints) -> Floats:
@@ -100,7 +99,9 @@ def gap_statistic(points: Floats, numbers: Sequence[int], rng: np.random.Generat
     some = points[rng.permutation(len(points))[:_GAP_CASES]]
     low, high = some.min(axis=0), some.max(axis=0)
     clouds = [some, *(rng.uniform(low, high, some.shape) for _ in range(references))]
-    spread = np.array([[max(within(cloud, kmeans(cloud, k, rng, starts=2)), 1e-12) for cloud in clouds] for k in numbers])
+    spread = np.array(
+        [[max(within(cloud, kmeans(cloud, k, rng, starts=2)), 1e-12) for cloud in clouds] for k in numbers]
+    )
     logs = np.log(spread)
     gap = logs[:, 1:].mean(axis=1) - logs[:, 0]
     return np.column_stack([gap, logs[:, 1:].std(axis=1) * np.sqrt(1 + 1 / references)])

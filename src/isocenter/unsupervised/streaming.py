@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 from isocenter.errors import EmptyInput, UsageError
+from isocenter.metrics import Floats, Ints
 from isocenter.unsupervised.clustering import cluster
 from isocenter.unsupervised.nouns import Clustering
 from isocenter.unsupervised.parts import Mixture
+from isocenter.unsupervised.reduction import Points
 
 SAMPLE = 20_000
 Batches = Callable[[], Iterable[pd.DataFrame]]
@@ -80,11 +82,16 @@ def _moved(found: Clustering, parts: Mixture, batches: Batches) -> Mixture:
 def _placed(found: Clustering, batches: Batches) -> Clustering:
     """Every case with its cluster."""
     ids: list[str] = []
-    points, labels, confidence, distance = [], [], [], []
+    points: list[Points] = []
+    labels: list[Ints] = []
+    confidence: list[Floats] = []
+    distance: list[Floats] = []
     for batch in batches():
         points.append(found.projection.points(batch))
-        for whole, part in zip((labels, confidence, distance), found.parts.place(points[-1]), strict=True):
-            whole.append(part)
+        label, certain, far = found.parts.place(points[-1])
+        labels.append(label)
+        confidence.append(certain)
+        distance.append(far)
         ids.extend(str(i) for i in batch.index)
     return replace(found, case_ids=tuple(ids), points=np.concatenate(points), labels=np.concatenate(labels),
                    confidence=np.concatenate(confidence), distance=np.concatenate(distance))  # fmt: skip

@@ -27,7 +27,7 @@ FEWEST = 20  # cases (patients) below which nothing is told
 FOLDS = 5
 ROUND = 4  # axes of the whitened view
 LEVELS, LEVELS_IN = 40, 2000  # different values of a stepped feature at most, among so many cases
-_PARTS = (2, 3, 4, 6)  # numbers of clusters whose cuts are tried
+_PARTS = (2, 3, 5)  # numbers of clusters whose cuts are tried
 _NEIGHBOURS = 3
 # Quantiles of sqrt(n) * dip of n uniform values, 20,000 to 100,000 draws each (a seeded simulation with `kernels.dip`).
 _TAIL = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0001)
@@ -45,7 +45,7 @@ _TABLE = {
 
 
 def dip_p(values: Floats, rng: np.random.Generator) -> float:
-    """p of one peak for values (n,), 0.0001 at the least; 1 below 8 values.
+    """The p value of one peak for values (n,), 0.0001 at the least; 1 below 8 values.
 
     Equal values are spread over the smallest step between different ones, so that whole numbers are no peaks.
     """
@@ -67,12 +67,12 @@ def structure_p(
     groups: Ints | None,
     rng: np.random.Generator,
     *,
-    repeats: int = 5,
+    repeats: int = 3,
     components: int | None = None,
     scaled: bool = True,
     turned: bool = False,
 ) -> float:
-    """p of "one piece" for features (n, p), or points already on components (`turned`); 1 where too few to tell.
+    """The p value of "one piece" for features (n, p), or points on components (`turned`); 1 where too few to tell.
 
     groups: patients (n,), one case of each counts in every draw (another the next time); None: each its own.
     """
@@ -84,7 +84,9 @@ def structure_p(
             unique = np.unique(values[rows], axis=0)
             rng.shuffle(unique)
             unique = unique if turned else unstepped(unique, rng)
-            found.append(dip_p(_laid_out(unique, rng, components, scaled, turned), rng) if len(unique) >= FEWEST else 1.0)
+            found.append(
+                dip_p(_laid_out(unique, rng, components, scaled, turned), rng) if len(unique) >= FEWEST else 1.0
+            )
     return float(np.median(found))
 
 
@@ -139,7 +141,7 @@ def _directions(points: Floats, rng: np.random.Generator) -> Iterator[Floats]:
 def whitened(points: NDArray[np.floating[Any]], m: int) -> Floats:
     """(d, m) view of the first m axes with the same spread along each: what is wide does not hide what is parted."""
     spread = points[:, :m].std(axis=0).astype(np.float64)
-    return np.eye(points.shape[1], min(m, points.shape[1])) / np.where(spread > 0, spread, 1.0)
+    return np.asarray(np.eye(points.shape[1], min(m, points.shape[1])) / np.where(spread > 0, spread, 1.0))
 
 
 def unstepped(values: NDArray[np.floating[Any]], rng: np.random.Generator) -> NDArray[np.floating[Any]]:
@@ -155,7 +157,7 @@ def unstepped(values: NDArray[np.floating[Any]], rng: np.random.Generator) -> ND
 def discriminant(points: Floats, labels: Ints, inside: NDArray[np.bool_]) -> Floats:
     """(d,) direction that tells one side from the other best (Fisher's), with the spread inside clusters, steadied."""
     d = points.shape[1]
-    centred = points.copy()
+    centred: Floats = points.copy()
     for c in np.unique(labels):
         centred[labels == c] -= points[labels == c].mean(axis=0)
     inner = centred.T @ centred / len(points)
@@ -165,7 +167,7 @@ def discriminant(points: Floats, labels: Ints, inside: NDArray[np.bool_]) -> Flo
 
 
 def _cut(values: Floats) -> tuple[float, float, int]:
-    """Where two means fit best with a twentieth on either side: cut, distance of the sides' medians, 1 if most lie above."""
+    """Where two means fit best with a twentieth on either side: cut, span of the sides' medians, sign of the larger."""
     ordered = np.sort(values)
     n = len(ordered)
     left = np.arange(1, n)
