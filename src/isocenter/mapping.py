@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import __version__, artefacts, compute, curating, disk, grouping, ingest, preparation, training
+from isocenter import __version__, artefacts, compute, curating, disk, grouping, ingest, preparation, progress, training
 from isocenter.auditing.shortcuts import FACTS
 from isocenter.bundle.grouped import Grouping
 from isocenter.cohort import PATIENT, Cohort
@@ -105,6 +105,7 @@ class Mapping(Study):
         layout = _layout(options.layout, len(cohort))
         places = coordinates(clustering.points, layout, seed=options.seed)
         found = _plain(cohort, measured, clustering, layout) | {
+            "title": Path(options.input).name,
             "subtypes": _jsonable(subtypes.to_dict()),
             **curating.lists(cohort, measured, clustering.points, self.audit.duplicates, pictures),
         }
@@ -137,7 +138,8 @@ class Mapping(Study):
     # -- nearest cases ------------------------------------------------------------------------------
     def similar(self, case: str, n: int = 10, distance: str = "auto") -> dict[str, Any]:
         """The nearest cases as plain data, and their page in PROJECT/similar."""
-        cohort, measured = self.usable, self.measured
+        with progress.without_facts():  # what index and audit found was told when they were asked
+            cohort, measured = self.usable, self.measured
         table = grouping.nearest_cases(cohort, measured, case, n, distance)
         asked = grouping.named_case(cohort, case)
         told = {
@@ -190,7 +192,6 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -
     return {
         "n": len(found),
         "patients": len(set(cohort.patients)) if cohort.knows_patients else None,
-        "title": cohort.table.attrs.get("title", ""),
         "features": {
             "name": measured.name,
             "columns": measured.table.shape[1],
