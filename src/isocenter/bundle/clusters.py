@@ -59,7 +59,7 @@ def clustering_of(members: Mapping[str, bytes], name: str) -> Clustering:
 
 def _npy(array: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)  # ascontiguousarray would make a number a row
     return buffer.getvalue()
 
 
