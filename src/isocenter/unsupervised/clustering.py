@@ -22,7 +22,7 @@ LARGEST = 10  # clusters tried, unless a number is given
 LARGE = 5000  # cases above which a sample is judged, on components of all cases
 _JUDGED = 2000  # cases of that sample for structure, and
 _DRAWN = 1000  # for the number of clusters
-SURE = 0.8  # agreement between draws above which a view with more clusters is preferred
+SURE = 0.7  # agreement between draws above which a view with more clusters is preferred
 _AMONG = 30  # patients below which all their cases are judged, as if they were patients
 
 
