@@ -33,7 +33,9 @@ def made(scanner: float = 0.0, disease: float = 0.0, n: int = 240, seed: int = 0
         {PATIENT: ids, "scanner": np.where(site, "B", "A"), "age": rng.normal(60, 9, n), "note": ids,
          "dead": np.where(rng.random(n) < np.where(ill, 0.7, 0.2), "yes", "no")}, index=pd.Index(ids, name="case_id"),
     )  # fmt: skip
-    return table, Cohort(told.join(table), Target(Task.CLASSIFICATION, "dead", ("no", "yes"), "yes"), features=tuple(table.columns))
+    return table, Cohort(
+        told.join(table), Target(Task.CLASSIFICATION, "dead", ("no", "yes"), "yes"), features=tuple(table.columns)
+    )
 
 
 def test_scanner_groups_are_named_as_scanner() -> None:

@@ -208,7 +208,7 @@ def _scatter(
 
 
 def _axes(scatter: Floats, flat: Points | None) -> tuple[Floats, Floats]:
-    """(d, p) unit axes and (d,) variances, the widest first; each axis' largest part is positive, so that signs hold."""
+    """(d, p) unit axes and (d,) variances, the widest first; each axis' largest part is positive."""
     variances, vectors = np.linalg.eigh(scatter)
     variances, vectors = variances[::-1], vectors[:, ::-1]
     kept = variances > 1e-6 * variances[0]
