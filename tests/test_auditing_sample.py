@@ -10,7 +10,7 @@ import pytest
 
 import isocenter
 from designs import cohort_of, write_table
-from isocenter import workbench
+from isocenter import training
 from isocenter.auditing import sample_size
 from isocenter.cohort import Task
 from isocenter.metrics.adequacy import verdict_for_classes, verdict_for_numbers
@@ -22,7 +22,7 @@ def rows(found: dict[str, object]) -> dict[str, dict[str, object]]:
 
 
 def test_a_holdout_is_judged_by_its_test_part() -> None:
-    cohort = cohort_of([0] * 300 + [1] * 100)
+    cohort = cohort_of([0] * 300 + [1] * 100, [f"p{i}" for i in range(400)])
     found = sample_size(cohort, make_design(cohort), 5)
     expected = verdict_for_classes({"0": 300, "1": 100}, 5, test_fraction=0.2)
     assert found["summary"] == expected.summary and found["affordable"] == expected.affordable
@@ -47,7 +47,7 @@ def test_patients_are_counted_and_not_images() -> None:
 
 def test_a_measurement_and_its_unit() -> None:
     values = np.random.default_rng(0).normal(50, 10, 150)
-    cohort = cohort_of(list(values), task=Task.REGRESSION)
+    cohort = cohort_of(list(values), [f"p{i}" for i in range(150)], task=Task.REGRESSION)
     found = sample_size(cohort, make_design(cohort), 4)
     expected = verdict_for_numbers(150, float(values.mean()), float(values.std()), 4, test_fraction=0.2)
     assert found["summary"] == expected.summary
@@ -58,8 +58,8 @@ def test_predictors_are_what_a_method_may_choose_from(tmp_path: Path) -> None:
     table = write_table(tmp_path / "t.csv", 90, age=rng.normal(60, 9, 90), sex=rng.choice(["F", "M"], 90))
     cohort = isocenter.index(table, target="label", covariates=["age", "sex"])
     design = isocenter.split(cohort)
-    recipes = workbench.plan(cohort, design, ["forest"], with_floors=True)
-    counts = {r.name: workbench.predictors(r, cohort, design) for r in recipes}
+    recipes = training.plan(cohort, design, ["forest"], with_floors=True)
+    counts = {r.name: training.predictors(r, cohort, design) for r in recipes}
     assert counts["forest"] == 6 + 1 + 1  # features, age, and one further level of sex
     study = isocenter.run(table, target="label", covariates="age,sex", project=tmp_path / "p", method="linear")
     assert study.sample_size["predictors"] == 8
@@ -71,3 +71,11 @@ def test_a_patient_with_both_classes_is_one_patient() -> None:
     found = sample_size(cohort, make_design(cohort), 3)
     assert rows(found)["risk"]["have"] == pytest.approx(80)
     assert rows(found)["test events"]["have"] == pytest.approx(10)
+
+
+def test_without_patient_ids_cases_are_counted_and_nobody_in_parts() -> None:
+    found = sample_size(cohort := cohort_of([0] * 61 + [1] * 22), make_design(cohort, test_fraction=0.3), 3)
+    assert "patients" not in json.dumps(found) and "training cases carry" in str(found["summary"])
+    counted = [row["have"] for name, row in rows(found).items() if not name.startswith("width") and row["have"]]
+    assert len(counted) > 3 and all(have == int(have) for have in counted)  # type: ignore[call-overload]
+    assert 0 < rows(found)["width of AUC"]["have"] < 1  # type: ignore[operator]

@@ -74,3 +74,11 @@ def test_twenty_images_of_two_patients_are_suppressed() -> None:
     groups = {g.name: g for g in subgroups(c, list(c.case_ids), ["sex"])}
     assert "4 events and 4 others" in groups["sex=M"].suppressed
     assert groups["sex=F"].suppressed == ""
+
+
+def test_without_patient_ids_cases_are_spoken_of() -> None:
+    c = cohort()
+    few = [f"c{i}" for i in range(20)]
+    assert "by patient" in next(subgroups(c, few, ["sex"])).suppressed
+    unknown = Cohort(c.table.assign(patient_id=pd.array([None] * len(c), dtype="str")), TARGET)
+    assert "by case 7 events" in next(subgroups(unknown, few, ["sex"])).suppressed

@@ -22,6 +22,7 @@ from isocenter.errors import (
     UnknownColumn,
     UnknownFormat,
     UnsafeFile,
+    UsageError,
 )
 from isocenter.ingest import index, listing
 
@@ -263,3 +264,33 @@ def test_a_million_rows_without_loops(tmp_path: Path) -> None:
     start = time.perf_counter()
     assert len(index(**files)) == n
     assert time.perf_counter() - start < 2
+
+
+def test_ignored_columns_are_nothing_at_all(tmp_path: Path) -> None:
+    path = table(tmp_path, label=Y, stage=Y + 1.0, drug=np.where(Y, "yes", "no"), class_=Y)
+    cohort = index(path, target="label", ignore=["stage", "drug"])
+    assert cohort.features == ("a", "b", "c", "class_") and "drug" not in cohort.attributes
+    assert not {"stage", "drug"} & {*cohort.table.columns, *cohort.cases[0].attributes}
+    assert any("--ignore: stage, drug" in note for note in cohort.notes)
+
+
+def test_an_ignored_column_of_the_labels_is_gone_and_never_the_target(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    pd.DataFrame({"outcome": Y, "late": Y}).to_csv(tmp_path / "l.csv", index=False)
+    cohort = index(tmp_path / "x.npy", labels=tmp_path / "l.csv", ignore=["late", "f1"])
+    assert cohort.target is not None and cohort.target.column == "outcome"
+    assert cohort.features == ("f0", "f2") and cohort.attributes == ()
+    with pytest.raises(NoTarget):
+        index(table(tmp_path, label=Y), ignore=["label"])
+
+
+@pytest.mark.parametrize("given, error, says", [
+    ({"ignore": ["nowhere"]}, UnknownColumn, "no column 'nowhere' that --ignore"),
+    ({"ignore": ["label"]}, UsageError, "'label' is to be ignored"),
+    ({"ignore": ["a"], "covariates": ["a"]}, UsageError, "'a' is to be ignored"),
+    ({"ignore": ["site"], "group_column": "site"}, UsageError, "'site' is to be ignored"),
+])  # fmt: skip
+def test_what_cannot_be_ignored(tmp_path: Path, given: dict[str, list[str]], error: type, says: str) -> None:
+    path = table(tmp_path, label=Y, site=np.where(Y, "A", "B"))
+    with pytest.raises(error, match=says):
+        index(path, target="label", **given)  # type: ignore[arg-type]

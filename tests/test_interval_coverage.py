@@ -27,7 +27,9 @@ def coverage() -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # NamedTuple looks its annotations up there
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)  # the populations lie beside it
+        spec.loader.exec_module(module)
     return module
 
 
@@ -75,9 +77,10 @@ def test_intervals_cover(coverage: ModuleType, family: str, name: str) -> None:
 
 
 def test_truth_by_integration_is_that_of_a_large_sample(coverage: ModuleType) -> None:
-    apart, truth = coverage.binormal(0.85, 0.2)
-    large = coverage.large_sample(
-        lambda rng, n: coverage.class_panel(
+    populations = sys.modules[coverage.Setting.__module__]
+    apart, truth = populations.binormal(0.85, 0.2)
+    large = populations.large_sample(
+        lambda rng, n: populations.class_panel(
             *(lambda y: (rng.normal(size=n) + apart * y, y))((rng.random(n) < 0.2).astype("int64")), apart, 0.2
         ),
         times=2,

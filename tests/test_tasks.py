@@ -17,7 +17,8 @@ from scipy.io import loadmat
 import isocenter
 from isocenter import external
 from isocenter.cohort import Task
-from isocenter.steps import Study, best_on_tuning
+from isocenter.comparing import best_on_tuning
+from isocenter.steps import Study
 
 ORDER = ("Low", "Intermediate", "High")
 LABELS = ("edema", "effusion", "mass")

@@ -14,8 +14,10 @@ __version__ = "0.1.0"
 
 # Names resolve when first used (PEP 562): scikit-learn and pandas take over a second to import.
 _HOMES = {
-    "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "compare", "report", "predict"),
-    "isocenter.steps": ("run", "export", "Study"),
+    "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "compare", "predict"),
+    "isocenter.presenting": ("report",),
+    "isocenter.running": ("run", "export"),
+    "isocenter.steps": ("Study",),
     "isocenter.case": ("Case", "Source"),
     "isocenter.image": ("Image", "Mask", "Geometry"),
     "isocenter.cohort": ("Cohort", "Target", "Task"),
@@ -37,9 +39,11 @@ if TYPE_CHECKING:
     from isocenter.image import Geometry, Image, Mask
     from isocenter.model import Decision, Model
     from isocenter.prediction import Prediction
+    from isocenter.presenting import report
+    from isocenter.running import export, run
     from isocenter.splitting import Design, Split
-    from isocenter.steps import Study, export, run
-    from isocenter.workbench import audit, compare, evaluate, fit, index, predict, report, split
+    from isocenter.steps import Study
+    from isocenter.workbench import audit, compare, evaluate, fit, index, predict, split
 
 __all__ = [
     "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",

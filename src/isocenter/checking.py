@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from isocenter import deciding
 from isocenter.aggregation import ALL
@@ -12,6 +14,15 @@ from isocenter.evaluation.groups import subgroups
 from isocenter.metrics import recalibration
 from isocenter.metrics.thresholds import Criterion
 from isocenter.options import Options
+from isocenter.splitting import Design
+
+
+def asked(cohort: Cohort, design: Design | None, **given: Any) -> Options:
+    """Options as Python gives them, checked on the cases that a design uses (None: on all) as `check` does."""
+    options = Options().changed(**given)
+    used = cohort.case_ids if design is None else dict.fromkeys((*design.final.fitting, *design.tested))
+    check(options, cohort if len(used) == len(cohort) else cohort.select(used))
+    return options
 
 
 def check(options: Options, cohort: Cohort) -> None:
@@ -29,6 +40,15 @@ def check(options: Options, cohort: Cohort) -> None:
     _decide(options.decide, target)
     _recalibrate(options.recalibrate, target)
     _aggregate(options.aggregate, target, cohort)
+
+
+def refuse_making(names: Sequence[str]) -> None:
+    """UsageError for options that say how a model is made, where it is there: heard in silence they would mislead."""
+    if names:
+        raise UsageError(
+            f"A saved model is tested as it is: {', '.join(names)} can change nothing.",
+            f"Leave {'it' if len(names) == 1 else 'them'} out, or fit a model with isocenter run.",
+        )
 
 
 def _decide(criterion: str | None, target: Target) -> None:

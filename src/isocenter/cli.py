@@ -18,6 +18,7 @@ import typer
 
 from isocenter.errors import IsocenterError
 from isocenter.options import EVALUATE, EXTERNAL, FIT, INDEX, SPLIT, Options
+from isocenter.project import DEFAULT
 from isocenter.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ Command = Callable[..., Any]
 _Input = Annotated[
     str, typer.Argument(metavar="INPUT", help="Folder of scans, feature table, array, or an earlier run.toml.")
 ]
-_PROJECT = "isocenter-project"
 
 
 def _parameter(name: str, kind: Any, default: Any, *flags: str, help: str) -> inspect.Parameter:
@@ -70,7 +70,7 @@ def verb(*steps: str) -> Callable[[Command], Command]:
         found = inspect.signature(command, eval_str=True).parameters.values()
         own = [p for p in found if p.kind is not p.VAR_KEYWORD and p.name != "project"]
         own += [
-            _parameter("project", Path, Path(_PROJECT), "--project", help="Folder that keeps all results."),
+            _parameter("project", Path, Path(DEFAULT), "--project", help="Folder that keeps all results."),
             _parameter("as_json", bool, False, "--json", help="Print one JSON object and nothing else."),
         ]
         own += _shared(steps)
@@ -100,16 +100,27 @@ def _listed(value: Any) -> Any:
 
 
 def _study(project: Path, input: str | None = None, **given: Any) -> Study:
-    """A study of this project: new options for a new INPUT, else those of the earlier steps."""
-    from isocenter.project import Project
-    from isocenter.steps import Study, saved_options
+    """A study of this project: new options for a new INPUT, else those of the earlier steps.
 
+    A run.toml repeats in the project that it lies in; a copy that lies elsewhere, in the default one.
+    """
+    from isocenter import progress
+    from isocenter.project import Project, home
+    from isocenter.running import heed_another_study, saved_options
+    from isocenter.steps import Study
+
+    repeats = input is not None and input.endswith(".toml")
+    if input is not None and repeats:
+        project = home(project, Path(input).parent)
+        progress.note(f"Repeated in the project {project}; --project names another.")
     if input is None:
         options = saved_options(project)
-    elif input.endswith(".toml"):
+    elif repeats:
         options = Options.from_toml(Path(input))
     else:
         options = Options(input=str(Path(input).absolute()))
+    if input is not None:
+        heed_another_study(project, options.input, repeats=repeats)
     return Study(options.changed(**given), Project(project))
 
 
@@ -200,9 +211,9 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", help="Folder to write. [default: PROJECT/paper]")] = None,
 ) -> Any:
     """Figures, tables, data and a draft for a paper, from a finished project."""
-    from isocenter import steps
+    from isocenter import running
 
-    return {"paper": str(steps.export(project, output))}
+    return {"paper": str(running.export(project, output))}
 
 
 @verb()
@@ -220,13 +231,17 @@ def predict(
     mask: Annotated[list[str] | None, typer.Option(help="Which files are masks: [NAME=]GLOB.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column that names the rows.")] = None,
     patient_column: Annotated[str | None, typer.Option(help="Column with the patient of a row.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights of the model's network, if it has one: the file or its folder.")
+    ] = None,
 ) -> Any:
     """Predict new scans or rows with a saved model."""
     del project
     from isocenter.elsewhere import predict_to
 
     roles = {"image": _listed(image or []), "mask": _listed(mask or [])}
-    return predict_to(model, input, output, labels=labels, id_column=id_column, patient_column=patient_column, **roles)
+    named = {"labels": labels, "id_column": id_column, "patient_column": patient_column, "weights": weights}
+    return predict_to(model, input, output, **named, **roles)
 
 
 @verb()
@@ -237,9 +252,9 @@ def demo(
 ) -> Any:
     """The main job on embedded data: a synthetic CT cohort, and real breast-cancer features."""
     del project
-    from isocenter import steps
+    from isocenter import running
 
-    return steps.demo(folder, patients=patients)
+    return running.demo(folder, patients=patients)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import BadShape, BadTarget, BadValues
-from isocenter.evaluation import Comparison, Evaluation, compare_methods
+from isocenter.evaluation import HEADLINES, Comparison, Evaluation, compare_methods
 from isocenter.evaluation.claims import listed
 from isocenter.evaluation.compared import between_groups
 from isocenter.recipes import COVARIATES
@@ -95,3 +95,18 @@ def _unit(rows: pd.DataFrame, design: Design) -> pd.DataFrame:
     each = [by_patient(some) for _, some in rows.groupby(["repeat", "fold"], sort=False)]
     patients = [some for some in each if some is not None]
     return pd.concat(patients, ignore_index=True) if each and len(patients) == len(each) else rows
+
+
+def best_on_tuning(evaluations: dict[str, Evaluation], names: Sequence[str]) -> str:
+    """The method with the best headline number on tuning data; the first named wins a tie."""
+
+    def headline(name: str) -> float:
+        for metric in HEADLINES:
+            try:
+                value = evaluations[name].get(metric, "tuning").value
+            except KeyError:
+                continue
+            return value if value == value else float("-inf")
+        return float("-inf")
+
+    return max(names, key=headline)

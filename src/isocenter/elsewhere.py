@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from isocenter import artefacts, bundle, disk, external, predicting, reporting, workbench
-from isocenter.errors import UsageError
+from isocenter import artefacts, bundle, checking, disk, external, predicting, reporting, workbench
 from isocenter.evaluation import Evaluation
 from isocenter.formats import tables
 from isocenter.options import EXTERNAL, INDEX, Options
-from isocenter.project import DEFAULT, MEMORY
+from isocenter.project import home
 
 _KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
-_ALSO = ("recalibrate", "seed", "subgroups", "prevalences")
+_ALSO = ("weights", "recalibrate", "seed", "subgroups", "prevalences")
 
 
 def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -> dict[str, Any]:
@@ -22,13 +21,13 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
 
     Where no project is named it is the one that the model lies in.
 
-    options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`,
+    options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`, `weights`,
     `recalibrate`, `seed`, `subgroups`, `prevalences`. UsageError for others.
     """
     asked = Options().changed(**options)
     _refuse_others(options)
     prevalences = asked.shares
-    loaded = bundle.load(model)
+    loaded = bundle.load(model).placed(weights=asked.weights)
     reading = {k: v for k, v in asked.of(INDEX).items() if k not in _KNOWN_TO_THE_MODEL}
     cohort = external.index(loaded, input, class_names=asked.class_names, **reading)
     found = external.assess(
@@ -41,7 +40,7 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
         prevalences=prevalences,
         seed=asked.seed,
     )
-    folder = _home(model, project) / "external" / (Path(input).stem or "input")
+    folder = home(project, model.parent.parent) / "external" / (Path(input).stem or "input")
     disk.make_folder(folder)
     artefacts.EXTERNAL.save(found.to_dict(), folder / artefacts.EXTERNAL.path)
     artefacts.EXTERNAL_TABLE.save(found.predictions, folder / artefacts.EXTERNAL_TABLE.path)
@@ -81,21 +80,10 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
     }
 
 
-def _home(model: Path, project: Path) -> Path:
-    """The project that was named, or, where none was, the one that the model lies in."""
-    own = model.parent.parent
-    return own if project == Path(DEFAULT) and (own / MEMORY).is_file() else project
-
-
 def _refuse_others(options: Iterable[str]) -> None:
     """What would say how a model is made, or is settled in the bundle: heard in silence it would mislead."""
     usable = {one.name for one in Options.table(INDEX, EXTERNAL)} - {*_KNOWN_TO_THE_MODEL} | {*_ALSO}
-    wrong = [f"--{name.replace('_', '-')}" for name in options if name not in usable]
-    if wrong:
-        raise UsageError(
-            f"A saved model is tested as it is: {', '.join(wrong)} can change nothing.",
-            f"Leave {'it' if len(wrong) == 1 else 'them'} out, or fit a model with isocenter run.",
-        )
+    checking.refuse_making([f"--{name.replace('_', '-')}" for name in options if name not in usable])
 
 
 def _own_test(model: Path) -> Evaluation | None:

@@ -10,7 +10,9 @@
     │   ├── OpaqueMatlab           MATLAB variables that are not read: struct, datetime, objects
     │   ├── BadShape               arrays of the wrong number of dimensions or lengths
     │   ├── BadValues              infinite or empty features, scores that are no probabilities
-    │   └── BadGeometry            slices or masks that do not fit together
+    │   ├── BadGeometry            slices or masks that do not fit together
+    │   ├── EmptyRegion            a mask that marks nothing, or nothing that can be used
+    │   └── TooManyLevels          bins so narrow that texture has no meaning
     ├── LabelError                 the table of labels
     │   ├── UnknownColumn          a column that is not there
     │   ├── NoTarget               no column to predict, or several to choose from
@@ -31,6 +33,7 @@
     ├── ProjectError               the project folder
     │   ├── OtherVersion           written by a version that lays things out otherwise
     │   ├── MissingStep            an earlier step has not been run
+    │   ├── OtherStudy             holds the study of something else
     │   └── NotWritable            full or read-only disk
     └── UsageError                 exit 2: an option or name that does not exist
         └── MissingExtra           an optional dependency that is not installed
@@ -96,6 +99,14 @@ class BadValues(InputError):
 
 class BadGeometry(InputError):
     """Slices or masks that do not fit together in space."""
+
+
+class EmptyRegion(InputError):
+    """A mask that marks no voxel, or none that is left after interpolation and re-segmentation."""
+
+
+class TooManyLevels(InputError):
+    """Bins so narrow that the texture of a region has more grey levels than can be counted."""
 
 
 class LabelError(IsocenterError):
@@ -180,6 +191,10 @@ class MissingStep(ProjectError):
 
 class NotWritable(ProjectError):
     """A full or read-only disk."""
+
+
+class OtherStudy(ProjectError):
+    """A project folder that holds the study of something else."""
 
 
 class UsageError(IsocenterError):

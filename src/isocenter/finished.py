@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from isocenter import artefacts, methods, scoring, workbench
+from isocenter import artefacts, methods, presenting, scoring
 from isocenter.errors import MissingStep
 from isocenter.model import Model
 from isocenter.options import SPLIT, Options
@@ -47,7 +47,7 @@ def finished(project: Project, options: Options) -> Finished:
         options=asdict(options),
         versions=dict(next(iter(models.values())).card["versions"]),
         notes=cohort.notes,
-        warnings=workbench.warnings(cohort, audit, design),
+        warnings=presenting.warnings(cohort, audit, design),
         units=scoring.patient_rows(shown),
     )
     decisions = {name: model.decision.told() for name, model in models.items()}

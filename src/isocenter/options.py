@@ -53,6 +53,9 @@ class Options:
     image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
     mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
     covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)
+    ignore: tuple[str, ...] = _option(
+        (), "Columns to leave out altogether: never a feature, covariate or attribute.", INDEX
+    )
     class_names: tuple[str, ...] = _option(
         (), "How another table calls the classes of a model that is tested on it: OTHER=CLASS.", EXTERNAL
     )
@@ -69,7 +72,14 @@ class Options:
     stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
-    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (intensity,pixels).", FIT)
+    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (intensity,embedding); + joins.", FIT)
+    weights: str | None = _option(
+        None, "Weights file of a network, or the folder with it. [default: ~/.isocenter/weights]", FIT
+    )
+    window: str = _option(
+        "auto", "Values shown black and white to embedding and descriptors: soft, lung, bone, brain (CT) or LOW:HIGH; "
+        "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT,
+    )  # fmt: skip
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
     decide: str | None = _option(
         None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "

@@ -5,11 +5,11 @@ Silent unless somebody listens: the command line draws a bar, tests collect a li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -17,12 +17,14 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Event:
     """kind "start" opens a stage of `total` items (None: unknown), "advance" counts one,
-    "end" closes it; "note" is a line of text, "warning" one that must not be missed."""
+    "end" closes it; "note" is a line of text, "warning" one that must not be missed; "facts" is
+    what a step has found, as plain data."""
 
-    kind: Literal["start", "advance", "end", "note", "warning"]
+    kind: Literal["start", "advance", "end", "note", "warning", "facts"]
     stage: str = ""
     text: str = ""
     total: int | None = None
+    facts: Mapping[str, Any] | None = None
 
 
 Listener = Callable[[Event], None]
@@ -53,6 +55,19 @@ def note(text: str) -> None:
 def warning(text: str) -> None:
     """A line that must not be missed."""
     emit(Event("warning", text=text))
+
+
+def facts(found: Mapping[str, Any]) -> None:
+    """What a step has found, told when it ends: a later one may fail."""
+    emit(Event("facts", facts=found))
+
+
+@contextmanager
+def without_facts() -> Iterator[None]:
+    """Inside the block facts are not told: for studies that are part of something larger."""
+    outer = _listener.get()
+    with listening(lambda event: outer(event) if outer is not None and event.kind != "facts" else None):
+        yield
 
 
 def track(items: Iterable[T], stage: str, total: int | None = None) -> Iterator[T]:

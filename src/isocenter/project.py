@@ -34,6 +34,11 @@ class Artefact(Generic[T]):
     step: str
 
 
+def home(named: Path, own: Path) -> Path:
+    """The project that was named, or where none was the one that a file of it lies in (`own`), if it is one."""
+    return own if named == Path(DEFAULT) and (own / MEMORY).is_file() else named
+
+
 def fingerprint(*parts: object) -> str:
     """SHA-256 of plain values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from isocenter import artefacts, ledger, progress, scoring, workbench
+from isocenter import artefacts, ledger, progress, scoring, training
 from isocenter.crossing import Setting, plain
 from isocenter.errors import UsageError
 from isocenter.evaluation import Evaluation, headline
@@ -45,14 +45,15 @@ def seeds(
     rows = [row for name, one in evaluations.items() for row in _rows(numbers[0], name, one)]
     rows += _others(setting, recipes, numbers[1:], redesign)
     moved = "fits (the split is given)" if setting.design.kind == "given" else "splits and fits"
+    who = "patients" if setting.cohort.knows_patients else "cases"
     target = setting.cohort.target
     assert target is not None
     main = headline(target)
     return {
         "seeds": numbers,
         "metric": main,
-        "how": f"The same patients, {n} {moved} with seeds {numbers[0]} to {numbers[-1]}: how far numbers move by "
-        "chance alone. It says nothing of other patients.",
+        "how": f"The same {who}, {n} {moved} with seeds {numbers[0]} to {numbers[-1]}: how far numbers move by "
+        f"chance alone. It says nothing of other {who}.",
         "rows": rows,
         "bands": _bands(rows, numbers),
         "differences": _differences(rows, numbers, main),
@@ -92,7 +93,7 @@ def _measure(setting: Setting, recipes: Sequence[Recipe], seed: int, design: Des
         ledger.look(project.folder, design.test_fingerprint, looked, ledger.SEED_LOOK)
     for recipe in recipes:
         how: dict[str, Any] = {"seed": seed, "store": project.store, "wish": setting.wish, "told": False}
-        table = workbench.cross_scores(recipe, setting.cohort, design, **how)
+        table = training.cross_scores(recipe, setting.cohort, design, **how)
         one = scoring.values(table, recipe.name, setting.cohort, design)
         project.put(artefacts.seed_values(seed, recipe.name), inputs[recipe.name], _rows(seed, recipe.name, one))
 

@@ -8,28 +8,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from isocenter import bundle, comparing, external, ingest, predicting, preparation, recipes, reporting, scoring
-from isocenter import fitting as _fitting
-from isocenter.auditing import Audit, alarms, audit_cohort, describe_case_mix, fingerprints, metadata_auc
-from isocenter.case import Case
+from isocenter import (
+    bundle,
+    checking,
+    comparing,
+    external,
+    ingest,
+    predicting,
+    scoring,
+    training,
+)
+from isocenter.auditing import (
+    Audit,
+    audit_cohort,
+    telling_alarms,
+    telling_columns,
+)
 from isocenter.cohort import Cohort
-from isocenter.deciding import Wish, torn_patients, torn_warning
-from isocenter.errors import BadTarget, Fault, UsageError
+from isocenter.deciding import Wish, torn_warning
+from isocenter.errors import UsageError
 from isocenter.evaluation import Comparison, Evaluation
-from isocenter.features import Covariates, default_features
 from isocenter.model import Model
 from isocenter.prediction import Prediction
-from isocenter.recipes import Recipe
-from isocenter.splitting import Design, Split, make_design, walk
-
-FEW_CASES = 8
+from isocenter.splitting import Design, make_design
 
 
 def index(
@@ -51,6 +59,7 @@ def index(
     group_column: str | None = None,
     readers: Sequence[str] = (),
     consensus: str = "majority",
+    ignore: Sequence[str] = (),
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
@@ -76,6 +85,7 @@ def index(
         group_column=group_column,
         readers=readers,
         consensus=consensus,
+        ignore=ignore,
     )
 
 
@@ -84,7 +94,7 @@ def audit(cohort: Cohort, *, store: str | None = None) -> Audit:
 
     store: folder for results that are costly to compute, or None to keep them in memory.
     """
-    facts, faults = _facts(cohort, store)
+    facts, faults = training.facts_of(cohort, store)
     return audit_cohort(cohort, facts, faults)
 
 
@@ -126,14 +136,8 @@ def split(
         overlap=overlap,
     )
     used = dict.fromkeys((*made.final.fitting, *made.tested))
-    return replace(made, warnings=(*said, *made.warnings, *torn_warning(cohort.select(used))))
-
-
-def shortcuts(cohort: Cohort, design: Design, *, store: str | None = None) -> list[dict[str, Any]]:
-    """AUC of what is known of how the images were made, in the fitting part; rows as in `auditing.metadata_auc`."""
-    part = cohort.select(design.split.fitting)
-    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
-    return metadata_auc(part, facts, design.split.folds, seed=design.seed)
+    told = telling_alarms(telling_columns(cohort, made.split.fitting))
+    return replace(made, warnings=(*said, *made.warnings, *torn_warning(cohort.select(used)), *told))
 
 
 def fit(
@@ -147,6 +151,8 @@ def fit(
     decide: str | None = None,
     recalibrate: str = "none",
     aggregate: str = "auto",
+    weights: str | None = None,
+    window: str = "auto",
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
@@ -154,121 +160,16 @@ def fit(
     With a design of several splits the model learns from every case and is not itself tested
     (`card["tested"]` is False); `evaluate` then takes the method's name.
 
-    method: a key of METHODS; features: "given", "intensity" or "pixels" (None: what suits the
-    input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
-    method. Raises UsageError, TooFewPatients.
+    method: a key of METHODS; features: a key of FEATURES, or several joined by + (None: what suits
+    the input); decide, recalibrate, aggregate, weights, window: as on the command line; parameters:
+    those of the method. Raises UsageError, TooFewPatients.
     """
+    checking.asked(cohort, design, decide=decide, recalibrate=recalibrate, aggregate=aggregate, seed=seed)
     named = [] if features is None else [features]
-    recipe = plan(cohort, design, [method], named, parameters=parameters, store=store)[0]
+    places: dict[str, Any] = {"weights": weights, "window": window}
+    recipe = training.plan(cohort, design, [method], named, parameters=parameters, store=store, **places)[0]
     wish = Wish(decide, recalibrate, aggregate)
-    return fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
-
-
-def plan(
-    cohort: Cohort,
-    design: Design,
-    methods: Sequence[str],
-    features: Sequence[str] = (),
-    *,
-    parameters: dict[str, object] | None = None,
-    store: str | None = None,
-    with_floors: bool = False,
-) -> list[Recipe]:
-    """What will be fitted, the primary recipe first and the floors last."""
-    if cohort.target is None:
-        raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
-    default = "given"
-    if not cohort.features:
-        default = default_features(preparation.facts(cohort.select(design.final.fitting).cases, store=store)[0])
-    for name in features:
-        if (name == "given") != bool(cohort.features):
-            raise UsageError(
-                f"Features '{name}' do not suit this input.",
-                "A feature table takes 'given'; scans take 'intensity' or 'pixels'.",
-            )
-    settings: dict[str, dict[str, object]] = {"given": {"columns": cohort.features}}
-    if not cohort.features:
-        has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
-        settings |= {"intensity": {"mask": has_mask, "store": store}, "pixels": {"store": store}}
-    found = recipes.compose(
-        methods,
-        features,
-        default_features=default,
-        covariates=cohort.covariates,
-        parameters=parameters,
-        settings=settings,
-    )
-    if with_floors:
-        found += [replace(f, settings=settings) for f in recipes.floors(cohort.target, cohort.covariates, default)]
-    return found
-
-
-def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
-    """Candidate predictors: columns the features make of training cases; of a text covariate each further level.
-
-    Regions are measured on a few cases only: how many numbers there are does not depend on which.
-    """
-    assert cohort.target is not None
-    part = cohort.select(design.final.fitting)
-    some = part.select(part.case_ids[:FEW_CASES]) if "intensity" in recipe.features else part
-    alone = replace(recipe, covariates=()) if recipe.features else recipe
-    n = len(alone.build(cohort.target.task, 0)[0].fit(some.X).get_feature_names_out())
-    if recipe.features and recipe.covariates:
-        covariates = Covariates(recipe.covariates).fit(part.X)
-        n += len(covariates.names_) - len(covariates.levels_)
-    return n
-
-
-def fit_recipe(
-    recipe: Recipe,
-    cohort: Cohort,
-    design: Design,
-    *,
-    split: Split | None = None,
-    seed: int = 0,
-    store: str | None = None,
-    roles: Mapping[str, Sequence[str]] | None = None,
-    wish: Wish = Wish(),  # noqa: B008  frozen
-    kept: bool = True,
-) -> _fitting.Fitted:
-    """Fit one recipe and describe in its card what a new input must look like.
-
-    split: one of the design's, None for the model that is kept; roles: the globs of images and
-    masks, which `predict` then uses again; wish: how it decides; kept: False leaves out of the
-    card what only a kept model tells (importance, out-of-fold numbers). A floor, or one split of several, that
-    cannot meet the criterion takes the nearest threshold with a warning.
-    """
-    several = split is not None and design.several
-    split = split or design.final
-    part = cohort.select(split.fitting)
-    if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
-        wish = Wish(aggregate="none" if wish.aggregate == "none" or torn_patients(part) else "mean")
-    facts = _facts(part, store)[0]
-    card: dict[str, Any] = {
-        "roles": {name: list(globs) for name, globs in (roles or {}).items()},
-        "case_mix": describe_case_mix(part),
-        "seen": fingerprints(part, facts),
-        "tested": bool(split.test),
-    }
-    if facts is not None:
-        card["profile"] = preparation.Profile.of(facts).to_dict()
-    if kept and split.test:  # nothing is learned from it: its digests only keep it out of external tests
-        test = cohort.select(split.test)
-        card["tested_on"] = fingerprints(test, _facts(test, store)[0])
-    how: dict[str, Any] = {"explained": kept, "strict": recipe.role != "floor" and not several}
-    if several:
-        how["called"] = f"{recipe.name}, repeat {split.repeat + 1}, fold {split.fold + 1}"
-    fitted = _fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card, **how)
-    return replace(fitted, model=_with_tuning(fitted, cohort)) if kept else fitted
-
-
-def _with_tuning(fitted: _fitting.Fitted, cohort: Cohort) -> Model:
-    """The model with its out-of-fold numbers and operating points in the card, for external tests."""
-    model = fitted.model
-    table = scoring.beside_reference(fitted.tuning, cohort, "tuning", model.decision)
-    rows = [row.to_dict() for row in scoring.evaluate_part(table, model.name, cohort).estimates if row.group is None]
-    points = scoring.chosen_points(table, cohort)
-    return replace(model, card={**model.card, "tuning": rows, "operating_points": points})
+    return training.fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
 
 def evaluate(
@@ -281,28 +182,44 @@ def evaluate(
     recalibrate: str = "none",
     aggregate: str = "auto",
     ids_are_local: bool = False,
+    subgroups: Sequence[str] = (),
+    prevalences: Sequence[float] = (),
     seed: int = 0,
     store: str | None = None,
+    weights: str | None = None,
+    window: str = "auto",
     **parameters: object,
 ) -> Evaluation:
     """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
-    (features, decide, recalibrate, aggregate, store and parameters as in `fit`). A design of
+    (features, decide, recalibrate, aggregate, store, weights, window and parameters as in `fit`). A design of
     several splits takes the name only: its numbers are about the procedure, and the model that
     `fit` gives is not itself tested.
+
+    subgroups: columns whose groups are evaluated by themselves; prevalences: shares of 0..1 at which
+    predictive values are told.
 
     An external test refits nothing and leaves out who was in the training data (see
     `isocenter.external.assess` for the case mix and what was left out); recalibrate: a group of
     that name shows what updating the probabilities would bring; ids_are_local: equal patient ids
-    are other people.
+    are other people. Raises UsageError and UnknownColumn for what cannot be, before anything is fitted or scored.
     """
+    asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, "subgroups": subgroups}
+    options = checking.asked(cohort, design, prevalences=prevalences, seed=seed, **asked)
+    how: dict[str, Any] = {"subgroups": options.subgroups, "prevalences": options.shares, "seed": seed}
+    if isinstance(model, Model) and (design is None or not design.several):
+        made = {"features": features, "decide": decide, "aggregate": None if aggregate == "auto" else aggregate}
+        made |= {} if design is None or recalibrate == "none" else {"recalibrate": recalibrate}
+        checking.refuse_making([*(name for name, value in made.items() if value is not None), *parameters])
     if isinstance(model, Model) and design is None:
-        return external.assess(
-            model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, seed=seed
-        ).evaluation
+        found = external.assess(model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, store=store, **how)
+        return found.evaluation
     if isinstance(model, Model) and design is not None and not design.several:
-        return scoring.evaluate_table(scoring.scores(model, cohort, design), model.name, cohort, design, seed=seed)
+        table = scoring.scores(model, cohort, design)
+        chosen = model.card.get("operating_points", ())  # on its tuning data
+        points = scoring.read_points(chosen, table, cohort, options.shares, seed=seed)
+        return replace(scoring.evaluate_table(table, model.name, cohort, design, **how), points=tuple(points))
     name = model.card.get("method", "forest") if isinstance(model, Model) else model
     if isinstance(model, Model) or design is None:
         raise UsageError(
@@ -310,10 +227,11 @@ def evaluate(
             f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
         )
     named = [] if features is None else [features]
-    recipe = plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
+    places: dict[str, Any] = {"weights": weights, "window": window}
+    recipe = training.plan(cohort, design, [model], named, parameters=parameters, store=store, **places)[0]
     wish = Wish(decide, recalibrate, aggregate)
-    table = cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
-    return scoring.evaluate_table(table, recipe.name, cohort, design, seed=seed)
+    table = training.cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
+    return scoring.evaluate_table(table, recipe.name, cohort, design, **how)
 
 
 def compare(
@@ -332,10 +250,11 @@ def compare(
     with nothing but each other. The first speaks for the study: name the one that was best on tuning data. margin: a
     loss of the headline metric that was declared tolerable. Raises UsageError, BadShape, BadValues.
     """
+    checking.asked(cohort, design, margin=margin, seed=seed)
     if isinstance(methods, Mapping):
         return comparing.compare_tables(methods, cohort, design, margin=margin, seed=seed)
     names = [m for m in methods if isinstance(m, str)]
-    planned = plan(cohort, design, names or ["forest"], store=store, with_floors=True)
+    planned = training.plan(cohort, design, names or ["forest"], store=store, with_floors=True)
     floors = [recipe.name for recipe in planned if recipe.role == "floor"]
     made = {r.name: r for r in planned if r.name in floors or r.name in names}
     tables: dict[str, pd.DataFrame] = {}
@@ -345,97 +264,11 @@ def compare(
                 raise UsageError("This design fits and tests models of its own.", "Give the names of methods.")
             tables[one.name] = scoring.scores(one, cohort, design)
         elif design.several:
-            tables[one] = cross_scores(made[one], cohort, design, seed=seed, store=store)
+            tables[one] = training.cross_scores(made[one], cohort, design, seed=seed, store=store)
         else:
-            model = fit_recipe(made[one], cohort, design, seed=seed, store=store).model
+            model = training.fit_recipe(made[one], cohort, design, seed=seed, store=store).model
             tables[one] = scoring.scores(model, cohort, design)
     return comparing.compare_tables(tables, cohort, design, floors=floors, margin=margin, seed=seed)
-
-
-def cross_scores(
-    recipe: Recipe,
-    cohort: Cohort,
-    design: Design,
-    *,
-    seed: int = 0,
-    store: str | None = None,
-    wish: Wish = Wish(),  # noqa: B008  frozen
-    told: bool = True,
-) -> pd.DataFrame:
-    """Predictions of all splits beside the reference, out-of-fold and tested, with their repeat and fold."""
-    found = []
-    for split in walk(design, recipe.name, told=told):
-        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish, kept=False)
-        tuning = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
-        found.append(scoring.fold_scores(fitted.model, tuning, cohort, split))
-    return pd.concat(found, ignore_index=True)
-
-
-def report(
-    cohort: Cohort,
-    design: Design,
-    models: Sequence[Model],
-    evaluations: dict[str, Evaluation] | None = None,
-    predictions: dict[str, pd.DataFrame] | None = None,
-    *,
-    audit: Audit | None = None,
-    thumbnail: Callable[[Case], bytes] = preparation.thumbnail,
-    command: str = "",
-    options: dict[str, Any] | None = None,
-    comparisons: Sequence[Comparison] = (),
-    readers: Mapping[str, Any] | None = None,
-    around: Mapping[str, Any] | None = None,
-) -> str:
-    """One self-contained HTML page; the first model is the primary one.
-
-    evaluations, predictions: by model name, made now where they are not given; thumbnail: a
-    case's picture as PNG; command, options: how to repeat the study, for its last section; around:
-    what surrounds the numbers ("shortcuts", "sample_size", "seeds", "learning"), as far as it is known.
-    """
-    audit = audit or audit_cohort(cohort, None, ())
-    if design.several and predictions is None:
-        raise UsageError(
-            "A report of a design of several splits needs the predictions of its folds.",
-            "Give evaluations and predictions, or use isocenter.run.",
-        )
-    predictions = predictions or {m.name: scoring.scores(m, cohort, design) for m in models}
-    evaluations = evaluations or {n: scoring.evaluate_table(t, n, cohort, design) for n, t in predictions.items()}
-    if design.several:
-        predictions = {name: table[table["repeat"] == 0] for name, table in predictions.items()}
-    first = predictions[models[0].name]
-    pictures: dict[str, bytes] = {}
-    if not cohort.features and cohort.target is not None:
-        chosen = reporting.pick_cases(first[first["part"] == "test"], cohort.target)
-        ids = dict.fromkeys(i for some in chosen.values() for i in some)
-        pictures = {case.case_id: thumbnail(case) for case in cohort.select(ids).cases}
-    return reporting.render(
-        reporting.Study(
-            title=Path((options or {}).get("input", "")).name or "Study",
-            cohort=cohort,
-            design=design,
-            audit=audit.to_dict(),
-            models=[{**model.card, "decision": model.decision.told()} for model in models],
-            evaluations=evaluations,
-            predictions=predictions,
-            thumbnails=pictures,
-            command=command,
-            options=options or {},
-            versions=dict(models[0].card["versions"]),
-            notes=cohort.notes,
-            around=around or {},
-            warnings=warnings(cohort, audit, design, (around or {}).get("shortcuts", ())),
-            comparisons=comparisons,
-            readers=readers or {},
-            units=scoring.patient_rows(predictions),
-        )
-    )
-
-
-def warnings(
-    cohort: Cohort, audit: Audit, design: Design, shortcuts: Sequence[Mapping[str, Any]] = ()
-) -> tuple[str, ...]:
-    """Every sentence that must not be missed, each once."""
-    return tuple(dict.fromkeys((*cohort.warnings, *audit.warnings, *design.warnings, *alarms(shortcuts))))
 
 
 def predict(
@@ -448,13 +281,15 @@ def predict(
     id_column: str | None = None,
     patient_column: str | None = None,
     store: str | None = None,
+    weights: str | None = None,
 ) -> Prediction:
     """Predict new, unseen scans or rows; what is unlike the training data is flagged by name.
 
-    model: a Model or the path of a bundle; labels: a table with the covariates of scans, where
-    the model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted have an empty
-    prediction and say why in `flags`. Rows are cases; where the model answers for patients and they are known, their
-    answers are `by_patient`. Raises InputDoesNotFit where no case fits.
+    model: a Model or the path of a bundle, which names the weights of its network but does not hold them (weights:
+    where they are, None for the usual place); labels: a table with the covariates of scans, where the
+    model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted
+    have an empty prediction and say why in `flags`. Rows are cases; where the model answers for
+    patients and they are known, their answers are `by_patient`. Raises InputDoesNotFit where no case fits.
     """
     if not isinstance(model, Model):
         model = bundle.load(Path(model))
@@ -471,11 +306,4 @@ def predict(
             patient_column=patient_column,
             with_labels=False,
         )
-    return predicting.predict(model, cohort, store)
-
-
-def _facts(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list[Fault]]:
-    """What the pixels of each case are like; None for given features, which have none."""
-    if cohort.features:
-        return None, []
-    return preparation.facts(cohort.cases, store=store)
+    return predicting.predict(model.placed(store=store, weights=weights), cohort, store)

@@ -16,9 +16,9 @@ from isocenter.splitting import Design
 def sample_size(cohort: Cohort, design: Design, predictors: int) -> dict[str, Any]:
     """Riley's criteria, expected test events and widths of intervals, for this design; {} without a target.
 
-    predictors: candidate predictors, everything that a method may choose from. Patients are
-    counted. Of several labels the rarest is judged. Keys: summary, predictors, affordable
-    (predictors that these patients carry), enough, rows ({"name", "needed", "have", "met",
+    predictors: candidate predictors, everything that a method may choose from. Patients are counted, or
+    cases where no patient is known. Of several labels the rarest is judged. Keys: summary, predictors,
+    affordable (predictors that these patients carry), enough, rows ({"name", "needed", "have", "met",
     "sentence"}; a number that does not exist is None).
     """
     if cohort.target is None:
@@ -37,13 +37,18 @@ def sample_size(cohort: Cohort, design: Design, predictors: int) -> dict[str, An
             rarest = min(counts, key=lambda name: counts[name])
             counts, about = {"without": n - counts[rarest], rarest: counts[rarest]}, f"Label {rarest}, the rarest: "
         found = verdict_for_classes(counts, predictors, patients=n, **how)
-    return _plain(found, predictors, about)
+    return _plain(found, predictors, about, "patients" if cohort.knows_patients else "cases")
 
 
-def _plain(found: Verdict, predictors: int, about: str) -> dict[str, Any]:
+def _plain(found: Verdict, predictors: int, about: str, unit: str) -> dict[str, Any]:
+    """unit: what is counted; without patient ids every case stands for itself."""
     rows = [{k: _finite(v) for k, v in asdict(row).items()} for row in found.rows]
+    for row in rows:
+        row["name"], row["sentence"] = (row[k].replace("patients", unit) for k in ("name", "sentence"))
+        if row["have"] is not None and not row["name"].startswith("width"):
+            row["have"] = round(row["have"])  # a share of the cohort, not of a person
     return {
-        "summary": about + found.summary,
+        "summary": about + found.summary.replace("patients", unit),
         "predictors": predictors,
         "affordable": found.affordable,
         "enough": found.enough,

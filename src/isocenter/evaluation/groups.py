@@ -54,11 +54,12 @@ def subgroups(cohort: Cohort, case_ids: Sequence[str], names: Sequence[str]) -> 
     target = cohort.target
     assert target is not None
     some = cohort.select(case_ids)
+    unit = "patient" if cohort.knows_patients else "case"
     for name in names:
         labels = _labels(cohort, name).loc[list(case_ids)].to_numpy(dtype=object)
         for level in dict.fromkeys(_order(labels)):
             rows = np.asarray(labels == level, dtype=np.bool_)
-            yield Subgroup(f"{name}{level}", rows, _too_small(target, some.codes[rows], some.patients[rows]))
+            yield Subgroup(f"{name}{level}", rows, _too_small(target, some.codes[rows], some.patients[rows], unit))
 
 
 def _labels(cohort: Cohort, name: str) -> pd.Series:
@@ -70,7 +71,8 @@ def _labels(cohort: Cohort, name: str) -> pd.Series:
         return _thirds(values)
     if values.nunique() > MOST_LEVELS:
         raise UsageError(
-            f"Column '{name}' has {values.nunique()} values: too many for subgroups.", "Name a column with fewer."
+            f"Column '{name}' has {values.nunique()} values; subgroups are made of {MOST_LEVELS} at most.",
+            "Name a column with fewer; numbers are cut at their thirds.",
         )
     return "=" + values.map(lambda v: f"{v:g}" if isinstance(v, float) else str(v), na_action="ignore")
 
@@ -92,8 +94,13 @@ def _order(labels: NDArray[np.object_]) -> list[str]:
     return sorted(known, key=lambda label: (not label.startswith(" ≤"), " to " not in label, label))
 
 
-def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64], patients: NDArray[np.object_]) -> str:
-    """Why a group is not shown: patients of the rarest of what is to be told apart are fewer than `FEWEST`."""
+def _too_small(
+    target: Target, codes: NDArray[np.float64] | NDArray[np.int64], patients: NDArray[np.object_], unit: str
+) -> str:
+    """Why a group is not shown: patients of the rarest of what is to be told apart are fewer than `FEWEST`.
+
+    unit: "patient", or "case" where no patient is known and each case stands for itself.
+    """
     who = pd.factorize(patients)[0]
 
     def count(rows: NDArray[np.bool_]) -> int:
@@ -101,12 +108,12 @@ def _too_small(target: Target, codes: NDArray[np.float64] | NDArray[np.int64], p
 
     if target.is_value:
         n = len(np.unique(who))
-        return f"{n} patients (fewer than {FEWEST_VALUES})" if n < FEWEST_VALUES else ""
+        return f"{n} {unit}s (fewer than {FEWEST_VALUES})" if n < FEWEST_VALUES else ""
     if target.positive_index is not None:
         events, others = count(codes == target.positive_index), count(codes != target.positive_index)
         few = [f"{n} {what}" for n, what in ((events, "events"), (others, "others")) if n < FEWEST]
-        return f"{' and '.join(few)} by patient (fewer than {FEWEST})" if few else ""
+        return f"{' and '.join(few)} by {unit} (fewer than {FEWEST})" if few else ""
     has = codes == 1 if target.is_labels else codes[:, None] == np.arange(len(target.classes))
     shown = any(min(count(column), count(~column)) >= FEWEST for column in has.T)
     what = "label" if target.is_labels else "class"
-    return "" if shown else f"no {what} has {FEWEST} patients and {FEWEST} others"
+    return "" if shown else f"no {what} has {FEWEST} {unit}s and {FEWEST} others"

@@ -6,7 +6,7 @@
 Reads names, headers and tables; pixels are read later, by the audit. Inside: `files` (what a
 folder holds), `roles` (image and mask globs), `folders` (classes and parts), `labels` and `rows`
 (the join), `given`, `arrays`, `stacks` and `counting` (features and image stacks), `target`, `multilabel`, `known`,
-`assemble`.
+`leaving` (cases and columns that are left out), `assemble`.
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ def index(
     group_column: str | None = None,
     readers: Sequence[str] = (),
     consensus: str = "majority",
+    ignore: Sequence[str] = (),
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
     labels: table or array of labels; target: the column to predict (several with commas: labels of
     0 and 1), task and positive: how, each inferred where not given; order: grades from low to high;
     the *_column arguments name columns of the table; image, mask: `[NAME=]GLOB`, which files are
-    what; covariates: attributes that may enter a model; exclude: case or patient ids.
+    what; covariates: attributes that may enter a model; exclude: case or patient ids; ignore: columns to leave out.
     readers: columns with each reader's label, never a feature; consensus: the rule that makes a target
     of them where none is named. with_labels=False is for new data to predict: no target is looked for.
     known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
@@ -62,6 +63,7 @@ def index(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
         known, tuple(class_names), tuple(order), group_column, tuple(readers), consensus,
+        tuple(ignore),
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,22 +13,19 @@ from pandas.api import types
 from isocenter import formats
 from isocenter.cohort import PATIENT, Cohort, Target, Task
 from isocenter.errors import (
-    REQUESTED,
     BadTarget,
     BadValues,
     EmptyInput,
-    Fault,
-    IsocenterError,
     MissingPath,
     NoTarget,
     UnknownFormat,
 )
-from isocenter.ingest import consensus, given, multilabel, scans, stacks
+from isocenter.ingest import consensus, given, leaving, multilabel, scans, stacks
 from isocenter.ingest.arrays import Opened, opened
-from isocenter.ingest.columns import TARGET_NAMES, commonest, count, id_like, listed, plain, wanted
+from isocenter.ingest.columns import TARGET_NAMES, count, id_like, listed, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.known import recognise
-from isocenter.ingest.target import choose_column, class_names, infer
+from isocenter.ingest.target import choose_column, infer
 
 Flags = NDArray[np.bool_]
 NO_PATIENTS = (
@@ -41,17 +37,18 @@ NO_PATIENTS = (
 def assemble(path: Path, request: Request) -> Cohort:
     """Index `path` as `request` says: draft, leave out, find the target, choose the features."""
     draft = _draft(path, request)
+    leaving.ignore(draft, request)
     found = len(draft.table)
-    _exclude(draft, request.exclude)
+    leaving.exclude(draft, request.exclude)
     readers = consensus.gather(draft, request) if request.with_labels else ()
     labels = multilabel.gather(draft, request) if request.with_labels else ()
     column = None
     if request.with_labels:
         column = draft.target if labels else _target_column(draft, request)
-    excluded = (*draft.faults, *_broken(draft, column))
-    _keep(draft, ~draft.table.index.isin(list(draft.broken)))
+    excluded = (*draft.faults, *leaving.broken(draft, column))
+    leaving.keep(draft, ~draft.table.index.isin(list(draft.broken)))
     if draft.table.empty:
-        raise _nothing_left(excluded, found, path)
+        raise leaving.nothing_left(excluded, found, path)
     target, unlabelled = _label(draft, column, request, labels)
     if target is not None and readers:
         consensus.clean(draft, target, readers, made=column == consensus.COLUMN and request.target is None)
@@ -107,45 +104,6 @@ def _draft_held(path: Path, held: Opened, request: Request) -> Draft:
     return given.draft_array(path, held.arrays, request)
 
 
-# -- what is left out --------------------------------------------------------------------------
-def _exclude(draft: Draft, ids: Sequence[str]) -> None:
-    """Cases and patients that the user leaves out."""
-    if not ids:
-        return
-    names = {str(i).strip() for i in ids}
-    hit = draft.table.index.isin(names) | draft.table[PATIENT].isin(names).to_numpy()
-    for case_id in draft.table.index[hit]:
-        draft.broken[case_id] = Fault(case_id, REQUESTED, "Left out by --exclude.")
-    known = {*draft.table.index, *draft.table[PATIENT].dropna(), *(f.where for f in draft.faults)}
-    if unknown := sorted(n for n in names - known if not any(n in f.reason for f in draft.faults)):
-        draft.warnings.append(f"--exclude names no case and no patient: {listed(unknown)}.")
-
-
-def _broken(draft: Draft, column: str | None) -> list[Fault]:
-    """The faults of rows that cannot be used, with their class where it is known."""
-    if column is None or types.is_float_dtype(draft.table[column]) or not draft.broken:
-        return list(draft.broken.values())
-    names = class_names(draft.table.loc[list(draft.broken), column])
-    labels = [None if missing else str(n) for n, missing in zip(names, names.isna(), strict=True)]
-    return [replace(fault, label=label) for fault, label in zip(draft.broken.values(), labels, strict=True)]
-
-
-def _keep(draft: Draft, mask: Flags) -> None:
-    """Keep these rows, with their sources."""
-    if mask.all():
-        return
-    draft.table = draft.table[mask]
-    if draft.sources:
-        draft.sources = [s for s, keep in zip(draft.sources, mask, strict=True) if keep]
-
-
-def _nothing_left(excluded: Sequence[Fault], found: int, path: Path) -> IsocenterError:
-    """The commonest reason why no case is left, as an error of its own class."""
-    if not excluded:
-        return EmptyInput(f"{path} holds no cases.", "")
-    return commonest(excluded, f"None of {max(found, len(excluded))} cases can be used.")
-
-
 # -- what is predicted -------------------------------------------------------------------------
 def _target_column(draft: Draft, request: Request) -> str:
     named = draft.without([])
@@ -180,7 +138,7 @@ def _label(
     draft.table = draft.table.assign(**{column: values}) if values is not draft.table[column] else draft.table
     known = values.notna().to_numpy()
     unlabelled = tuple(draft.table.index[~known])
-    _keep(draft, known)
+    leaving.keep(draft, known)
     if unlabelled:
         none = " (a case without any label is one of 'No Finding')" if target.is_labels and not labels else ""
         have, are = ("has", "is") if len(unlabelled) == 1 else ("have", "are")

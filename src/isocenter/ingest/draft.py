@@ -35,6 +35,7 @@ class Request:
     group_column: str | None = None
     readers: tuple[str, ...] = ()  # columns with each reader's label
     consensus: str = "majority"
+    ignore: tuple[str, ...] = ()  # columns that are nothing at all
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Study:
     probability_<class>... units: the same of the test part, one row a patient where patients are
     the unit; absent where cases are. thumbnails: PNG by case id. command, options, versions: how to
     repeat it. notes: what was inferred; warnings: what must not be missed. comparisons: methods against
-    each other and the floors; readers: `evaluation.readers`; around: `workbench.report`. created: a date to print, or
+    each other and the floors; readers: `evaluation.readers`; around: `presenting.report`. created: a date to print, or
     None; the page never asks the clock.
     """
 

@@ -1,0 +1,171 @@
+"""A recipe planned, and fitted on one split of a design or on all: what stands in the card beside what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from isocenter import (
+    fitting,
+    preparation,
+    recipes,
+    scoring,
+)
+from isocenter.auditing import describe_case_mix, fingerprints, metadata_auc
+from isocenter.cohort import Cohort
+from isocenter.deciding import Wish, torn_patients
+from isocenter.errors import BadTarget, Fault, UsageError
+from isocenter.features import FROM_SCANS, Covariates, default_features
+from isocenter.model import Model
+from isocenter.recipes import Recipe
+from isocenter.splitting import Design, Split, walk
+
+FEW_CASES = 8
+
+
+def plan(
+    cohort: Cohort,
+    design: Design,
+    methods: Sequence[str],
+    features: Sequence[str] = (),
+    *,
+    parameters: dict[str, object] | None = None,
+    store: str | None = None,
+    with_floors: bool = False,
+    weights: str | None = None,
+    window: str = "auto",
+) -> list[Recipe]:
+    """What will be fitted, the primary recipe first and the floors last."""
+    if cohort.target is None:
+        raise BadTarget("This cohort has no target.", "Name one with --target COLUMN.")
+    default = "given"
+    if not cohort.features:
+        default = default_features(preparation.facts(cohort.select(design.final.fitting).cases, store=store)[0])
+    for name in features:
+        if (name == "given") != bool(cohort.features):
+            raise UsageError(
+                f"Features '{name}' do not suit this input.",
+                f"A feature table takes 'given'; scans take {', '.join(FROM_SCANS)}.",
+            )
+    settings: dict[str, dict[str, object]] = {"given": {"columns": cohort.features}}
+    if not cohort.features:
+        has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
+        regions: dict[str, object] = {"mask": has_mask, "store": store}
+        settings |= {"intensity": regions, "pixels": {"store": store}, "descriptors": {**regions, "window": window}}
+        settings |= {"embedding": {**regions, "window": window, "weights": weights}}
+    found = recipes.compose(
+        methods,
+        features,
+        default_features=default,
+        covariates=cohort.covariates,
+        parameters=parameters,
+        settings=settings,
+    )
+    if with_floors:
+        floors = recipes.floors(cohort.target, cohort.covariates, default)
+        found += [replace(f, settings=recipes.own_settings(settings, default)) for f in floors]
+    return found
+
+
+def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
+    """Candidate predictors: columns the features make of training cases; of a text covariate each further level.
+
+    Regions are measured on a few cases only: how many numbers there are does not depend on which.
+    """
+    assert cohort.target is not None
+    part = cohort.select(design.final.fitting)
+    some = part.select(part.case_ids[:FEW_CASES]) if "intensity" in recipe.features else part
+    alone = replace(recipe, covariates=()) if recipe.features else recipe
+    n = len(alone.build(cohort.target.task, 0)[0].fit(some.X).get_feature_names_out())
+    if recipe.features and recipe.covariates:
+        covariates = Covariates(recipe.covariates).fit(part.X)
+        n += len(covariates.names_) - len(covariates.levels_)
+    return n
+
+
+def fit_recipe(
+    recipe: Recipe,
+    cohort: Cohort,
+    design: Design,
+    *,
+    split: Split | None = None,
+    seed: int = 0,
+    store: str | None = None,
+    roles: Mapping[str, Sequence[str]] | None = None,
+    wish: Wish = Wish(),  # noqa: B008  frozen
+    kept: bool = True,
+) -> fitting.Fitted:
+    """Fit one recipe and describe in its card what a new input must look like.
+
+    split: one of the design's, None for the model that is kept; roles: the globs of images and
+    masks, which `predict` then uses again; wish: how it decides; kept: False leaves out of the
+    card what only a kept model tells (importance, out-of-fold numbers). A floor, or one split of several, that
+    cannot meet the criterion takes the nearest threshold with a warning.
+    """
+    several = split is not None and design.several
+    split = split or design.final
+    part = cohort.select(split.fitting)
+    if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
+        wish = Wish(aggregate="none" if wish.aggregate == "none" or torn_patients(part) else "mean")
+    facts = facts_of(part, store)[0]
+    card: dict[str, Any] = {
+        "roles": {name: list(globs) for name, globs in (roles or {}).items()},
+        "case_mix": describe_case_mix(part),
+        "seen": fingerprints(part, facts),
+        "tested": bool(split.test),
+    }
+    if facts is not None:
+        card["profile"] = preparation.Profile.of(facts).to_dict()
+    if kept and split.test:  # nothing is learned from it: its digests only keep it out of external tests
+        test = cohort.select(split.test)
+        card["tested_on"] = fingerprints(test, facts_of(test, store)[0])
+    how: dict[str, Any] = {"explained": kept, "strict": recipe.role != "floor" and not several}
+    if several:
+        how["called"] = f"{recipe.name}, repeat {split.repeat + 1}, fold {split.fold + 1}"
+    fitted = fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card, **how)
+    return replace(fitted, model=_with_tuning(fitted, cohort)) if kept else fitted
+
+
+def _with_tuning(fitted: fitting.Fitted, cohort: Cohort) -> Model:
+    """The model with its out-of-fold numbers and operating points in the card, for external tests."""
+    model = fitted.model
+    table = scoring.beside_reference(fitted.tuning, cohort, "tuning", model.decision)
+    rows = [row.to_dict() for row in scoring.evaluate_part(table, model.name, cohort).estimates if row.group is None]
+    points = scoring.chosen_points(table, cohort)
+    return replace(model, card={**model.card, "tuning": rows, "operating_points": points})
+
+
+def cross_scores(
+    recipe: Recipe,
+    cohort: Cohort,
+    design: Design,
+    *,
+    seed: int = 0,
+    store: str | None = None,
+    wish: Wish = Wish(),  # noqa: B008  frozen
+    told: bool = True,
+) -> pd.DataFrame:
+    """Predictions of all splits beside the reference, out-of-fold and tested, with their repeat and fold."""
+    found = []
+    for split in walk(design, recipe.name, told=told):
+        fitted = fit_recipe(recipe, cohort, design, split=split, seed=seed, store=store, wish=wish, kept=False)
+        tuning = scoring.beside_reference(fitted.tuning, cohort, "tuning", fitted.model.decision)
+        found.append(scoring.fold_scores(fitted.model, tuning, cohort, split))
+    return pd.concat(found, ignore_index=True)
+
+
+def facts_of(cohort: Cohort, store: str | None) -> tuple[pd.DataFrame | None, list[Fault]]:
+    """What the pixels of each case are like; None for given features, which have none."""
+    if cohort.features:
+        return None, []
+    return preparation.facts(cohort.cases, store=store)
+
+
+def shortcuts(cohort: Cohort, design: Design, *, store: str | None = None) -> list[dict[str, Any]]:
+    """AUC of what is known of how the images were made, in the fitting part; rows as in `auditing.metadata_auc`."""
+    part = cohort.select(design.split.fitting)
+    facts = None if cohort.features else preparation.facts(part.cases, store=store)[0]
+    return metadata_auc(part, facts, design.split.folds, seed=design.seed)
