@@ -60,15 +60,17 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = [
         "# Clusters of large tables",
-        f"{date.today()}; {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; isocenter {version('isocenter')}, "
-        f"numpy {np.__version__}, fast_hdbscan {version('fast_hdbscan')}, scikit-learn {version('scikit-learn')}. Made by benchmarks/clustering.py.",
+        (f"{date.today()}; {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; isocenter {version('isocenter')}, "
+        f"numpy {np.__version__}, fast_hdbscan {version('fast_hdbscan')}, scikit-learn {version('scikit-learn')}. Made by benchmarks/clustering.py."),
         "",
         "| rows x 512 | what | seconds | adjusted Rand | clusters |",
         "|---|---|---|---|---|",
     ]
 
     def told(n: int, what: str, seconds: float, truth: NDArray[np.int64], labels: NDArray[np.int64]) -> None:
-        lines.append(f"| {n:,} | {what} | {seconds:.2f} | {float(adjusted_rand(truth, labels)):.3f} | {labels.max() + 1} |")
+        lines.append(
+            f"| {n:,} | {what} | {seconds:.2f} | {float(adjusted_rand(truth, labels)):.3f} | {labels.max() + 1} |"
+        )
         print(lines[-1], flush=True)
 
     warm, _ = planted(2000)
@@ -88,10 +90,14 @@ def main() -> None:
         from sklearn.cluster import HDBSCAN
 
         rows = slice(0, arguments.raw)
-        seconds, labels = timed(lambda: HDBSCAN(min_cluster_size=arguments.raw // 100, copy=True).fit_predict(table.iloc[rows]))
+        seconds, labels = timed(
+            lambda: HDBSCAN(min_cluster_size=arguments.raw // 100, copy=True).fit_predict(table.iloc[rows])
+        )
         told(arguments.raw, "scikit-learn HDBSCAN on raw vectors", seconds, truth[rows], labels)
         grown = seconds * (20_000 / arguments.raw) ** 2
-        lines.append(f"| 20,000 | the same, extrapolated by n squared (measured elsewhere: {KNOWN:.0f} s) | {grown:.0f} | | |")
+        lines.append(
+            f"| 20,000 | the same, extrapolated by n squared (measured elsewhere: {KNOWN:.0f} s) | {grown:.0f} | | |"
+        )
         raw = grown
     lines += [
         "",
@@ -100,12 +106,16 @@ def main() -> None:
     ]
     table, truth = planted(100_000)
     seconds, found = timed(lambda: cluster(table))
-    lines.append(f"- 100,000 in {seconds:.1f} s (goal 60), adjusted Rand {float(adjusted_rand(truth, found.labels)):.3f}, {found.n_clusters} clusters.")
+    lines.append(
+        f"- 100,000 in {seconds:.1f} s (goal 60), adjusted Rand {float(adjusted_rand(truth, found.labels)):.3f}, {found.n_clusters} clusters."
+    )
     print(lines[-1], flush=True)
     if arguments.million:
         truths = [planted(50_000, seed)[1] for seed in range(20)]
         seconds, found = timed(lambda: stream(lambda: (planted(50_000, seed)[0] for seed in range(20))))
-        lines.append(f"- 1,000,000 as a stream of 20 batches, each made anew in every reading: {seconds:.0f} s, adjusted Rand {float(adjusted_rand(np.concatenate(truths), found.labels)):.3f}.")
+        lines.append(
+            f"- 1,000,000 as a stream of 20 batches, each made anew in every reading: {seconds:.0f} s, adjusted Rand {float(adjusted_rand(np.concatenate(truths), found.labels)):.3f}."
+        )
         print(lines[-1], flush=True)
     (HERE / "results" / "clustering.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

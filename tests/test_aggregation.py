@@ -66,3 +66,12 @@ def test_no_way_depends_on_the_order_of_the_images(event: np.ndarray, order: lis
 def test_one_image_a_patient_stays_as_it_is(how: str) -> None:
     groups = np.array([2, 0, 1, 3])
     np.testing.assert_allclose(aggregate(PROBA, groups, how, positive=1), PROBA[np.argsort(groups)])
+
+
+@pytest.mark.parametrize("how", ["mean", "weighted"])
+def test_images_that_all_say_the_same_tell_no_patients_apart(how: str) -> None:
+    # 0.1 summed three times and divided by three is another number: a floor would rank patients by their images.
+    groups = np.repeat(np.arange(40), np.arange(40) + 1)
+    for share in (0.1, 0.7654, 1 / 3):
+        said = aggregate(np.tile([1 - share, share], (len(groups), 1)), groups, how, 1)
+        assert len(np.unique(said[:, 1])) == 1

@@ -91,3 +91,32 @@ def test_an_error_survives_the_way_between_processes() -> None:
 
     error = pickle.loads(pickle.dumps(UnreadableFile("x is torn.", "Copy it again.")))
     assert (type(error), error.what, error.remedy) == (UnreadableFile, "x is torn.", "Copy it again.")
+
+
+# -- ahead ----------------------------------------------------------------------------------------
+def test_ahead_keeps_order_and_faults_and_waits_to_be_taken() -> None:
+    began: list[int] = []
+
+    def noted(n: int) -> float:
+        began.append(n)
+        time.sleep(0.001 * (n % 3))
+        return halve(n)
+
+    outcomes = compute.ahead(noted, range(1, 200), threads=2)
+    assert next(outcomes).value == 0.5
+    time.sleep(0.1)
+    assert len(began) < 30  # memory is bounded: what is not taken is not made
+    rest = list(outcomes)
+    assert [o.value for o in rest] == [None if n % 5 == 0 else n / 2 for n in range(2, 200)]
+    assert rest[3].fault is not None
+    assert list(compute.ahead(halve, [])) == []
+
+
+def test_ahead_stops_with_its_taker_and_keeps_a_bug() -> None:
+    began: list[int] = []
+    outcomes = compute.ahead(began.append, range(1000), threads=2)
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+    assert len(began) < 50
+    with pytest.raises(ZeroDivisionError):
+        list(compute.ahead(lambda n: 1 // n, [1, 0, 1]))

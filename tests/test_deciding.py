@@ -73,17 +73,6 @@ def test_exaggeration_does_not_win_by_order_alone() -> None:
     assert decide(Wish(), TARGET, proba, truth, names(800, 8), score).decision.aggregation == "mean"
 
 
-def test_a_floor_does_not_count_images() -> None:
-    # Events have many images: any way that grows with their number would tell them from the others.
-    patients = np.repeat(np.arange(60), np.where(np.arange(60) % 2, 9, 1))
-    truth = patients % 2
-    proba = np.tile([0.9, 0.1], (len(truth), 1))
-    who = np.array([f"p{i}" for i in patients], dtype=object)
-    assert decide(Wish(), TARGET, proba, truth, who, score).decision.aggregation == "noisy-or"
-    floor = decide(Wish(), TARGET, proba, truth, who, score, informed=False)
-    assert floor.decision.aggregation == "mean" and list(floor.told["aggregations"]) == ["mean"]
-
-
 def test_patients_with_two_answers_are_taken_image_by_image() -> None:
     proba, codes = scores(60)
     assert decide(Wish(), TARGET, proba, codes, names(60, 3), score).decision.aggregation is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from PIL import Image as Pillow
 
 from isocenter.case import Source
 from isocenter.errors import UnknownFormat, UnreadableFile
-from isocenter.formats import kind_of, read_image
+from isocenter.formats import kind_of, limits, read_image
 
 GREY = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
 COLOUR = np.dstack([GREY, GREY[::-1], 255 - GREY])
@@ -141,3 +142,15 @@ def test_real_pictures(shared_data: Path) -> None:
     assert image(first).array.shape[1:] == (1, 256, 256)
     first = min((shared_data / "cxr_hannover/images").iterdir())
     assert image(first).array.shape[0] == 1
+
+
+def test_readings_that_overlap_leave_warnings_as_they_were(tmp_path: Path) -> None:
+    """As threads do: the first to begin is not the last to end."""
+    before = list(warnings.filters)
+    first, second = limits.reading(tmp_path), limits.reading(tmp_path)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    warnings.warn("from a decoder", UserWarning, stacklevel=1)  # still quiet
+    second.__exit__(None, None, None)
+    assert warnings.filters == before

@@ -18,13 +18,21 @@ import isocenter
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL", "python-gdcm": "gdcm", "python-docx": "docx"}
+IMPORTED_AS = {
+    "scikit-learn": "sklearn",
+    "pillow": "PIL",
+    "python-gdcm": "gdcm",
+    "python-docx": "docx",
+    "scikit-image": "skimage",
+}
 # pydicom finds these by itself when it meets their compression.
 PLUGINS = {"pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm"}
 
 
 def declared() -> list[str]:
-    return [re.split(r"[\s<>=!~\[;]", line)[0].lower() for line in PYPROJECT["project"]["dependencies"]]
+    project = PYPROJECT["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["deep"]]
+    return [re.split(r"[\s<>=!~\[;]", line)[0].lower() for line in lines]
 
 
 def imported(path: Path) -> Iterator[str]:

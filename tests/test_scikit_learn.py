@@ -75,7 +75,7 @@ def test_a_case_costs_at_most_a_kilobyte(cohort: Cohort) -> None:
     [
         ("import isocenter", ("sklearn", "pandas", "matplotlib", "pydicom", "typer")),
         ("import isocenter.cli", ("sklearn", "pandas", "matplotlib", "pydicom", "scipy")),
-        ("import isocenter.workbench", ("matplotlib", "pydicom", "nibabel", "openpyxl")),
+        ("import isocenter.workbench", ("matplotlib", "pydicom", "nibabel", "openpyxl", "torch", "skimage")),
     ],
 )
 def test_start_up_does_not_import_what_it_does_not_need(code: str, absent: tuple[str, ...]) -> None:

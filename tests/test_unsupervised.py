@@ -20,7 +20,9 @@ from isocenter.unsupervised.kmeans import kmeans
 from isocenter.unsupervised.structure import dip_p
 
 
-def planted(n: int = 300, p: int = 12, k: int = 3, apart: float = 6.0, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+def planted(
+    n: int = 300, p: int = 12, k: int = 3, apart: float = 6.0, seed: int = 0
+) -> tuple[pd.DataFrame, np.ndarray]:
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(n) % k)
     centres = apart / np.sqrt(2) * np.eye(k, p)  # `apart` standard deviations from each other
@@ -30,7 +32,9 @@ def planted(n: int = 300, p: int = 12, k: int = 3, apart: float = 6.0, seed: int
 
 ONE_PIECE = {
     "gaussian": lambda rng, n, p: rng.normal(size=(n, p)),
-    "stretched": lambda rng, n, p: rng.normal(size=(n, p)) @ np.diag([10, *[1] * (p - 1)]) @ np.linalg.qr(rng.normal(size=(p, p)))[0],
+    "stretched": lambda rng, n, p: (
+        rng.normal(size=(n, p)) @ np.diag([10, *[1] * (p - 1)]) @ np.linalg.qr(rng.normal(size=(p, p)))[0]
+    ),
     "correlated": lambda rng, n, p: rng.normal(size=(n, p)) @ rng.normal(size=(p, p)),
     "uniform": lambda rng, n, p: rng.random((n, p)),
     "heavy tails": lambda rng, n, p: rng.standard_t(2, size=(n, p)),
@@ -42,7 +46,7 @@ ONE_PIECE = {
 
 
 @pytest.mark.parametrize("kind", ONE_PIECE)
-@pytest.mark.parametrize(("n", "p"), [(60, 40), (400, 5)])
+@pytest.mark.parametrize("n,p", [(60, 40), (400, 5)])
 def test_one_piece_has_no_structure(kind: str, n: int, p: int) -> None:
     values = ONE_PIECE[kind](np.random.default_rng(n), n, p)
     found = cluster(pd.DataFrame(values))
@@ -80,7 +84,9 @@ def test_a_wide_direction_does_not_hide_the_clusters() -> None:
     rng = np.random.default_rng(3)
     truth = np.arange(240) % 2
     size = rng.normal(size=240)
-    values = np.column_stack([*(size + 0.3 * rng.normal(size=240) for _ in range(20)), *(5 * truth + rng.normal(size=240) for _ in range(2))])
+    values = np.column_stack(
+        [*(size + 0.3 * rng.normal(size=240) for _ in range(20)), *(5 * truth + rng.normal(size=240) for _ in range(2))]
+    )
     found = cluster(pd.DataFrame(values))
     assert adjusted_rand_score(truth, found.labels) >= 0.9
 
@@ -223,7 +229,11 @@ def test_the_dip_is_that_of_a_linear_program() -> None:
     rng = np.random.default_rng(0)
     for trial in range(12):
         n = int(rng.integers(5, 14))
-        values = np.sort([rng.normal(size=n), np.r_[rng.normal(size=n // 2), rng.normal(6, 1, n - n // 2)], rng.exponential(size=n)][trial % 3])
+        values = np.sort(
+            [rng.normal(size=n), np.r_[rng.normal(size=n // 2), rng.normal(6, 1, n - n // 2)], rng.exponential(size=n)][
+                trial % 3
+            ]
+        )
         assert dip(values) == pytest.approx(min(_nearest(values, mode) for mode in range(n)), abs=1e-7)
 
 

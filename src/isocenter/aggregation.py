@@ -42,16 +42,20 @@ def aggregate(output: Floats, groups: Ints, how: str, positive: int | None = Non
 
 
 def _means(output: Floats, groups: Ints, weights: Floats) -> Floats:
+    """Means of the distances from each group's first row: rounding makes no difference between rows that have none."""
     n = int(groups.max(initial=-1)) + 1
+    first = output[np.unique(groups, return_index=True)[1]]
+    output = output - first[groups]
     total = np.bincount(groups, weights, minlength=n)
     sums = [np.bincount(groups, weights * column, minlength=n) for column in output.T]
     plain = [np.bincount(groups, column, minlength=n) for column in output.T]
     counts = np.bincount(groups, minlength=n)
     # Images that are all unsure weigh nothing: then each counts alike.
     flat = total <= 1e-12
-    return np.stack(
+    means = np.stack(
         [np.where(flat, p / counts, s / np.where(flat, 1.0, total)) for s, p in zip(sums, plain, strict=True)], axis=1
     )
+    return np.asarray(first + means)
 
 
 def _sureness(output: Floats) -> Floats:

@@ -266,13 +266,17 @@ def predict(
     mask: Annotated[list[str] | None, typer.Option(help="Which files are masks: [NAME=]GLOB.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column that names the rows.")] = None,
     patient_column: Annotated[str | None, typer.Option(help="Column with the patient of a row.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights of the model's network, if it has one: the file or its folder.")
+    ] = None,
 ) -> Any:
     """Predict new scans or rows with a saved model."""
     del project
     from isocenter.elsewhere import predict_to
 
     roles = {"image": _listed(image or []), "mask": _listed(mask or [])}
-    return predict_to(model, input, output, labels=labels, id_column=id_column, patient_column=patient_column, **roles)
+    named = {"labels": labels, "id_column": id_column, "patient_column": patient_column, "weights": weights}
+    return predict_to(model, input, output, **named, **roles)
 
 
 @verb()

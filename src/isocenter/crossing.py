@@ -14,7 +14,7 @@ from isocenter.deciding import Wish
 from isocenter.fitting import Fitted
 from isocenter.model import Model
 from isocenter.project import Project, fingerprint
-from isocenter.recipes import Recipe
+from isocenter.recipes import PLACES, Recipe
 from isocenter.splitting import Design, Split, walk
 
 
@@ -61,7 +61,7 @@ class Folds:
         found = []
         for split in self.design.splits:
             model, tuning, _ = self._place(recipe, split)
-            fitted = self.project.get(model), self.project.get(tuning)
+            fitted = recipe.placed(self.project.get(model)), self.project.get(tuning)
             found.append(scoring.fold_scores(*fitted, self.setting.cohort, split))
             self.project.forget(tuning, model)
         return pd.concat(found, ignore_index=True)
@@ -70,7 +70,7 @@ class Folds:
         """The model of the first split."""
         self.fit(recipe)
         model = self._place(recipe, self.design.split)[0]
-        found: Model = self.project.get(model)
+        found = recipe.placed(self.project.get(model))
         self.project.forget(model)
         return found
 
@@ -106,7 +106,7 @@ def fit(setting: Setting, recipe: Recipe, split: Split | None = None, *, kept: b
 
 
 def plain(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as plain values; where results are stored is no part of it."""
+    """A recipe as plain values; where results and weights lie is no part of it."""
     found = asdict(recipe)
-    found["settings"] = {n: {k: v for k, v in s.items() if k != "store"} for n, s in found["settings"].items()}
+    found["settings"] = {n: {k: v for k, v in s.items() if k not in PLACES} for n, s in found["settings"].items()}
     return found

@@ -59,22 +59,17 @@ def decide(
     score: Score,
     *,
     strict: bool = True,
-    informed: bool = True,
 ) -> Decided:
     """From out-of-fold `output` (n, k) and `reference` (`Target.encode`); patients (n,) names.
 
     score: the headline number, by which aggregations are compared where probabilities are
     recalibrated after, or where there are none; else by their Brier score. Raises UsageError for
     a wish that does not suit the target or the patients, and what `thresholds.choose` raises where a criterion
-    cannot be met; unless strict the nearest threshold is then taken, or one half where there is none. Not informed:
-    the model says one and the same of every case, and its images are averaged: any other way would make a
-    prediction of their number.
+    cannot be met; unless strict the nearest threshold is then taken, or one half where there is none.
     """
     positive = target.positive_index
     groups = pd.factorize(patients)[0].astype(np.int64)
     tried = _aggregations(wish, target, output, reference, groups, score)
-    if not informed and wish.aggregate == AUTO:
-        tried = {name: value for name, value in tried.items() if name == "mean"}
     how = max(tried, key=lambda name: np.nan_to_num(tried[name], nan=-np.inf)) if tried else None
     if how is not None:
         reference, output = _first_of(reference, groups), aggregation.aggregate(output, groups, how, positive)

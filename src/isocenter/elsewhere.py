@@ -14,7 +14,7 @@ from isocenter.options import EXTERNAL, INDEX, Options
 from isocenter.project import home
 
 _KNOWN_TO_THE_MODEL = ("task", "positive", "order", "covariates", "split_column")
-_ALSO = ("recalibrate", "seed", "subgroups", "prevalences")
+_ALSO = ("weights", "recalibrate", "seed", "subgroups", "prevalences")
 
 
 def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -> dict[str, Any]:
@@ -22,13 +22,13 @@ def evaluate_elsewhere(model: Path, input: str, project: Path, **options: Any) -
 
     Where no project is named it is the one that the model lies in.
 
-    options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`,
+    options: those of `index` that tell how to read INPUT, and `class_names`, `ids_are_local`, `weights`,
     `recalibrate`, `seed`, `subgroups`, `prevalences`. UsageError for others.
     """
     asked = Options().changed(**options)
     _refuse_others(options)
     prevalences = asked.shares
-    loaded = bundle.load(model)
+    loaded = bundle.load(model).placed(weights=asked.weights)
     reading = {k: v for k, v in asked.of(INDEX).items() if k not in _KNOWN_TO_THE_MODEL}
     cohort = external.index(loaded, input, class_names=asked.class_names, **reading)
     found = external.assess(

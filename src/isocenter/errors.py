@@ -10,7 +10,9 @@
     │   ├── OpaqueMatlab           MATLAB variables that are not read: struct, datetime, objects
     │   ├── BadShape               arrays of the wrong number of dimensions or lengths
     │   ├── BadValues              infinite or empty features, scores that are no probabilities
-    │   └── BadGeometry            slices or masks that do not fit together
+    │   ├── BadGeometry            slices or masks that do not fit together
+    │   ├── EmptyRegion            a mask that marks nothing, or nothing that can be used
+    │   └── TooManyLevels          bins so narrow that texture has no meaning
     ├── LabelError                 the table of labels
     │   ├── UnknownColumn          a column that is not there
     │   ├── NoTarget               no column to predict, or several to choose from
@@ -97,6 +99,14 @@ class BadValues(InputError):
 
 class BadGeometry(InputError):
     """Slices or masks that do not fit together in space."""
+
+
+class EmptyRegion(InputError):
+    """A mask that marks no voxel, or none that is left after interpolation and re-segmentation."""
+
+
+class TooManyLevels(InputError):
+    """Bins so narrow that the texture of a region has more grey levels than can be counted."""
 
 
 class LabelError(IsocenterError):

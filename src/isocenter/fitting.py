@@ -80,16 +80,7 @@ def fit(
     names = [str(name) for name in pipeline[:-1].get_feature_names_out()]
     called = called or recipe.name
     try:
-        decided = decide(
-            wish,
-            target,
-            inner.output,
-            y,
-            part.patients,
-            lambda o, r: score(target, o, r),
-            strict=strict,
-            informed=recipe.informed,
-        )
+        decided = decide(wish, target, inner.output, y, part.patients, lambda o, r: score(target, o, r), strict=strict)
     except CriterionNotMet as error:
         raise CriterionNotMet(f"{called}: {error.what}", error.remedy) from None
     if decided.unmet:

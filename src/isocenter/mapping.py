@@ -59,12 +59,12 @@ class Mapping(Study):
         """The features, from the store where they were computed before."""
         options = self.options
         name = options.features[0] if options.features else None  # the primary ones
-        told = {"weights": getattr(options, "weights", None), "window": getattr(options, "window", None)}
+        told = {"weights": options.weights, "window": options.window}
         return measure(self.usable, name, store=self.project.store, **told)
 
     def _fingerprint(self, what: str, *more: object) -> str:
         options = self.options
-        told = [options.features, options.seed, getattr(options, "window", None), *more]
+        told = [options.features, options.seed, options.window, *more]
         return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), told)
 
     @cached_property

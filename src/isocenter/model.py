@@ -127,6 +127,13 @@ class Model:
         """What the result is called: "forest", "intensity-linear"..."""
         return str(self.card.get("name") or self.card.get("method") or type(self.estimator).__name__.lower())
 
+    def placed(self, **places: object) -> Model:
+        """This model, its feature steps told where `store` and `weights` lie on this machine."""
+        known = self.estimator.get_params(deep=True) if hasattr(self.estimator, "get_params") else {}
+        wanted = {name: name.rpartition("__")[2] for name in known if name.startswith("features__")}
+        self.estimator.set_params(**{name: places[own] for name, own in wanted.items() if own in places})
+        return self
+
     def predict(self, X: Input) -> Prediction:
         """One row a case; case ids are those of the cases or the table's index, else row numbers."""
         return self.decision.predict(case_ids(X), outputs(self.estimator, X, self.target))

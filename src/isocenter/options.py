@@ -74,8 +74,15 @@ class Options:
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
     features: tuple[str, ...] = _option(
-        (), "Feature sets, the primary one first (intensity,pixels).", FIT, CLUSTER, SIMILAR
+        (), "Feature sets, the primary one first (intensity,embedding); + joins.", FIT, CLUSTER, SIMILAR
     )
+    weights: str | None = _option(
+        None, "Weights file of a network, or the folder with it. [default: ~/.isocenter/weights]", FIT, CLUSTER, SIMILAR
+    )
+    window: str = _option(
+        "auto", "Values shown black and white to embedding and descriptors: soft, lung, bone, brain (CT) or LOW:HIGH; "
+        "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT, CLUSTER, SIMILAR,
+    )  # fmt: skip
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
     decide: str | None = _option(
         None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "

@@ -14,17 +14,19 @@ from isocenter import methods
 from isocenter.cohort import Target, Task
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES
+from isocenter.model import Model
 
 COVARIATES = "covariates"
+PLACES = ("store", "weights")  # settings that say where things lie: they change no value, and no bundle holds them
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What is fitted, in plain values: enough to build the pipeline again.
 
-    name: what the result is called; features: names of feature steps ("given", "intensity",
-    "pixels", or none); settings: keyword arguments of each step; covariates: columns that join
-    the features; role: "primary", "compared" or "floor".
+    name: what the result is called; features: names of feature steps (keys of FEATURES, or
+    none); settings: keyword arguments of each step; covariates: columns that join the features;
+    role: "primary", "compared" or "floor".
     """
 
     name: str
@@ -45,10 +47,9 @@ class Recipe:
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
         return Pipeline([("features", features), ("impute", impute), ("method", estimator)])
 
-    @property
-    def informed(self) -> bool:
-        """Whether it looks at the cases at all: the majority class and the mean do not."""
-        return self.method not in ("majority", "mean")
+    def placed(self, model: Model) -> Model:
+        """`model`, read from a bundle, with the store and weights of this recipe."""
+        return model.placed(**{k: v for one in self.settings.values() for k, v in one.items() if k in PLACES})
 
     def candidates(self) -> list[dict[str, object]]:
         """Parameter sets for the inner folds to choose from; [{}] where there is no choice."""
@@ -93,12 +94,17 @@ def compose(
                     features=tuple(features.split("+")),
                     covariates=tuple(covariates),
                     parameters=own,
-                    settings=settings or {},
+                    settings=own_settings(settings or {}, features),
                     role="compared" if recipes else "primary",
                 )
             )
     _refuse_unknown(given, method_names)
     return recipes
+
+
+def own_settings(settings: Mapping[str, Mapping[str, object]], features: str) -> dict[str, Mapping[str, object]]:
+    """Those of the named steps only: another step's settings are no part of a recipe."""
+    return {name: dict(settings[name]) for name in features.split("+") if name in settings}
 
 
 def _refuse_unknown(parameters: Mapping[str, object], method_names: Sequence[str]) -> None:

@@ -50,6 +50,7 @@ class Stages:
     def __init__(self, options: Options, project: Project) -> None:
         self.options = options
         self.project = project
+        self._checked = False
         project.open()
 
     # -- index ---------------------------------------------------------------------------------
@@ -104,9 +105,11 @@ class Stages:
         return self.project.get_or_make(artefacts.DESIGN, inputs, lambda: workbench.split(cohort, audit, **chosen))
 
     def check(self) -> None:
-        """UsageError or UnknownColumn for options that would fail only after the fits or the look."""
-        used = dict.fromkeys((*self.design.final.fitting, *self.design.tested))
-        checking.check(self.options, self.usable.select(used))
+        """UsageError or UnknownColumn for options that would fail only after the fits or the look; once a study."""
+        if not self._checked:
+            used, usable = dict.fromkeys((*self.design.final.fitting, *self.design.tested)), self.usable
+            checking.check(self.options, usable if len(used) == len(usable) else usable.select(used))
+            self._checked = True
 
     # -- fit -----------------------------------------------------------------------------------
     @cached_property
@@ -120,6 +123,8 @@ class Stages:
             parameters=options.parameters,
             store=self.project.store,
             with_floors=True,
+            weights=options.weights,
+            window=options.window,
         )
 
     def fit(self) -> dict[str, Model]:
@@ -153,7 +158,7 @@ class Stages:
             table = scoring.beside_reference(fitted.tuning, self.usable, "tuning", fitted.model.decision)
             self.project.put(tuning, inputs, table)
             self.project.put(model, inputs, fitted.model)
-        return self.project.get(model)
+        return recipe.placed(self.project.get(model))
 
     def _fit_inputs(self, recipe: Recipe) -> str:
         names = ("seed", "decide", "recalibrate", "aggregate")

@@ -40,7 +40,7 @@ class Association:
     """One column against the clusters, over patients.
 
     family: what it tells of; strength: 0 to 1 (Cramer's V; for a number the root of the share of its
-    rank variance that clusters explain, both corrected for chance); p: by permutation; p_adjusted: Holm's over the family;
+    rank variance that clusters explain, corrected for chance); p: by permutation; p_adjusted: Holm's over the family;
     groups: per cluster {"cluster", "n", "share" or "median", "low", "high"}: share of the commonest level or of the
     positive class with Wilson's interval, or median with quartiles.
     """
@@ -60,8 +60,8 @@ class Association:
 class Subtypes:
     """verdict: is it disease or scanner, in a sentence; named: the acquisition column that the clusters are, or None;
     acquisition, others (person, outcome, other): associations; features: rows {"cluster", "feature",
-    "difference" in standard deviations against all other cases, "mean", "rest"}, no p on purpose; sizes: rows {"cluster", "cases",
-    "patients", "medoids"}; borderline: case ids; replication: see `replicate`, or None.
+    "difference" in standard deviations against all others, "mean", "rest"}, no p on purpose; sizes: rows {"cluster",
+    "cases", "patients", "medoids"}; borderline: case ids; replication: see `replicate`, or None.
     """
 
     verdict: str
@@ -84,8 +84,8 @@ def describe(
     """What sets clusters apart, in the cohort they were found in, or another one whose cases were assigned.
 
     table: the features the clusters were made from (rows by case id): needed for `features` and `replication`.
-    facts: further columns of the acquisition (`preparation.facts`). clusters_again: find the clusters again in each half
-    of the patients. For a cohort of other patients give `held_out(found, cohort, table)`. Raises InputDoesNotFit
+    facts: further columns of the acquisition (`preparation.facts`). clusters_again: find them again in each half of
+    the patients. For a cohort of other patients give `held_out(found, cohort, table)`. Raises InputDoesNotFit
     where cases of the clustering are not in the cohort.
     """
     labels, patients = _joined(found, cohort)
@@ -255,7 +255,7 @@ def _verdict(found: Clustering, rows: Sequence[Association], named: str | None) 
     if named is not None:
         row = next(r for r in rows if r.column == named)
         return (f"{doubt}Scanner, not disease: the clusters follow '{named}' (strength {row.strength:.2f} of 1, p = "
-                f"{row.p_adjusted:.2g}). Harmonise, or cluster within each '{named}', before reading anything into them.")  # fmt: skip
+                f"{row.p_adjusted:.2g}). Harmonise, or cluster within each '{named}', before reading anything into them.")  # fmt: skip  # noqa: E501
     if not rows:
         return (
             f"{doubt}Whether this is disease or scanner cannot be told: nothing is known of how the images were made."
@@ -270,7 +270,7 @@ def _verdict(found: Clustering, rows: Sequence[Association], named: str | None) 
 
 
 def _apart(found: Clustering, table: pd.DataFrame, labels: Ints) -> list[dict[str, Any]]:
-    """The features that differ most between each cluster and all other cases, in standard deviations inside clusters."""
+    """The features that differ most between each cluster and all other cases, in standard deviations inside clusters."""  # noqa: E501
     values = table[list(found.feature_names)].to_numpy(dtype=np.float64, na_value=np.nan)
     rows: list[dict[str, Any]] = []
     for c in range(found.n_clusters if found.n_clusters > 1 else 0):
@@ -306,7 +306,7 @@ def replicate(
 ) -> dict[str, Any]:
     """Do the clusters come back in patients who did not make them?
 
-    Patients are halved several times; each half makes as many clusters of its own, and one half's are laid over the other's cases.
+    Patients are halved several times; each half makes clusters of its own, and one's are laid over the other's cases.
     {"agreement": mean adjusted Rand index of both partitions of the half that was held out, "low", "high": smallest and
     largest of the draws; "recovered": per cluster of `found`, mean best Jaccard index in the held-out half}.
     """

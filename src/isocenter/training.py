@@ -18,7 +18,7 @@ from isocenter.auditing import describe_case_mix, fingerprints, metadata_auc
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish, torn_patients
 from isocenter.errors import BadTarget, Fault, UsageError
-from isocenter.features import Covariates, default_features
+from isocenter.features import FROM_SCANS, Covariates, default_features
 from isocenter.model import Model
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design, Split, walk
@@ -35,6 +35,8 @@ def plan(
     parameters: dict[str, object] | None = None,
     store: str | None = None,
     with_floors: bool = False,
+    weights: str | None = None,
+    window: str = "auto",
 ) -> list[Recipe]:
     """What will be fitted, the primary recipe first and the floors last."""
     if cohort.target is None:
@@ -46,12 +48,14 @@ def plan(
         if (name == "given") != bool(cohort.features):
             raise UsageError(
                 f"Features '{name}' do not suit this input.",
-                "A feature table takes 'given'; scans take 'intensity' or 'pixels'.",
+                f"A feature table takes 'given'; scans take {', '.join(FROM_SCANS)}.",
             )
     settings: dict[str, dict[str, object]] = {"given": {"columns": cohort.features}}
     if not cohort.features:
         has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
-        settings |= {"intensity": {"mask": has_mask, "store": store}, "pixels": {"store": store}}
+        regions: dict[str, object] = {"mask": has_mask, "store": store}
+        settings |= {"intensity": regions, "pixels": {"store": store}, "descriptors": {**regions, "window": window}}
+        settings |= {"embedding": {**regions, "window": window, "weights": weights}}
     found = recipes.compose(
         methods,
         features,
@@ -61,7 +65,8 @@ def plan(
         settings=settings,
     )
     if with_floors:
-        found += [replace(f, settings=settings) for f in recipes.floors(cohort.target, cohort.covariates, default)]
+        floors = recipes.floors(cohort.target, cohort.covariates, default)
+        found += [replace(f, settings=recipes.own_settings(settings, default)) for f in floors]
     return found
 
 

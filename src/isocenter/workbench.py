@@ -151,6 +151,8 @@ def fit(
     decide: str | None = None,
     recalibrate: str = "none",
     aggregate: str = "auto",
+    weights: str | None = None,
+    window: str = "auto",
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
@@ -158,13 +160,14 @@ def fit(
     With a design of several splits the model learns from every case and is not itself tested
     (`card["tested"]` is False); `evaluate` then takes the method's name.
 
-    method: a key of METHODS; features: "given", "intensity" or "pixels" (None: what suits the
-    input); decide, recalibrate, aggregate: as on the command line; parameters: those of the
-    method. Raises UsageError, TooFewPatients.
+    method: a key of METHODS; features: a key of FEATURES, or several joined by + (None: what suits
+    the input); decide, recalibrate, aggregate, weights, window: as on the command line; parameters:
+    those of the method. Raises UsageError, TooFewPatients.
     """
     checking.asked(cohort, design, decide=decide, recalibrate=recalibrate, aggregate=aggregate, seed=seed)
     named = [] if features is None else [features]
-    recipe = training.plan(cohort, design, [method], named, parameters=parameters, store=store)[0]
+    places: dict[str, Any] = {"weights": weights, "window": window}
+    recipe = training.plan(cohort, design, [method], named, parameters=parameters, store=store, **places)[0]
     wish = Wish(decide, recalibrate, aggregate)
     return training.fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
@@ -183,12 +186,14 @@ def evaluate(
     prevalences: Sequence[float] = (),
     seed: int = 0,
     store: str | None = None,
+    weights: str | None = None,
+    window: str = "auto",
     **parameters: object,
 ) -> Evaluation:
     """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
-    (features, decide, recalibrate, aggregate, store and parameters as in `fit`). A design of
+    (features, decide, recalibrate, aggregate, store, weights, window and parameters as in `fit`). A design of
     several splits takes the name only: its numbers are about the procedure, and the model that
     `fit` gives is not itself tested.
 
@@ -222,7 +227,8 @@ def evaluate(
             f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
         )
     named = [] if features is None else [features]
-    recipe = training.plan(cohort, design, [model], named, parameters=parameters, store=store)[0]
+    places: dict[str, Any] = {"weights": weights, "window": window}
+    recipe = training.plan(cohort, design, [model], named, parameters=parameters, store=store, **places)[0]
     wish = Wish(decide, recalibrate, aggregate)
     table = training.cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
     return scoring.evaluate_table(table, recipe.name, cohort, design, **how)
@@ -275,13 +281,15 @@ def predict(
     id_column: str | None = None,
     patient_column: str | None = None,
     store: str | None = None,
+    weights: str | None = None,
 ) -> Prediction:
     """Predict new, unseen scans or rows; what is unlike the training data is flagged by name.
 
-    model: a Model or the path of a bundle; labels: a table with the covariates of scans, where
-    the model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted have an empty
-    prediction and say why in `flags`. Rows are cases; where the model answers for patients and they are known, their
-    answers are `by_patient`. Raises InputDoesNotFit where no case fits.
+    model: a Model or the path of a bundle, which names the weights of its network but does not hold them (weights:
+    where they are, None for the usual place); labels: a table with the covariates of scans, where the
+    model wants any; image, mask: as in training unless they are given. Cases that cannot be predicted
+    have an empty prediction and say why in `flags`. Rows are cases; where the model answers for
+    patients and they are known, their answers are `by_patient`. Raises InputDoesNotFit where no case fits.
     """
     if not isinstance(model, Model):
         model = bundle.load(Path(model))
@@ -298,4 +306,4 @@ def predict(
             patient_column=patient_column,
             with_labels=False,
         )
-    return predicting.predict(model, cohort, store)
+    return predicting.predict(model.placed(store=store, weights=weights), cohort, store)

@@ -65,7 +65,7 @@ KEYS = frozenset({"builtins.str", "builtins.int", "builtins.float"})
 
 # Parameters that say where or how fast, never what: saved as None, and refused when they are not.
 # A folder named by a file from elsewhere would be written to.
-UNSAVED = frozenset({"memory", "n_jobs", "store"})
+UNSAVED = frozenset({"memory", "n_jobs", "store", "weights"})
 
 
 @cache

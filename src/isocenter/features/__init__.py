@@ -17,16 +17,21 @@ FEATURES: dict[str, str] = {
     "covariates": "isocenter.features.covariates:Covariates",
     "intensity": "isocenter.features.intensity:Intensity",
     "pixels": "isocenter.features.pixels:Pixels",
+    "embedding": "isocenter.features.embedding:Embedding",
+    "descriptors": "isocenter.features.classic:Descriptors",
 }
+FROM_SCANS = ("intensity", "pixels", "embedding", "descriptors")
 SMALL = 64  # pixels a side up to which an image is its own feature vector
 
 if TYPE_CHECKING:
+    from isocenter.features.classic import Descriptors
     from isocenter.features.covariates import Covariates
+    from isocenter.features.embedding import Embedding
     from isocenter.features.given import Given
     from isocenter.features.intensity import Intensity
     from isocenter.features.pixels import Pixels
 
-__all__ = ["FEATURES", "Covariates", "Given", "Intensity", "Pixels", "default_features"]
+__all__ = ["FEATURES", "Covariates", "Descriptors", "Embedding", "Given", "Intensity", "Pixels", "default_features"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -14,12 +15,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from isocenter.case import Case
 from isocenter.compute import Outcome
-from isocenter.errors import BadValues, InputDoesNotFit
-from isocenter.preparation import facts
+from isocenter.errors import BadValues, InputDoesNotFit, IsocenterError
+from isocenter.preparation import facts, image_source, mask_source, per_case
 from isocenter.preparation.cases import MaskChoice, named
+from isocenter.store import Row
 
 Table = list[Case] | pd.DataFrame | NDArray[Any]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One case's work, small enough to send to another process: which image, which mask (False: none)."""
+
+    case: Case
+    image: str | None
+    mask: str | bool
 
 
 class FeatureStep(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -52,6 +63,35 @@ def values(cases: Sequence[Case], outcomes: Sequence[Outcome[T]]) -> list[T]:
         if outcome.fault is not None:
             raise named(case, outcome.fault) from outcome.fault
     return [outcome.get() for outcome in outcomes]
+
+
+def case_rows(
+    step: str,
+    version: int,
+    parameters: Mapping[str, object],
+    function: Callable[[Task], Row] | None,
+    tasks: Sequence[Task],
+    *,
+    store: str | Path | None,
+    stage: str,
+    run: Callable[[Sequence[Task]], Iterable[Outcome[Row]]] | None = None,
+) -> list[Outcome[Row]]:
+    """`preparation.per_case` of tasks, known by the bytes of image and mask; a case without them is its own fault."""
+    sources, good = [], []
+    outcomes: list[Outcome[Row]] = []
+    for i, task in enumerate(tasks):
+        try:
+            mask = mask_source(task.case, task.mask)
+            sources.append((image_source(task.case, task.image), *([] if mask is None else [mask])))
+            good.append(i)
+            outcomes.append(Outcome())
+        except IsocenterError as fault:
+            outcomes.append(Outcome(fault=fault))
+    wanted = [tasks[i] for i in good]
+    rows = per_case(step, version, parameters, function, wanted, sources, store=store, stage=stage, run=run)
+    for i, row in zip(good, rows, strict=True):
+        outcomes[i] = row
+    return outcomes
 
 
 def image_facts(cases: Sequence[Case], store: str | Path | None, mask: MaskChoice = False) -> pd.DataFrame:

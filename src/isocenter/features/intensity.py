@@ -6,21 +6,18 @@ discretisation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from isocenter.case import MASK, Case
-from isocenter.compute import Outcome
-from isocenter.errors import InputDoesNotFit, IsocenterError
-from isocenter.features.base import FeatureStep, case_index, values
+from isocenter.errors import InputDoesNotFit
+from isocenter.features.base import FeatureStep, Task, case_index, case_rows, values
 from isocenter.image import Image
 from isocenter.imaging.intensity import FIRST_ORDER, first_order, grey
 from isocenter.imaging.shape import PLANE_SHAPE, VOLUME_SHAPE, bounding_box, plane_shape, volume_shape
-from isocenter.preparation import image_source, mask_source, per_case, read_case
+from isocenter.preparation import read_case
 from isocenter.store import Row
 
 VERSION = 1  # of the values; raise it when they change
@@ -62,8 +59,9 @@ class Intensity(FeatureStep):
         return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
 
     def _rows(self, cases: list[Case]) -> list[Row]:
-        tasks = [_Task(case, self.image, self.mask_) for case in cases]
-        return values(cases, _measured(tasks, self.store))
+        tasks = [Task(case, self.image, self.mask_) for case in cases]
+        rows = case_rows("intensity", VERSION, {}, _measure, tasks, store=self.store, stage="measuring")
+        return values(cases, rows)
 
     def _numbers(self, case: Case, row: Row) -> list[float]:
         """Values in the order of `names_`; a grey image's channels are itself, the rest is NaN."""
@@ -80,35 +78,7 @@ class Intensity(FeatureStep):
         return found
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One case's work, small enough to send to another process."""
-
-    case: Case
-    image: str | None
-    mask: str | bool
-
-
-def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
-    """Rows through the store; a case without its image or mask is a fault of its own."""
-    sources, good = [], []
-    outcomes: list[Outcome[Row]] = []
-    for i, task in enumerate(tasks):
-        try:
-            mask = mask_source(task.case, task.mask)
-            sources.append((image_source(task.case, task.image), *([] if mask is None else [mask])))
-            good.append(i)
-            outcomes.append(Outcome())
-        except IsocenterError as fault:
-            outcomes.append(Outcome(fault=fault))
-    wanted = [tasks[i] for i in good]
-    rows = per_case("intensity", VERSION, {}, _measure, wanted, sources, store=store, stage="measuring")
-    for i, row in zip(good, rows, strict=True):
-        outcomes[i] = row
-    return outcomes
-
-
-def _measure(task: _Task) -> Row:
+def _measure(task: Task) -> Row:
     image, mask = read_case(task.case, image=task.image, mask=task.mask)
     if mask is None:
         inside = image.array.reshape(len(image.array), -1)

@@ -6,9 +6,10 @@ the header declares, never the ratio of compression.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from isocenter.errors import EmptyInput, IsocenterError, MissingPath, UnreadableFile
@@ -44,8 +45,7 @@ def reading(path: Path, what: str = "file") -> Iterator[None]:
     surrounding loop without a word; hence BaseException.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             yield
     except (IsocenterError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
@@ -59,6 +59,27 @@ def reading(path: Path, what: str = "file") -> Iterator[None]:
             f"{path} is not a readable {what}: {reason.rstrip('.')}.",
             "It is damaged or cut short; copy or export it again.",
         ) from fault
+
+
+_lock, _readers, _silence = threading.Lock(), 0, ExitStack()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without warnings. They are the process's, so of several threads the first silences, the last restores."""
+    global _readers
+    with _lock:
+        if not _readers:
+            _silence.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+        _readers += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _readers -= 1
+            if not _readers:
+                _silence.close()
 
 
 def empty(path: Path, what: str) -> EmptyInput:

@@ -1,4 +1,4 @@
-"""Resizing by averaging areas: each new pixel is the mean of what it covers."""
+"""Resizing by averaging areas: each new pixel is the mean of what it covers. And pictures, as networks are fed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ def area_resize(array: NDArray[np.generic], shape: tuple[int, int, int]) -> NDAr
         for plane, target in zip(channel, into, strict=True):
             target[...] = _along(_along(plane.astype(np.float64), shape[1], 0), shape[2], 1)
     return _along(small, shape[0], 1)
+
+
+def square_picture(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """(C, H, W), C 1 or 3, to (C, side, side): bilinear, averaged where it shrinks, whatever the proportions."""
+    from PIL import Image as Picture
+
+    if picture.shape[1:] == (side, side):
+        return picture
+    flat = picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)
+    resized = Picture.fromarray(np.ascontiguousarray(flat)).resize((side, side), Picture.Resampling.BILINEAR)
+    values = np.asarray(resized)
+    return values[None] if values.ndim == 2 else np.ascontiguousarray(np.moveaxis(values, -1, 0))
 
 
 def _along(array: Floats, n: int, axis: int) -> Floats:

@@ -24,7 +24,7 @@ def contingency(first: ArrayLike, second: ArrayLike, weights: Floats | None = No
 
 
 def adjusted_rand(first: ArrayLike, second: ArrayLike, weights: Floats | None = None) -> Floats:
-    """Adjusted Rand index (Hubert and Arabie, J Classif 1985): 1 alike, 0 as by chance; NaN if neither parts the cases."""
+    """Adjusted Rand index (Hubert and Arabie, J Classif 1985): 1 alike, 0 as by chance; NaN if neither parts."""
     table = contingency(first, second, weights)
     pairs = _pairs(table).sum(axis=(-2, -1))
     rows, columns = _pairs(table.sum(axis=-1)).sum(axis=-1), _pairs(table.sum(axis=-2)).sum(axis=-1)
@@ -39,7 +39,7 @@ def purity(reference: ArrayLike, clusters: ArrayLike, weights: Floats | None = N
 
 
 def cramer_v(table: ArrayLike) -> Floats:
-    """(...) association of rows and columns of counts (..., a, b), 0 to 1, corrected for bias (Bergsma, J Korean Stat Soc 2013).
+    """(...) association in counts (..., a, b), 0 to 1, corrected for bias (Bergsma, J Korean Stat Soc 2013).
 
     Rows and columns without a case do not count; NaN where fewer than two are left.
     """

@@ -34,6 +34,8 @@ _FEATURES = {
     "given": "the features given in the table",
     "intensity": "first-order intensity statistics (IBSI 1 definitions, source grid)",
     "pixels": "pixel values",
+    "embedding": "embeddings by a frozen network trained on photographs (SqueezeNet 1.1, ImageNet), pooled over slices",
+    "descriptors": "classic descriptors (intensity histogram, HOG, LBP, Gabor responses), pooled over slices",
 }
 _TASKS = {"ordinal": "a grade", "multilabel": "any number of labels a case", "regression": "a measurement"}
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}

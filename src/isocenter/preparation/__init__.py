@@ -2,8 +2,12 @@
 
 from isocenter.preparation.cases import image_source, mask_source, read_case
 from isocenter.preparation.describe import facts
+from isocenter.preparation.pictures import Look, parse_window, pictures
 from isocenter.preparation.profile import Profile
 from isocenter.preparation.results import per_case
 from isocenter.preparation.thumbnails import thumbnail
 
-__all__ = ["Profile", "facts", "image_source", "mask_source", "per_case", "read_case", "thumbnail"]
+__all__ = [
+    "Look", "Profile", "facts", "image_source", "mask_source", "parse_window", "per_case", "pictures", "read_case",
+    "thumbnail",
+]  # fmt: skip

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from isocenter import compute, formats
+from isocenter import compute, formats, progress
 from isocenter.case import Source
 from isocenter.compute import Outcome
 from isocenter.errors import IsocenterError
@@ -21,28 +21,36 @@ def per_case(
     step: str,
     version: int,
     parameters: Mapping[str, object],
-    function: Callable[[T], Row],
+    function: Callable[[T], Row] | None,
     items: Sequence[T],
     sources: Sequence[tuple[Source, ...]],
     *,
     store: str | Path | None = None,
     stage: str = "",
     quick: bool = False,
+    run: Callable[[Sequence[T]], Iterable[Outcome[Row]]] | None = None,
 ) -> list[Outcome[Row]]:
     """`function(items[i])`, known by the bytes behind `sources[i]`: computed once, then read.
 
     quick: the work costs less than reading its result from disk; only this process remembers it.
     It applies to rows of array stacks. A user fault becomes its item's outcome and is not stored:
     the next run tries again. Change `version` whenever `function` gives other values.
+    run: does many items at once, in place of `function`: outcomes in their order.
     """
     quick = quick and all(source.index is not None for files in sources for source in files)
     keys, failed = _keys(sources, _status_key if quick else formats.digest)
     wanted = list(dict.fromkeys(key for key in keys if key not in failed))
     first = {key: position for position, key in reversed(list(enumerate(keys)))}
 
+    def outcomes_of(work: Sequence[T]) -> Iterable[Outcome[Row]]:
+        if run is not None:
+            return progress.track(run(work), stage, len(work)) if stage else run(work)
+        assert function is not None
+        return compute.stream(function, work, stage=stage)
+
     def missing(positions: Sequence[int]) -> Iterator[tuple[int, Row]]:
         work = [items[first[wanted[p]]] for p in positions]
-        for position, outcome in zip(positions, compute.stream(function, work, stage=stage), strict=True):
+        for position, outcome in zip(positions, outcomes_of(work), strict=True):
             if outcome.fault is not None:
                 failed[wanted[position]] = outcome.fault
             else:

@@ -93,5 +93,5 @@ def _small_test_part(cohort: Cohort, design: Design) -> list[str]:
         # Choices are made inside each fold: the nested cross-validation of the textbooks. Its interval covers as well
         # as that of --design nested, at a third of the fits (benchmarks/results/resampling.md).
         words = f"--design kfold --folds {folds} --repeats {SETTLED}"
-        said.append(f"To test every patient, by repeated nested cross-validation: {words}.")
+        said.append(f"To test every patient, by repeated cross-validation with all choices inside its folds: {words}.")
     return [" ".join(said)]

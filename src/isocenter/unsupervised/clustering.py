@@ -22,7 +22,7 @@ LARGEST = 10  # clusters tried, unless a number is given
 LARGE = 5000  # cases above which a sample is judged, on components of all cases
 _JUDGED = 2000  # cases of that sample for structure, and
 _DRAWN = 1000  # for the number of clusters
-SURE = 0.8  # agreement between draws above which a view with more clusters is preferred
+SURE = 0.7  # agreement between draws above which a view with more clusters is preferred
 _AMONG = 30  # patients below which all their cases are judged, as if they were patients
 
 
@@ -84,7 +84,7 @@ def _structure(
     values: NDArray[np.floating[Any]], projection: Projection, patients: Ints | None, rng: np.random.Generator,
     components: int | None, scaled: bool,
 ) -> float:  # fmt: skip
-    """P of one piece. Components are learned again in every fold, unless so many cases made them that no fold matters."""
+    """P of one piece. Components are learned again in every fold, unless very many cases made them."""
     judged = None if patients is None or patients.max() + 1 < _AMONG else patients
     if len(values) <= LARGE:
         return structure_p(values, judged, rng, components=components, scaled=scaled)
@@ -115,7 +115,7 @@ def _finish(
         )
     if patients is not None and patients.max() + 1 < _AMONG:
         notes.append(
-            f"Only {patients.max() + 1} patients: their cases were judged as if they were patients, so clusters may be patients."
+            f"Only {patients.max() + 1} patients: their cases were judged one by one, so clusters may be patients."
         )
     _, confidence, distance = parts.place(points)
     confidence = np.where(labels < 0, 0.0, confidence)

@@ -38,7 +38,7 @@ def by_means(points: NDArray[np.floating[Any]], k: int, rng: np.random.Generator
 def by_mixture(
     points: NDArray[np.floating[Any]], k: int, rng: np.random.Generator, view: Floats
 ) -> tuple[Ints, Parts, str]:
-    """Gaussian mixture, its shape (round, axis-wise, common, free) by the Bayesian information criterion; and the shape."""
+    """Gaussian mixture, its shape by the Bayesian information criterion; and which."""
     flat = np.asarray(points, dtype=np.float64)
     some = flat[rng.permutation(len(flat))[:SAMPLE]]
     parts, shape = fit_mixture(some, k, rng, view)
@@ -74,7 +74,8 @@ def _gaussians(points: Floats, labels: Ints, shape: str) -> Any:
     share = np.bincount(labels, minlength=len(start)) / n
     model = GaussianMixture(
         len(start), covariance_type=shape, means_init=start, weights_init=share, random_state=0,
-        reg_covar=_STEADY * float(points.var(axis=0).mean()) + 1e-12, init_params="random_from_data", max_iter=200, tol=1e-4,
+        reg_covar=_STEADY * float(points.var(axis=0).mean()) + 1e-12, init_params="random_from_data",
+        max_iter=200, tol=1e-4,
         precisions_init=_precisions(points - start[labels], labels, len(start), shape),
     )  # fmt: skip
     with warnings.catch_warnings():
@@ -177,9 +178,9 @@ def _hdbscan(points: NDArray[np.float32], fewest: int) -> tuple[Ints, str]:
     try:
         from fast_hdbscan import HDBSCAN
     except ImportError:  # without the extra `explore`
-        from sklearn.cluster import HDBSCAN as Slow
+        from sklearn import cluster as slow
 
-        return Slow(min_cluster_size=fewest, min_samples=near, copy=True).fit_predict(points).astype(
+        return slow.HDBSCAN(min_cluster_size=fewest, min_samples=near, copy=True).fit_predict(points).astype(
             np.int64
         ), "scikit-learn"
     return HDBSCAN(min_cluster_size=fewest, min_samples=near).fit_predict(points).astype(np.int64), "fast_hdbscan"

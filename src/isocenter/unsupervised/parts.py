@@ -33,7 +33,7 @@ class Parts(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """Gaussians: log weights (k,) at the peaks, centres (k, d), whitening (k, d, m) with w w' the precision, reach (k,).
+    """Gaussians: log weights (k,) at the peaks, centres (k, d), whitening (k, d, m), w w' the precision, reach (k,).
 
     k-means is the mixture of equal ones, round in a view of m axes. Confidence is the posterior of the likeliest.
     """

@@ -81,8 +81,10 @@ class Projection:
     @classmethod
     def from_arrays(cls, names: tuple[str, ...], arrays: Mapping[str, NDArray[Any]]) -> Projection:
         own = ("fill", "mean", "scale", "components", "variances")
-        parts = [np.asarray(arrays[f"projection_{name}"], dtype=np.float64) for name in own]
-        made = cls(names, *parts, float(arrays["projection_total"]))
+        fill, mean, scale, components, variances = (
+            np.asarray(arrays[f"projection_{name}"], dtype=np.float64) for name in own
+        )
+        made = cls(names, fill, mean, scale, components, variances, float(arrays["projection_total"]))
         p, d = len(names), len(made.variances)
         if any(part.shape != (p,) for part in (made.fill, made.mean, made.scale)) or made.components.shape != (d, p):
             raise ValueError("a projection whose arrays do not fit together")
@@ -206,7 +208,7 @@ def _scatter(
 
 
 def _axes(scatter: Floats, flat: Points | None) -> tuple[Floats, Floats]:
-    """(d, p) unit axes and (d,) variances, the widest first; each axis' largest part is positive, so that signs hold."""
+    """(d, p) unit axes and (d,) variances, the widest first; each axis' largest part is positive."""
     variances, vectors = np.linalg.eigh(scatter)
     variances, vectors = variances[::-1], vectors[:, ::-1]
     kept = variances > 1e-6 * variances[0]

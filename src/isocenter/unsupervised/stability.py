@@ -58,7 +58,7 @@ def choose(found: Sequence[Candidate]) -> int:
 
 def redrawn(points: Floats, groups: Ints | None, k: int, rng: np.random.Generator, draws: int) -> Ints:
     """(draws, n) labels of all points by k-means on a bootstrap draw of patients."""
-    return np.array([nearest(points, kmeans(points[resample(groups, len(points), rng)], k, rng, starts=2))
+    return np.array([nearest(points, kmeans(points[resample(groups, len(points), rng)], k, rng, starts=2 + k // 3))
                      for _ in range(draws)])  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def gap_statistic(points: Floats, numbers: Sequence[int], rng: np.random.Generat
     low, high = some.min(axis=0), some.max(axis=0)
     clouds = [some, *(rng.uniform(low, high, some.shape) for _ in range(references))]
     spread = np.array(
-        [[max(within(cloud, kmeans(cloud, k, rng, starts=2)), 1e-12) for cloud in clouds] for k in numbers]
+        [[max(within(cloud, kmeans(cloud, k, rng, starts=2 + k // 3)), 1e-12) for cloud in clouds] for k in numbers]
     )
     logs = np.log(spread)
     gap = logs[:, 1:].mean(axis=1) - logs[:, 0]

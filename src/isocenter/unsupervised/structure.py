@@ -121,7 +121,7 @@ def _held_out(rest: Floats, held: Floats, rng: np.random.Generator) -> Floats:
     laid = rest @ ways.T
     best = int(np.argmax([dip(column) for column in np.sort(laid, axis=0).T.copy()]))
     cut, span, sign = _cut(laid[:, best])
-    return sign * (held @ ways[best] - cut) / span
+    return np.asarray(sign * (held @ ways[best] - cut) / span)
 
 
 def _directions(points: Floats, rng: np.random.Generator) -> Iterator[Floats]:

@@ -1,0 +1,111 @@
+"""From an image and a mask to features by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocenter.imaging.intensity import first_order
+from isocenter.radiomics.discretise import Floats, Levels, fixed_number, fixed_size
+from isocenter.radiomics.histogram import histogram, volume_histogram, whole_numbers
+from isocenter.radiomics.prepared import PEAK_RADIUS, Prepared, prepare
+from isocenter.radiomics.settings import Settings, Spacing
+from isocenter.radiomics.textures import FAMILIES as TEXTURES
+from isocenter.radiomics.textures import maximal_correlation, textures
+
+
+def extract(
+    image: NDArray[np.generic], mask: NDArray[np.bool_], spacing: Spacing, settings: Settings
+) -> dict[str, float]:
+    """Features by IBSI tag, or by PyRadiomics' name where `settings.names` says so.
+
+    image, mask: (D, H, W), the whole image, in any type; spacing: (slice, row, column) mm. NaN where a
+    feature is undefined (texture of one voxel, skewness of none). Raises BadShape, EmptyRegion, TooManyLevels.
+    """
+    margin = PEAK_RADIUS if "local" in settings.families else 0.0
+    one = prepare(image, mask, spacing, settings, margin)
+    if settings.filter is not None:
+        settings = replace(settings, range=None)  # it was that of intensities
+    return features(one, settings)
+
+
+def features(one: Prepared, settings: Settings) -> dict[str, float]:
+    """Features of what is prepared, family by family in the order of the reference manual."""
+    values = one.values
+    found: dict[str, float] = {}
+    wanted = settings.families
+    if "morphology" in wanted:
+        from isocenter.radiomics.morphology import morphology
+
+        found |= morphology(one)
+    if "autocorrelation" in wanted:
+        from isocenter.radiomics.autocorrelation import autocorrelation
+
+        found |= autocorrelation(values, one.inside[one.core], one.spacing)
+    if "local" in wanted:
+        from isocenter.radiomics.local import local_intensity
+
+        found |= local_intensity(one)
+    if "statistics" in wanted:
+        whole = whole_numbers(values)
+        found |= first_order(values if whole is None else whole)
+    if "histogram" in wanted or set(wanted) & set(TEXTURES):
+        found |= _of_levels(one, values, settings)
+    if "ivh" in wanted:
+        found |= volume_histogram(values, settings)
+    return _named_otherwise(found, one, settings) if settings.names == "pyradiomics" else found
+
+
+def _of_levels(one: Prepared, values: Floats, settings: Settings) -> dict[str, float]:
+    """Histogram and texture, on the same grey levels."""
+    levels, n_levels = discretised(values, settings)
+    found = histogram(levels, n_levels) if "histogram" in settings.families else {}
+    if set(settings.families) & set(TEXTURES):
+        found |= _texture(one, levels, n_levels, settings)
+    return found
+
+
+def _named_otherwise(found: dict[str, float], one: Prepared, settings: Settings) -> dict[str, float]:
+    """As PyRadiomics names it, of the one aggregation it would take."""
+    from isocenter.radiomics import pyradiomics, pyradiomics_shape
+
+    planar, merged = settings.aggregations[0].startswith("2"), settings.aggregations[0].endswith("comb")
+    named = pyradiomics_shape.renamed(found, one) | pyradiomics.renamed(found, planar=planar, merged=merged)
+    if "glcm" in settings.families:
+        levels, n_levels = leveled(one, settings)
+        named["glcm_MCC"] = maximal_correlation(levels, n_levels, planar=planar, merged=merged)
+    return {f"original_{name}": value for name, value in named.items()}
+
+
+def discretised(values: Floats, settings: Settings) -> tuple[Levels, int]:
+    """Grey levels from 1 on (n,), and their number."""
+    if settings.bins is not None:
+        return fixed_number(values, settings.bins)
+    width = settings.bin_width or 1.0
+    low = None if settings.range is None else settings.range[0]
+    low = float(values.min()) if low is None else low
+    if settings.bin_origin == "zero":
+        low = np.floor(values.min() / width) * width
+    return fixed_size(values, width, low)
+
+
+def leveled(one: Prepared, settings: Settings) -> tuple[Levels, int]:
+    """Grey levels (d, h, w) in the region's box, 0 outside, and their number."""
+    levels, n_levels = discretised(one.values, settings)
+    return _placed(levels, one), n_levels
+
+
+def _placed(levels: Levels, one: Prepared) -> Levels:
+    inside = one.inside[one.core]
+    volume = np.zeros(inside.shape, dtype=np.int32)
+    volume[inside] = levels
+    return volume
+
+
+def _texture(one: Prepared, levels: Levels, n_levels: int, settings: Settings) -> dict[str, float]:
+    return textures(
+        _placed(levels, one), n_levels, settings.aggregations,
+        families=tuple(family for family in TEXTURES if family in settings.families), inside=one.shape[one.core],
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""An image and a mask made ready: cropped, interpolated, rounded, re-segmented.
+
+From here on there are two masks, as IBSI has it (reference manual, section 2.5): the morphological mask gives
+shape, the intensity mask, which re-segmentation thins out, everything else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocenter.errors import BadShape, EmptyRegion
+from isocenter.radiomics.filtered import response, widened, within
+from isocenter.radiomics.grid import Box, Floats, Grid
+from isocenter.radiomics.settings import Settings, Spacing
+
+Bools = NDArray[np.bool_]
+
+PEAK_RADIUS = (3 / (4 * math.pi)) ** (1 / 3) * 10  # mm: a sphere of 1 cm3, the neighbourhood of local intensity
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """image, shape, inside: (D, H, W), the box around the region with a margin of `PEAK_RADIUS`.
+
+    image: intensities, or the response of `settings.filter` to them, NaN where the file had none; shape: the
+    morphological mask; inside: the intensity mask, at least one voxel; core: the region's own box in them.
+    """
+
+    image: Floats
+    shape: Bools
+    inside: Bools
+    spacing: Spacing
+    core: Box
+
+    @property
+    def values(self) -> Floats:
+        """Intensities of the region (n,), in C order."""
+        return self.image[self.core][self.inside[self.core]]
+
+
+def prepare(
+    image: NDArray[np.generic], mask: NDArray[np.bool_], spacing: Spacing, settings: Settings, margin_mm: float = 0.0
+) -> Prepared:
+    """image, mask: (D, H, W), the whole image; spacing: (slice, row, column) mm; margin_mm: of image to keep around.
+
+    Raises BadShape: they do not agree; EmptyRegion: nothing marked, or nothing left.
+    """
+    if image.ndim != 3 or image.shape != mask.shape:
+        raise BadShape(
+            f"An image of {image.shape} and a mask of {mask.shape} do not fit.", "Both must be (slices, rows, columns)."
+        )
+    box = marked(mask)
+    grid = Grid.of(image.shape, spacing, settings.wanted(spacing))
+    around = grid.around(box, margin_mm)
+    shape = _mask(grid, mask, around, settings)
+    if not shape.any():
+        raise EmptyRegion(
+            "The region is smaller than half a voxel of the new grid, nothing is left of it.",
+            "Use a finer spacing, or leave this region out.",
+        )
+    wide = around if settings.filter is None else widened(grid, around, settings.filter)
+    known = _intensities(grid, image, wide, settings)
+    values = known[within(around, wide)]
+    core = marked(shape)
+    inside = resegmented(values[core], shape[core], settings)
+    if not inside.any():
+        raise EmptyRegion("No intensity of the region is finite and within the range.", "Check the image, or --range.")
+    whole = np.zeros_like(shape)
+    whole[core] = inside
+    if settings.filter is not None:
+        values = response(known, grid.spacing, settings.filter, within(around, wide))
+    return Prepared(values, shape, whole, grid.spacing, core)
+
+
+def marked(mask: NDArray[np.bool_]) -> Box:
+    """The smallest box around what is marked. Raises EmptyRegion: nothing is."""
+    rows = [plane.any(axis=1) if plane.any() else None for plane in mask]  # slice by slice: most are empty, at once
+    deep = [z for z, row in enumerate(rows) if row is not None]
+    if not deep:
+        raise EmptyRegion("The mask marks no voxel.", "Check the label that was asked for, or leave this region out.")
+    z = slice(deep[0], deep[-1] + 1)
+    high = np.flatnonzero(np.any([row for row in rows if row is not None], axis=0))
+    y = slice(int(high[0]), int(high[-1]) + 1)
+    wide = np.flatnonzero(mask[z, y].any(axis=(0, 1)))
+    return z, y, slice(int(wide[0]), int(wide[-1]) + 1)
+
+
+def _mask(grid: Grid, mask: NDArray[np.bool_], around: Box, settings: Settings) -> Bools:
+    method = "nearest" if settings.interpolation == "nearest" else "linear"
+    return grid.values(mask, around, method, _set) >= settings.mask_threshold - 1e-9
+
+
+def _intensities(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
+    """Interpolated around the region; what depends on a voxel without a value is NaN, and no other."""
+    with np.errstate(invalid="ignore"):
+        values = grid.values(image, around, settings.interpolation)
+    if not np.isfinite(values).all():
+        values = _around_gaps(grid, image, around, settings)
+    return np.rint(values, out=values) if settings.round_intensities else values
+
+
+def _around_gaps(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
+    method = "nearest" if settings.interpolation == "nearest" else "linear"
+    values = grid.values(image, around, settings.interpolation, _filled)  # a spline would carry NaN along the row
+    values[grid.values(image, around, method, _gaps) > 0] = np.nan
+    return values
+
+
+def _filled(part: Floats) -> Floats:
+    return np.where(np.isfinite(part), part, 0.0)
+
+
+def _set(part: Floats) -> Floats:
+    return np.asarray(part != 0, dtype=np.float64)  # of a mask that came as labels
+
+
+def _gaps(part: Floats) -> Floats:
+    return (~np.isfinite(part)).astype(np.float64)
+
+
+def resegmented(values: Floats, shape: Bools, settings: Settings) -> Bools:
+    """The intensity mask: finite, within the range, and then within so many deviations of the mean."""
+    inside = shape & np.isfinite(values)
+    if settings.range is not None:
+        low, high = settings.range
+        inside &= values >= (-np.inf if low is None else low)
+        inside &= values <= (np.inf if high is None else high)
+    if settings.outliers is not None and inside.any():
+        kept = values[inside]
+        inside &= np.abs(values - kept.mean()) <= settings.outliers * kept.std()
+    return inside

@@ -1,0 +1,108 @@
+"""Texture of a discretised region: the six families of IBSI 1, in every aggregation.
+
+Each family makes one pass over the region's box for all its directions, on levels that are cropped, padded
+and kept in 16 bits once for all of them. Levels are counted from 1; 0 is outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocenter.errors import TooManyLevels
+from isocenter.radiomics.region import MOST_LEVELS, PLANE, STEPS, Region, region
+
+FAMILIES = ("glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm")
+AGGREGATIONS = ("2D_avg", "2D_comb", "2_5D_avg", "2_5D_comb", "3D_avg", "3D_comb")
+
+Named = Iterator[tuple[str, float]]
+
+
+def textures(
+    levels: NDArray[np.int32],
+    n_levels: int,
+    aggregations: tuple[str, ...] = AGGREGATIONS,
+    *,
+    families: tuple[str, ...] = FAMILIES,
+    distance: int = 1,
+    coarseness: int = 0,
+    inside: NDArray[np.bool_] | None = None,
+) -> dict[str, float]:
+    """Features by tag (`cm_contrast_3D_avg`, `szm_sze_2_5D`), in the order of the reference manual.
+
+    levels: (D, H, W), 0 outside and 1..n_levels inside, at least one voxel; n_levels: of the
+    discretisation, whether all occur or not; distance: of pairs and neighbourhoods (Chebyshev),
+    coarseness: of dependence; inside: (D, H, W) the morphological mask, from whose border zone
+    distances are measured (None: the region's own). Families without directions have 2D, 2_5D, 3D.
+    NaN where a feature is undefined (one voxel has no pairs; a flat region no correlation); an
+    average over directions and slices leaves out those where it is.
+
+    Raises TooManyLevels: more than 65535.
+    """
+    if n_levels > MOST_LEVELS:
+        raise TooManyLevels(
+            f"The region has {n_levels} grey levels; texture counts up to {MOST_LEVELS}.",
+            "Use wider bins (--bin-width), a fixed number of bins (--bins), or a range that leaves out outliers.",
+        )
+    whole = region(levels, n_levels, inside, max(distance, 1))
+    found: dict[str, float] = {}
+    for several in (("2D", "2_5D"), ("3D",)):
+        wanted = [name for name in several if any(a.rsplit("_", 1)[0] == name for a in aggregations)]
+        if wanted:
+            found.update(_directional(whole, wanted, aggregations, families, distance))
+            found.update(_others(whole, set(wanted), families, distance, coarseness))
+    return found
+
+
+def _directional(
+    whole: Region, wanted: list[str], aggregations: tuple[str, ...], families: tuple[str, ...], distance: int
+) -> Named:
+    from isocenter.radiomics import cooccurrence, runs, tables
+
+    for aggregation in wanted:
+        ways = [way for way in ("avg", "comb") if f"{aggregation}_{way}" in aggregations]
+        if "glcm" in families:
+            described = cooccurrence.features(whole, aggregation, distance)
+            for way in ways:
+                yield from _named(cooccurrence.FEATURES, described[way], f"{aggregation}_{way}")
+        if "glrlm" in families:
+            described = runs.features(whole, aggregation)
+            for way in ways:
+                yield from _named(tables.RUNS, described[way], f"{aggregation}_{way}")
+
+
+def _others(whole: Region, wanted: set[str], families: tuple[str, ...], distance: int, coarseness: int) -> Named:
+    from isocenter.radiomics import neighbours, tables, zones
+
+    if "glszm" in families or "gldzm" in families:
+        for aggregation, (sizes, depths) in zones.features(whole, wanted).items():
+            if "glszm" in families:
+                yield from _named(tables.SIZES, sizes, aggregation)
+            if "gldzm" in families:
+                yield from _named(tables.DISTANCES, depths, aggregation)
+    if "ngtdm" in families or "ngldm" in families:
+        for aggregation, (tones, dependences) in neighbours.features(whole, wanted, distance, coarseness).items():
+            if "ngtdm" in families:
+                yield from _named(neighbours.TONES, tones, aggregation)
+            if "ngldm" in families:
+                yield from _named(tables.DEPENDENCES, dependences, aggregation)
+
+
+def _named(names: tuple[str, ...], values: NDArray[np.float64], ending: str) -> Named:
+    for name, value in zip(names, values):
+        yield f"{name}_{ending}", float(value)
+
+
+def maximal_correlation(
+    levels: NDArray[np.int32], n_levels: int, *, planar: bool = False, merged: bool = False, distance: int = 1
+) -> float:
+    """PyRadiomics' MCC, which IBSI does not have: mean over directions (planar: four), or of them merged.
+
+    NaN where there are no pairs, and above 1000 levels that occur.
+    """
+    from isocenter.radiomics import cooccurrence
+
+    whole = region(levels, n_levels, None, max(distance, 1))
+    return cooccurrence.maximal_correlation(whole, (PLANE if planar else STEPS) * distance, merged=merged)

@@ -1,0 +1,63 @@
+"""The grid of the whole image, by its centre; interpolation beside scipy's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from isocenter.radiomics.grid import Axis, Grid
+
+GIVEN = (3.0, 0.977, 0.7)
+
+
+def image() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(20, 50, 60))
+
+
+@pytest.mark.parametrize(
+    "n, given, wanted, new",
+    [(60, 3.0, 2.0, 90), (204, 0.977, 2.0, 100), (7, 1.0, 9.0, 1), (5, 2.0, 2.0, 5), (10, 0.1, 1.0, 1)],
+)
+def test_enough_voxels_to_cover_the_image_and_one_centre(n: int, given: float, wanted: float, new: int) -> None:
+    axis = Axis(n, given, wanted)
+    assert axis.new == new
+    ends = axis.at(np.array([0, new - 1]))
+    assert ends.mean() == pytest.approx((n - 1) / 2)
+    assert axis.kept == (given == wanted)
+
+
+@pytest.mark.parametrize("method, order", [("linear", 1), ("cubic", 3), ("nearest", 0)])
+def test_as_scipy_interpolates(method: str, order: int) -> None:
+    grid = Grid.of((20, 50, 60), GIVEN, (2.0, 2.0, 1.3))
+    found = grid.values(image(), grid.whole, method)
+    places = [np.clip(axis.at(np.arange(axis.new)), 0, axis.n - 1) for axis in grid.axes]
+    expected = ndimage.map_coordinates(image(), np.meshgrid(*places, indexing="ij"), order=order, mode="mirror")
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["linear", "cubic", "nearest"])
+def test_a_crop_is_a_part_of_the_whole(method: str) -> None:
+    grid = Grid.of((80, 90, 100), (1.0, 0.9, 0.7), (1.5, 0.6, 1.0))
+    whole = np.random.default_rng(1).normal(size=(80, 90, 100)) * 1000
+    box = grid.around((slice(37, 41), slice(40, 50), slice(0, 6)), 3.0)
+    np.testing.assert_allclose(grid.values(whole, box, method), grid.values(whole, grid.whole, method)[box], atol=1e-9)
+
+
+def test_around_a_region_is_all_that_it_touches() -> None:
+    grid = Grid.of((40, 50, 60), GIVEN, (1.0, 1.0, 1.0))
+    mask = np.zeros((40, 50, 60), dtype=bool)
+    mask[10:13, 20:22, 58:60] = True
+    touched = np.argwhere(grid.values(mask, grid.whole, "linear") > 0)
+    for axis, side in enumerate(grid.around((slice(10, 13), slice(20, 22), slice(58, 60)), 0.0)):
+        assert side.start <= touched[:, axis].min() and touched[:, axis].max() < side.stop
+
+
+def test_one_slice_and_a_kept_grid() -> None:
+    flat = image()[:1]
+    thick = Grid.of(flat.shape, (5.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    for method in ("linear", "cubic", "nearest"):
+        found = thick.values(flat, thick.whole, method)
+        assert found.shape == (5, 50, 60) and np.allclose(found, flat)
+    kept = Grid.of(flat.shape, (5.0, 1.0, 1.0), (5.0, 1.0, 1.0))
+    assert np.array_equal(kept.values(flat, kept.whole, "cubic"), flat)

@@ -1,0 +1,41 @@
+"""Peaks beside a plain loop, at the border of the image and beside gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isocenter.radiomics.local import local_intensity
+from isocenter.radiomics.prepared import PEAK_RADIUS, Prepared, marked, prepare
+from isocenter.radiomics.settings import Settings
+
+SPACING = (3.0, 1.1, 2.0)
+
+
+def plainly(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    places = np.argwhere(np.isfinite(image))
+    means = {}
+    for at in np.argwhere(mask & np.isfinite(image)):
+        near = (((places - at) * SPACING) ** 2).sum(axis=1) <= PEAK_RADIUS**2
+        means[tuple(at)] = image[tuple(places[near].T)].mean()
+    top = max(image[at] for at in means)
+    return max(mean for at, mean in means.items() if image[at] == top), max(means.values())
+
+
+@pytest.mark.parametrize("where", [np.s_[4:8, 9:15, 7:12], np.s_[0:3, 0:4, 15:20], np.s_[:, :, :]])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_as_a_plain_loop(where: tuple[slice, ...], gaps: bool) -> None:
+    image = np.rint(np.random.default_rng(0).normal(0, 2, (12, 24, 20)))  # several voxels share the highest value
+    if gaps:
+        image[::3, ::4, ::5] = np.nan
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[where] = True
+    found = local_intensity(prepare(image, mask, SPACING, Settings(bins=8), PEAK_RADIUS))
+    assert tuple(found.values()) == pytest.approx(plainly(image, mask))
+
+
+def test_a_sphere_smaller_than_a_voxel_is_the_voxel() -> None:
+    image = np.arange(27.0).reshape(3, 3, 3)
+    mask = np.ones(image.shape, dtype=bool)
+    one = Prepared(image, mask, mask, (20.0, 20.0, 20.0), marked(mask))
+    assert local_intensity(one) == {"loc_peak_loc": 26.0, "loc_peak_glob": 26.0}
