@@ -42,18 +42,19 @@ def near_duplicates(
     ids: Sequence[str], measured: Measured, identical: Sequence[Sequence[str]], pictures: NDArray[np.float32] | None
 ) -> dict[str, Any]:
     """{"how", "count", "pairs": [{"first", "second", "likeness"}]}, without those that are bit-identical."""
-    wide = measured.tells_apart
-    if not wide and pictures is None:
-        return {"how": f"not looked for: these {measured.table.shape[1]} features do not tell cases apart", "count": 0, "pairs": []}
-    vectors = vectors_of(measured.table) if wide or pictures is None else pictures
+    least = measured.likeness
+    if least is None and pictures is None:
+        why = f"these {measured.table.shape[1]} features do not tell cases apart"
+        return {"how": f"not looked for, {why}", "count": 0, "pairs": []}
+    vectors = vectors_of(measured.table) if least is not None or pictures is None else pictures
     same = {case_id: k for k, group in enumerate(identical) for case_id in group}
     pairs = [
         {"first": ids[p.first], "second": ids[p.second], "likeness": round(p.likeness, 5)}
-        for p in neighbours.alike(vectors)
+        for p in neighbours.alike(vectors, least or ALIKE)
         if ids[p.first] not in same or same.get(ids[p.first]) != same.get(ids[p.second])
     ]
-    what = f"the features ({measured.name})" if wide else "small grey pictures of the cases"
-    how = f"cosine of {ALIKE:g} or more between {what}, the common mean taken off"
+    what = f"the features ({measured.name})" if least is not None else "small grey pictures of the cases"
+    how = f"cosine of {least or ALIKE:g} or more between {what}, the common mean taken off"
     return {"how": how, "count": len(pairs), "pairs": pairs[:LISTED]}
 
 

@@ -88,7 +88,7 @@ def metric(measured: Measured, distance: str) -> str:
     """The distance that "auto" stands for."""
     if distance != "auto":
         return distance
-    return "cosine" if measured.tells_apart else "euclidean"
+    return "euclidean" if measured.likeness is None else "cosine"
 
 
 def named_case(cohort: Cohort, case: str) -> str:

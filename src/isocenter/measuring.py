@@ -19,7 +19,10 @@ from isocenter.features import FEATURES, default_features
 
 JOINS = "+"
 WIDE = 64  # columns of a table from which they tell cases apart by themselves
-_STATISTICS = frozenset({"intensity", "radiomics"})  # of whole images: many look alike in them
+# Features in which what looks alike is near, and the cosine (columns centred and scaled) from which two cases are
+# near-duplicates. Measured on BUSI: all but 2 of the 17 pairs whose 32 x 32 pictures correlate above 0.995 have 0.85
+# and more in SqueezeNet's embedding, and no other pair there looks unlike; in pixels all have 0.98.
+_LIKENESS = {"embedding": 0.85, "pixels": 0.98, "given": 0.98}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +34,9 @@ class Measured:
     steps: tuple[tuple[str, Any], ...]
 
     @property
-    def tells_apart(self) -> bool:
-        """Whether cases that are near in these features look alike: of pixels and embeddings, not of statistics."""
-        names = {name for name, _ in self.steps}
-        return self.table.shape[1] >= WIDE and not names <= _STATISTICS
+    def likeness(self) -> float | None:
+        """Cosine from which two cases are near-duplicates; None where features do not tell cases apart (statistics)."""
+        return _LIKENESS.get(self.name) if self.table.shape[1] >= WIDE else None
 
     @property
     def union(self) -> FeatureUnion:
