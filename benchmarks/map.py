@@ -25,9 +25,8 @@ import pandas as pd
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from browser import Browser, browser, missing
-
 import isocenter
+from browser import Browser, browser, missing
 from isocenter.reporting.map import Atlas, Sheets, picture_size, render
 
 RESULT = HERE / "results" / "map.md"

@@ -127,7 +127,9 @@ def test_new_scans_are_placed_in_the_clusters(project: Path, tmp_path: Path) -> 
 
 def test_noise_has_no_structure_and_labels_are_not_doubted(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(rng.normal(size=(150, 6)), columns=list("abcdef")).assign(diagnosis=rng.choice(["x", "y"], 150))
+    table = pd.DataFrame(rng.normal(size=(150, 6)), columns=list("abcdef")).assign(
+        diagnosis=rng.choice(["x", "y"], 150)
+    )
     table.to_csv(tmp_path / "t.csv", index=False)
     result = Mapping(Options().changed(input=str(tmp_path / "t.csv")), Project(tmp_path / "p")).cluster()["clusters"]
     assert (result["structure"], result["clusters"], result["labels"]["count"]) == (False, 1, 0)
@@ -183,7 +185,15 @@ def test_what_cannot_be_is_refused_before_anything_is_read(scans: Path, tmp_path
 
 
 def test_the_command_line_says_the_same(scans: Path, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = [str(scans / "images"), "--labels", str(scans / "labels.csv"), "--id-column", "id", "--features", "intensity"]
+    told = [
+        str(scans / "images"),
+        "--labels",
+        str(scans / "labels.csv"),
+        "--id-column",
+        "id",
+        "--features",
+        "intensity",
+    ]
     app(["cluster", *told, "--project", str(project), "--json"], standalone_mode=False)
     assert json.loads(capsys.readouterr().out)["clusters"]["clusters"] == 2
     app(["similar", "s010", "-n", "2", "--project", str(project)], standalone_mode=False)
@@ -192,7 +202,9 @@ def test_the_command_line_says_the_same(scans: Path, project: Path, capsys: pyte
 
 def test_columns_of_the_map_have_few_values(scans: Path) -> None:
     study = made(scans, None, features="intensity", target="grade")
-    columns = mapping.columns_of(study.usable, grouping.grouped(study.usable, study.measured, method="kmeans", clusters=3, seed=0))
+    columns = mapping.columns_of(
+        study.usable, grouping.grouped(study.usable, study.measured, method="kmeans", clusters=3, seed=0)
+    )
     assert list(columns)[:2] == ["cluster", "grade"]
     assert set(columns["cluster"]) == {"1", "2", "3"}
     assert columns["age"].dtype.kind in "if"
@@ -205,7 +217,9 @@ def test_the_identical_pair_of_busi_is_found_and_shown(shared_data: Path, tmp_pa
         place = tmp_path / "busi" / path.parent.name / path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(path)
-    study = Mapping(Options().changed(input=str(tmp_path / "busi"), features="intensity"), Project(tmp_path / "project"))
+    study = Mapping(
+        Options().changed(input=str(tmp_path / "busi"), features="intensity"), Project(tmp_path / "project")
+    )
     found = study.cluster()["clusters"]
     assert found["identical"] == [["benign/benign (433)", "malignant/malignant (145)"]]
     assert "malignant (145)" in (tmp_path / "project" / "clusters" / "map.html").read_text("utf-8")

@@ -33,7 +33,9 @@ def atlas(n: int = 40, **more: object) -> Atlas:
         index=[f"{EVIL}/{i}" for i in range(n)],
     )
     sheets = Sheets.of([thumbnail(i) for i in range(n)], picture_size(n))
-    section = Section("alike", "Duplicates", (EVIL,), groups=(Group(EVIL, EVIL, (Card((columns.index[0],), (EVIL,)),)),))
+    section = Section(
+        "alike", "Duplicates", (EVIL,), groups=(Group(EVIL, EVIL, (Card((columns.index[0],), (EVIL,)),)),)
+    )
     told = {"sections": (section,), "thumbnails": {columns.index[0]: thumbnail(1)}, "answer": (EVIL,), **more}
     return Atlas(EVIL, "Clusters", EVIL, columns, rng.normal(size=(n, 2)), sheets=sheets, **told)  # type: ignore[arg-type]
 

@@ -41,16 +41,26 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def drag(window: Browser, first: tuple[float, float], last: tuple[float, float]) -> None:
     """With the mouse, from one place of the map to another (CSS pixels within it)."""
-    left, top = window.ask("(({left, top}) => [left, top])(document.getElementById('map-stage').getBoundingClientRect())")
+    left, top = window.ask(
+        "(({left, top}) => [left, top])(document.getElementById('map-stage').getBoundingClientRect())"
+    )
     for kind, (x, y) in (("mousePressed", first), ("mouseMoved", last), ("mouseReleased", last)):
-        told: dict[str, Any] = {"type": kind, "x": left + x, "y": top + y, "button": "left", "clickCount": 1, "buttons": 1}
+        told: dict[str, Any] = {
+            "type": kind,
+            "x": left + x,
+            "y": top + y,
+            "button": "left",
+            "clickCount": 1,
+            "buttons": 1,
+        }
         window.driver.execute_cdp_cmd("Input.dispatchMouseEvent", told)
 
 
 def keys(window: Browser, *names: str) -> None:
     for name in names:
         window.driver.execute_script(
-            "document.getElementById('map-stage').dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0]}))", name
+            "document.getElementById('map-stage').dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0]}))",
+            name,
         )
 
 
@@ -74,7 +84,9 @@ def test_page_is_quiet_and_fits(window: Browser, page: Path, width: int, scheme:
 def test_hostile_texts_do_nothing(window: Browser, page: Path) -> None:
     opened(window, page)
     window.driver.execute_script(f"{MAP}.show(88)")
-    window.driver.execute_script("const s = document.getElementById('map-colour'); s.value = 2; s.dispatchEvent(new Event('change'))")
+    window.driver.execute_script(
+        "const s = document.getElementById('map-colour'); s.value = 2; s.dispatchEvent(new Event('change'))"
+    )
     assert window.ask("document.getElementById('map-case-id').textContent") == EVIL
     assert window.ask("document.querySelectorAll('main script, main img, main [onerror]').length") == 0
     assert EVIL in window.ask("document.getElementById('map-legend').textContent")
@@ -108,7 +120,9 @@ def test_dragging_moves_and_the_wheel_holds_its_place(window: Browser, page: Pat
     drag(window, (300, 200), (340, 170))
     moved = window.ask(f"{MAP}.at(44)")
     assert moved == pytest.approx([before[0] + 40, before[1] - 30], abs=1)
-    left, top = window.ask("(({left, top}) => [left, top])(document.getElementById('map-stage').getBoundingClientRect())")
+    left, top = window.ask(
+        "(({left, top}) => [left, top])(document.getElementById('map-stage').getBoundingClientRect())"
+    )
     told = {"type": "mouseWheel", "x": left + moved[0], "y": top + moved[1], "deltaX": 0, "deltaY": -400}
     window.driver.execute_cdp_cmd("Input.dispatchMouseEvent", told)
     assert window.ask(f"{MAP}.at(44)") == pytest.approx(moved, abs=1)
@@ -140,7 +154,9 @@ def test_search_finds_by_part_of_the_id(window: Browser, page: Path) -> None:
 def test_pointing_shows_the_picture(window: Browser, page: Path) -> None:
     opened(window, page)
     x, y = window.ask(f"{MAP}.at(42)")
-    left, top = window.ask("(({left, top}) => [left, top])(document.getElementById('map-stage').getBoundingClientRect())")
+    left, top = window.ask(
+        "(({left, top}) => [left, top])(document.getElementById('map-stage').getBoundingClientRect())"
+    )
     window.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": left + x + 2, "y": top + y})
     assert window.ask("document.getElementById('map-tip').hidden") is False
     assert window.ask("document.getElementById('map-tip-id').textContent") == "case-042"

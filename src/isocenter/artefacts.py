@@ -19,8 +19,8 @@ from isocenter.case import Source
 from isocenter.cohort import Cohort, Target, Task
 from isocenter.errors import Fault
 from isocenter.evaluation import Comparison, Evaluation
-from isocenter.model import Model
 from isocenter.formats import tables
+from isocenter.model import Model
 from isocenter.project import Artefact
 from isocenter.reporting.map import Sheets
 from isocenter.splitting import Design, Split

@@ -79,7 +79,8 @@ def nearest_cases(cohort: Cohort, measured: Measured, case: str, n: int = 10, di
     rows, away = neighbours.nearest(vectors, vectors[row : row + 1], n + 1, metric(measured, distance))
     others = [(int(i), float(d)) for i, d in zip(rows[0], away[0], strict=True) if i != row][:n]
     told = cohort.table.iloc[[i for i, _ in others]]
-    shown = told[[PATIENT, *([cohort.target.column] if cohort.target else []), *cohort.attributes]]
+    known = [PATIENT] if cohort.knows_patients else []
+    shown = told[[*known, *([cohort.target.column] if cohort.target else []), *cohort.attributes]]
     shown.insert(0, "distance", [d for _, d in others])
     return shown.rename_axis("case_id")
 
@@ -121,14 +122,15 @@ def assign_to(
     """Place new scans or rows in the clusters of a saved clustering (`clusters/clusters.iso`) and write the table."""
     found = load_grouping(path)
     known = found.about.get("roles", {})
-    globs = {name: tuple(roles.get(name) or known.get(name, ())) for name in ("image", "mask")}
+    image, mask = (tuple(roles.get(name) or known.get(name, ())) for name in ("image", "mask"))
     cohort = ingest.index(
         Path(input),
         labels=None if labels is None else Path(labels),
         id_column=id_column,
         patient_column=patient_column,
         with_labels=False,
-        **globs,
+        image=image,
+        mask=mask,
     )
     if missing := sorted(set(_columns(found.steps)) - set(cohort.table.columns)):
         raise InputDoesNotFit(f"Features are missing: {', '.join(missing[:5])}.", "Give the columns of the clustering.")

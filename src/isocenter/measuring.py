@@ -66,7 +66,7 @@ def table_of(steps: tuple[tuple[str, Any], ...] | list[tuple[str, Any]], cohort:
     tables = [step.transform(cohort.X) for _, step in steps]
     if len(tables) > 1:
         tables = [one.add_prefix(f"{name}: ") for (name, _), one in zip(steps, tables, strict=True)]
-    found = pd.concat(tables, axis=1) if len(tables) > 1 else tables[0]
+    found: pd.DataFrame = pd.concat(tables, axis=1) if len(tables) > 1 else tables[0]
     return found.set_axis(pd.Index(cohort.case_ids, dtype="str", name="case_id"), axis=0)
 
 
@@ -94,4 +94,4 @@ def vectors_of(table: pd.DataFrame) -> NDArray[np.float32]:
     centred = np.where(known, values - mean, 0.0)
     spread = np.sqrt((centred**2).sum(axis=0) / count)
     away = spread > 1e-9 * np.maximum(np.abs(mean), 1e-300)
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=away).astype(np.float32)
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=away), dtype=np.float32)

@@ -45,7 +45,7 @@ def nearest(
         from scipy.spatial import cKDTree
 
         away, rows = cKDTree(vectors).query(queries, k=np.arange(1, count + 1))
-        return rows.astype(np.intp), np.asarray(away, dtype=np.float64)
+        return np.asarray(rows, dtype=np.intp), np.asarray(away, dtype=np.float64)
     own, asked = (unit(vectors), unit(queries)) if distance == "cosine" else (vectors, queries)
     found = [_nearest(own, asked[i : i + _BLOCK], count, distance) for i in range(0, len(asked), _BLOCK)]
     return np.concatenate([rows for rows, _ in found]), np.concatenate([away for _, away in found])

@@ -82,7 +82,7 @@ def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     width = max([8, *(len(str(one["case_id"])) for one in found["cases"])]) + 2
     yield f"  {'case':<{width}}{'distance':<12}{target or ''}".rstrip()
     for one in found["cases"]:
-        same = " (same patient)" if found["patient"] is not None and one["patient_id"] == found["patient"] else ""
+        same = " (same patient)" if found["patient"] is not None and one.get("patient_id") == found["patient"] else ""
         yield f"  {one['case_id']:<{width}}{one['distance']:<12.4g}{one[target] if target else ''}{same}".rstrip()
 
 

@@ -48,7 +48,7 @@ def clusters_atlas(
         about=f"A dot a case, laid out by {_LAYOUTS[found['layout']]}. Every column can colour it.",
         answer=tuple(answer(found)),
         warnings=tuple(found["notes"]),
-        sections=tuple([*_why(found), *_lists(found)]),
+        sections=(*_why(found), *_lists(found)),
         sheets=sheets,
         thumbnails=thumbnails,
     )
@@ -108,8 +108,8 @@ def _association_table(rows: Sequence[Mapping[str, Any]], label: str, found: Fou
         return []
     names = tuple(f"Cluster {k + 1}" for k in range(found["clusters"]))
     body = tuple(
-        (row["column"] + (f": {row['level']}" if row["level"] else ""), _number_of(row["strength"]), _p(row["p_adjusted"]),
-         str(row["n_patients"]), *_groups(row, found["clusters"]))
+        (row["column"] + (f": {row['level']}" if row["level"] else ""), _number_of(row["strength"]),
+         _p(row["p_adjusted"]), str(row["n_patients"]), *_groups(row, found["clusters"]))
         for row in rows
     )  # fmt: skip
     caption = "Strength: 0 none, 1 the column is the clusters. p by permutation over patients, corrected by Holm."
@@ -150,10 +150,8 @@ def _replication(told: Mapping[str, Any] | None) -> list[str]:
     if not told or told["agreement"] is None:
         return []
     recovered = ", ".join(f"{k + 1}: {v:.2f}" for k, v in enumerate(told["recovered"]))
-    return [
-        f"Found again in patients who did not make them: agreement {told['agreement']:.2f} (adjusted Rand, "
-        f"{told['low']:.2f} to {told['high']:.2f} over the draws); each cluster's overlap {recovered}."
-    ]
+    said = f"Found again in patients who did not make them: agreement {told['agreement']:.2f} (adjusted Rand, "
+    return [f"{said}{told['low']:.2f} to {told['high']:.2f} over the draws); each cluster's overlap {recovered}."]
 
 
 # -- lists with pictures -----------------------------------------------------------------------------
@@ -198,7 +196,7 @@ def _alike(found: Found) -> list[Section]:
         )
         groups.append(Group("Near-duplicates", _shown(near["count"], "pair", len(cards)), cards))
     said = (
-        f"{counted(len(identical), 'group')} of bit-identical images, {counted(near['count'], 'pair')} of near-duplicates.",
+        f"{counted(len(identical), 'group')} of bit-identical images, {counted(near['count'], 'pair')} nearly so.",
         f"Near: {near['how']}.",
     )
     return [Section("alike", "Duplicates", said, groups=tuple(groups))]

@@ -20,7 +20,7 @@ def similar_atlas(told: Mapping[str, Any], columns: pd.DataFrame, thumbnails: Ma
         lines = [f"distance {one['distance']:.4g}"]
         if target:
             lines.append(f"{target} {one[target]}")
-        if told["patient"] is not None and one["patient_id"] == told["patient"]:
+        if told["patient"] is not None and one.get("patient_id") == told["patient"]:
             lines.append("same patient")
         return Card((one["case_id"],), tuple(lines))
 
@@ -37,7 +37,7 @@ def similar_atlas(told: Mapping[str, Any], columns: pd.DataFrame, thumbnails: Ma
     return Atlas(
         title=f"Cases like {told['case']}",
         kind="Similar cases",
-        lede=f"The {len(cases)} nearest of {told['of']} other cases, by {told['distance']} distance in the features ({told['features']}).",
+        lede=f"The {len(cases)} nearest of {told['of']} other cases: {told['distance']} distance, {told['features']}.",
         columns=columns,
         sections=(Section("nearest", "Nearest cases", groups=groups, tables=tables),),
         thumbnails=thumbnails,
