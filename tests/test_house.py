@@ -24,14 +24,17 @@ IMPORTED_AS = {
     "python-gdcm": "gdcm",
     "python-docx": "docx",
     "scikit-image": "skimage",
+    "simpleitk": "SimpleITK",
 }
+TOOLS = ("test", "dev")  # extras for who works on the house
 # pydicom finds these by itself when it meets their compression.
 PLUGINS = {"pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm"}
 
 
 def declared() -> list[str]:
-    project = PYPROJECT["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["deep"]]
+    """Of the core and of the extras for users."""
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    lines = [*PYPROJECT["project"]["dependencies"], *(x for name in extras if name not in TOOLS for x in extras[name])]
     return [re.split(r"[\s<>=!~\[;]", line)[0].lower() for line in lines]
 
 

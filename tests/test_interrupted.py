@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -87,3 +89,67 @@ def test_interrupted_at_ten_points_it_completes_with_the_same_numbers(
         if how is signal.SIGINT and process.returncode not in (0, -signal.SIGINT):
             assert process.returncode == 130 and b"Traceback" not in said, said.decode()
         assert results(data, project) == expected
+
+
+# Loaded by every Python that the command starts: writes down each case that was measured and kept.
+SPY = """
+import os
+from isocenter.preparation import results
+whole = results._Keeping.__call__
+def spied(self, item):
+    row = whole(self, item)
+    if self.step == "radiomics":
+        with open(os.environ["SPY_LOG"], "a") as log:
+            log.write(item[0] + "\\n")
+    return row
+results._Keeping.__call__ = spied
+"""
+
+
+@pytest.mark.slow
+def test_killed_ten_times_no_finished_case_is_measured_twice(tmp_path: Path) -> None:
+    rng, lines = np.random.default_rng(0), ["case,label"]
+    ball = (np.indices((40, 72, 72)) - np.array([20, 36, 36])[:, None, None, None]) ** 2
+    mask = nibabel.Nifti1Image((ball.sum(axis=0) < 18**2).astype(np.uint8), np.eye(4))
+    for i in range(150):
+        folder = tmp_path / "scans" / f"c{i:03}"
+        folder.mkdir(parents=True)
+        values = rng.normal(100 + i % 2 * 5, 30, ball.shape[1:]).astype(np.int16)
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), folder / "image.nii.gz")
+        nibabel.save(mask, folder / "mask.nii.gz")
+        lines.append(f"c{i:03},{i % 2}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    (tmp_path / "spy").mkdir()
+    (tmp_path / "spy" / "sitecustomize.py").write_text(SPY)
+    log = tmp_path / "log"
+    path = os.pathsep.join([str(tmp_path / "spy"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    surroundings = {**os.environ, "PYTHONPATH": path, "SPY_LOG": str(log)}
+
+    def command(project: str) -> list[str]:
+        given = ["--labels", str(tmp_path / "labels.csv"), "--image", "image.nii.gz", "--mask", "mask.nii.gz"]
+        how = ["--features", "radiomics", "--preset", "mr", "--method", "linear", "--json"]
+        scans = str(tmp_path / "scans")
+        return [sys.executable, "-m", "isocenter", "run", scans, *given, *how, "--project", str(tmp_path / project)]
+
+    def measured() -> list[str]:
+        return log.read_text().split() if log.exists() else []
+
+    killed = 0
+    for _ in range(10):
+        before = len(measured())
+        process = subprocess.Popen(
+            command("killed"), env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and len(measured()) == before:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.6))
+        killed += process.poll() is None
+        process.kill()
+        process.wait()
+        time.sleep(0.5)  # its workers finish what they hold
+    assert killed == 10 and 10 < len(measured()) < 150
+    done = subprocess.run(command("killed"), env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(measured()) == len(set(measured())) == 150
+    whole = subprocess.run(command("whole"), capture_output=True, text=True)
+    assert json.loads(done.stdout)["results"] == json.loads(whole.stdout)["results"]

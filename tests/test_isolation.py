@@ -71,8 +71,29 @@ def test_noise_in_the_test_rows_changes_no_parameter(tmp_path: Path, target: str
     assert one != other  # the noise did arrive
 
 
-@pytest.mark.parametrize("features", ["pixels", "intensity"])
-def test_noise_in_the_test_pixels_changes_no_parameter(tmp_path: Path, features: str) -> None:
+@pytest.mark.parametrize(
+    "how", ["mrmr", pytest.param("univariate", marks=SLOW), pytest.param("elastic-net", marks=SLOW)]
+)
+def test_noise_in_the_test_rows_changes_no_step_before_the_method(tmp_path: Path, how: str) -> None:
+    for name, noisy in (("clean", False), ("noisy", True)):
+        some = table(noisy).drop(columns=["grade", "other"])
+        some["twin"], some["flat"] = some["x1"], np.where(some["part"] == "test", 5.0 if noisy else 1.0, 1.0)
+        sites = np.resize(["A", "B", "C"], len(some))
+        some["site"] = np.where((some["part"] == "test") & noisy, "Z", sites)
+        some.to_csv(tmp_path / f"{name}.csv", index=False)
+        isocenter.run(
+            tmp_path / f"{name}.csv", project=tmp_path / name, target="label", split_column="part", covariates="age,sex",
+            harmonise="site", reference_site="A", preserve="age,sex", filters="missing=0.5,constant,correlation=0.95",
+            select=how, keep=3, method="forest,linear", set={"n_estimators": 10},
+        )  # fmt: skip
+    clean, noisy_ = parameters(tmp_path / "clean"), parameters(tmp_path / "noisy")
+    assert clean == noisy_ and len(clean) >= 4
+    one, other = ((tmp_path / n / "evaluations/forest.json").read_text() for n in ("clean", "noisy"))
+    assert one != other
+
+
+@pytest.mark.parametrize("features, standardise", [("pixels", None), ("intensity", None), ("intensity", "nyul")])
+def test_noise_in_the_test_pixels_changes_no_parameter(tmp_path: Path, features: str, standardise: str | None) -> None:
     rng = np.random.default_rng(1)
     n = 60
     y = rng.integers(0, 2, n)
@@ -95,7 +116,7 @@ def test_noise_in_the_test_pixels_changes_no_parameter(tmp_path: Path, features:
         own.to_csv(tmp_path / f"{name}.csv", index=False)
         isocenter.run(
             folder, labels=tmp_path / f"{name}.csv", target="label", split_column="part", features=features,
-            method="forest,linear", project=tmp_path / name,
+            method="forest,linear", project=tmp_path / name, standardise=standardise,
         )  # fmt: skip
     clean, noisy = parameters(tmp_path / "clean"), parameters(tmp_path / "noisy")
     assert clean == noisy and len(clean) >= 3

@@ -153,6 +153,20 @@ def test_a_scan_that_is_turned_keeps_its_features(name: str) -> None:
     assert one == pytest.approx(other, rel=1e-6, abs=1e-9)
 
 
+def test_a_mask_of_a_box_gives_what_the_whole_mask_gives() -> None:
+    rng = np.random.default_rng(3)
+    image = rng.normal(size=(12, 20, 24)).cumsum(axis=2)
+    mask = np.zeros(image.shape, dtype=np.bool_)
+    mask[3:9, 0:15, 10:24] = rng.random((6, 15, 14)) < 0.8
+    place = (slice(2, 10), slice(0, 17), slice(9, 24))
+    for settings in (preset("mr", spacing=(1.3, 0.9, 1.1)), preset("ibsi-E"), preset("ibsi-B")):
+        settings = replace(settings, range=None)
+        whole = extract(image, mask, (2.0, 1.0, 1.0), settings)
+        assert extract(image, mask[place], (2.0, 1.0, 1.0), settings, place=place) == pytest.approx(whole, nan_ok=True)
+    with pytest.raises(BadShape):
+        extract(image, mask, (2.0, 1.0, 1.0), settings, place=place)
+
+
 def test_no_levels_where_none_are_asked_for() -> None:
     """Bins too narrow for texture do not matter to statistics and the volume histogram."""
     settings = Settings(bin_width=1e-9, families=("statistics", "ivh"))

@@ -216,3 +216,58 @@ def test_two_processes_at_once_agree(tmp_path: Path) -> None:
     assert [process.communicate()[0] for process in running] == ["60\n", "60\n"]
     rows = Store(tmp_path / "store").rows("s", 1, {}, [str(i) for i in range(60)], Counting(skip=range(60)))
     assert rows == [{"value": i * 1.5} for i in range(60)]
+
+
+def test_a_costly_row_is_kept_at_once_and_gathered_later(tmp_path: Path) -> None:
+    for i in range(70):
+        Store(tmp_path).keep("step", 1, {"a": 1}, f"d{i}", {"value": i * 1.5, "nothing": None})
+    assert len(shards(tmp_path)) == 70
+    again = Counting()
+    digests = [f"d{i}" for i in range(70)]
+    rows = Store(tmp_path).rows("step", 1, {"a": 1}, digests, again)
+    assert again.asked == [] and rows == [{"value": i * 1.5} for i in range(70)]
+    assert len(shards(tmp_path)) == 1
+    store.forget()
+    assert Store(tmp_path).rows("step", 1, {"a": 1}, digests, again) == rows
+    assert again.asked == []
+
+
+def test_a_row_that_was_kept_is_in_the_shard_only(tmp_path: Path) -> None:
+    def compute(positions: Sequence[int]) -> Iterator[tuple[int, Row]]:
+        for position in positions:
+            row: Row = {"value": position}
+            Store(tmp_path).keep("step", 1, {}, "xyz"[position], row)
+            yield position, row
+
+    Store(tmp_path).rows("step", 1, {}, ["x", "y", "z"], compute)
+    assert len(shards(tmp_path)) == 1
+
+
+def test_a_damaged_single_row_is_computed_again(tmp_path: Path) -> None:
+    Store(tmp_path).keep("step", 1, {}, "x", {"value": 1})
+    one = shards(tmp_path)[0]
+    one.write_bytes(one.read_bytes()[:-1] + b"x")
+    again = Counting()
+    assert Store(tmp_path).rows("step", 1, {}, ["x"], again) == [{"value": 0.0, "text": "t0"}]
+    assert again.asked == [0]
+
+
+def test_pruned_by_size_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
+    before: set[Path] = set()
+    for i, name in enumerate("abcd"):
+        Store(tmp_path).rows("step", i, {}, [name], Counting())
+        (new,) = set(shards(tmp_path)) - before
+        before.add(new)
+        os.utime(new, (i, i))
+    store.forget()
+    Store(tmp_path).rows("step", 0, {}, ["a"], Counting())  # read now: it stays longest
+    sizes = sum(path.stat().st_size for path in shards(tmp_path))
+    assert Store(tmp_path).prune(sizes) == 0
+    removed = Store(tmp_path).prune(sizes // 2)
+    left = sum(path.stat().st_size for path in shards(tmp_path))
+    assert left <= sizes // 2 and removed == sizes - left
+    store.forget()
+    again = Counting()
+    Store(tmp_path).rows("step", 0, {}, ["a"], again)
+    assert again.asked == []
+    assert Store(tmp_path).prune(0) == left and shards(tmp_path) == [] and Store(None).prune(0) == 0

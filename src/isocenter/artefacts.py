@@ -51,6 +51,7 @@ def _save_cohort(cohort: Cohort, path: Path) -> None:
                 "warnings",
                 "origin",
                 "readers",
+                "beside",
             )
         },
     }
@@ -79,7 +80,8 @@ def _load_cohort(path: Path) -> Cohort:
     if target is not None:
         target = Target(**{**target, "task": Task(target["task"]), "classes": tuple(target["classes"])})
     lists: dict[str, Any] = {
-        name: tuple(meta[name]) for name in ("features", "covariates", "unlabelled", "notes", "warnings", "readers")
+        name: tuple(meta.get(name, ()))
+        for name in ("features", "covariates", "unlabelled", "notes", "warnings", "readers", "beside")
     }
     return Cohort(
         table,

@@ -9,11 +9,14 @@ from typing import Any
 from isocenter import deciding
 from isocenter.aggregation import ALL
 from isocenter.cohort import Cohort, Target
-from isocenter.errors import UsageError
+from isocenter.errors import UnknownColumn, UsageError
 from isocenter.evaluation.groups import subgroups
+from isocenter.features.harmonised import sites_of
+from isocenter.imaging.standardise import WAYS
 from isocenter.metrics import recalibration
 from isocenter.metrics.thresholds import Criterion
 from isocenter.options import Options
+from isocenter.refining import Refining
 from isocenter.splitting import Design
 
 
@@ -40,6 +43,7 @@ def check(options: Options, cohort: Cohort) -> None:
     _decide(options.decide, target)
     _recalibrate(options.recalibrate, target)
     _aggregate(options.aggregate, target, cohort)
+    _refining(options, cohort)
 
 
 def refuse_making(names: Sequence[str]) -> None:
@@ -59,6 +63,32 @@ def _decide(criterion: str | None, target: Target) -> None:
         raise UsageError(
             f"--decide {criterion} needs two classes.", "Leave it out: the most probable class is decided."
         )
+
+
+def _refining(options: Options, cohort: Cohort) -> None:
+    site = cohort.beside[0] if cohort.beside else options.harmonise
+    Refining.of(
+        options.filters,
+        min_icc=options.min_icc,
+        select=options.select,
+        keep=options.keep,
+        harmonise=site,
+        reference_site=options.reference_site,
+        preserve=options.preserve,
+    )
+    if options.standardise not in (None, *WAYS):
+        raise UsageError(f"--standardise {options.standardise} is not known.", f"Choose {', '.join(WAYS)}.")
+    if cohort.beside:
+        sites = sorted({name for name in sites_of(cohort.X, cohort.beside[0], UnknownColumn) if name is not None})
+        if len(sites) < 2:
+            raise UsageError(
+                f"'{cohort.beside[0]}' names {'one site' if sites else 'no site'}: there is nothing to harmonise.",
+                "Leave --harmonise out.",
+            )
+        if options.reference_site not in (None, *sites):
+            raise UsageError(
+                f"There is no site '{options.reference_site}' in '{cohort.beside[0]}'.", f"Sites: {', '.join(sites)}."
+            )
 
 
 def _recalibrate(kind: str, target: Target) -> None:

@@ -126,6 +126,7 @@ class Cohort:
     split_column: attribute with an official or given split. excluded: what was left out, with
     reasons; unlabelled: cases without a value of the target; found = used + excluded +
     unlabelled. readers: columns with each reader's label, written as the target's; never attributes.
+    beside: columns that a step reads beside the features (the site, what is preserved), never learned from.
     notes: what was inferred, one sentence each, for terminal and report.
     origin: "table" (features), "array" (image stacks) or "files".
     """
@@ -142,6 +143,7 @@ class Cohort:
     warnings: tuple[str, ...] = ()
     origin: str = "files"
     readers: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     fingerprint: str = field(default="")
 
     def __len__(self) -> int:
@@ -185,9 +187,9 @@ class Cohort:
 
     @property
     def X(self) -> pd.DataFrame | list[Case]:  # noqa: N802  scikit-learn's name
-        """What scikit-learn gets: the 2-D table for given features (with covariates), else the cases."""
+        """What scikit-learn gets: the 2-D table for given features (with what stands beside), else the cases."""
         if self.features:
-            return self.table[[*self.features, *self.covariates]]
+            return self.table[[*self.features, *dict.fromkeys((*self.covariates, *self.beside))]]
         return self.cases
 
     @property

@@ -26,8 +26,8 @@ def lists(
 ) -> dict[str, Any]:
     """{"identical", "near", "outliers", "labels"} as plain data.
 
-    identical: groups of the same pixels, from the audit; points (n, d): where the clustering sees the cases; pictures (n, p):
-    small grey pictures, to tell near-duplicates by where the features are too few for that.
+    identical: groups of the same pixels, from the audit; points (n, d): where the clustering sees the
+    cases; pictures (n, p): small grey pictures, to tell near-duplicates by where the features do not.
     """
     ids = [str(one) for one in cohort.case_ids]
     return {
@@ -69,7 +69,7 @@ def outliers(ids: Sequence[str], points: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def label_noise(cohort: Cohort, points: NDArray[np.float32]) -> dict[str, Any]:
-    """{"sentence", "count", "cases": [{"case", "label", "neighbours", "share"}]}; none where neighbours know nothing."""
+    """{"sentence", "count", "cases": [{"case", "label", "neighbours", "share"}]}; none if neighbours know nothing."""
     target = cohort.target
     if target is None or not target.is_classes or len(cohort) < 20:
         return {"sentence": "No labels to check: name them with --target.", "count": 0, "cases": []}

@@ -25,6 +25,7 @@
     │   ├── TooFewPatients         fewer patients than parts or folds need
     │   ├── TooManyExcluded        above the limit of excluded cases
     │   ├── CriterionNotMet        no threshold reaches what --decide asks for
+    │   ├── NothingLeft            filters or selection that remove every feature
     │   └── PatientInTwoParts      a split that separates images of a patient
     ├── ModelError                 a saved model
     │   ├── DamagedBundle          not a bundle, or a member that fails its SHA-256
@@ -155,6 +156,10 @@ class TooManyExcluded(CohortError):
 
 class CriterionNotMet(CohortError):
     """No threshold reaches what was asked of it."""
+
+
+class NothingLeft(CohortError):
+    """Filters or selection that remove every feature."""
 
 
 class PatientInTwoParts(CohortError):

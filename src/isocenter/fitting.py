@@ -29,6 +29,7 @@ from isocenter.metrics.regression import r2
 from isocenter.model import Model, outputs
 from isocenter.prediction import Prediction
 from isocenter.recipes import Recipe
+from isocenter.refining import told
 from isocenter.splitting import Split, inner_folds
 
 Floats = NDArray[np.float64]
@@ -98,13 +99,15 @@ def fit(
         "role": recipe.role,
         "features": list(recipe.features),
         "covariates": list(recipe.covariates),
+        "beside": list(dict.fromkeys(part.beside)),
+        "refining": told(pipeline),
         "parameters": {**recipe.parameters, **inner.chosen},
         "chosen": inner.table,
         "decided": decided.told,
         "seed": seed,
         "feature_names": names,
         "inputs": list(X.columns) if isinstance(X, pd.DataFrame) else [],
-        "ranges": _ranges(X),
+        "ranges": _ranges(X.drop(columns=_only_beside(part)) if isinstance(X, pd.DataFrame) else X),
         "importance": importance,
         "n_cases": len(part),
         "n_patients": len(set(part.patients)),
@@ -225,6 +228,10 @@ def _ranges(X: pd.DataFrame | list[Case]) -> dict[str, list[float]]:
     numbers = X.select_dtypes("number")
     low, high = numbers.min(), numbers.max()
     return {str(c): [float(low[c]), float(high[c])] for c in numbers.columns if low[c] == low[c]}
+
+
+def _only_beside(cohort: Cohort) -> list[str]:
+    return [name for name in cohort.beside if name not in cohort.covariates]
 
 
 def _outputs_of(target: Target) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from isocenter import ingest, neighbours, unsupervised
 from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import InputDoesNotFit, UsageError
+from isocenter.features.regions import ONE
 from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.unsupervised import Clustering
@@ -24,6 +26,8 @@ def cluster(
     method: str = "auto",
     clusters: int = 0,
     features: str | None = None,
+    preset: Sequence[str] = (),
+    regions: str = ONE,
     weights: str | None = None,
     window: str = "auto",
     seed: int = 0,
@@ -32,10 +36,12 @@ def cluster(
     """Groups among cases that nobody labelled, and whether there are any; no label is looked at.
 
     method: "auto", "kmeans", "gmm", "hdbscan" or "consensus"; clusters: how many, 0 lets stability choose, and *no
-    structure* be the answer; features: a key of FEATURES, or several joined by + (None: what suits the input); weights,
-    window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises UsageError, BadValues.
+    structure* be the answer; features: a key of FEATURES, or several joined by + (None: what suits the input); preset,
+    regions, weights, window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises UsageError,
+    BadValues.
     """
-    measured = measure(cohort, features, store=store, weights=weights, window=window)
+    told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
+    measured = measure(cohort, features, store=store, **told)
     return grouped(cohort, measured, method=method, clusters=clusters, seed=seed)
 
 
@@ -55,19 +61,19 @@ def similar(
     n: int = 10,
     features: str | None = None,
     distance: str = "auto",
+    preset: Sequence[str] = (),
+    regions: str = ONE,
     weights: str | None = None,
     window: str = "auto",
     store: str | None = None,
 ) -> pd.DataFrame:
-    """The n cases nearest to a case of the cohort, the nearest first: index case_id, columns distance, patient_id and
-    what is known of them.
+    """The n cases nearest to a case of the cohort, the nearest first: index case_id, distance and what is known of them.
 
     distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred and scaled.
     Exact. Raises UsageError for a case that is not there, naming those like it.
     """
-    return nearest_cases(
-        cohort, measure(cohort, features, store=store, weights=weights, window=window), case, n, distance
-    )
+    told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
+    return nearest_cases(cohort, measure(cohort, features, store=store, **told), case, n, distance)
 
 
 def nearest_cases(cohort: Cohort, measured: Measured, case: str, n: int = 10, distance: str = "auto") -> pd.DataFrame:

@@ -33,6 +33,7 @@ from isocenter.unsupervised import Clustering, coordinates
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _TSNE = 3000  # cases up to which t-SNE takes seconds
+_MEASURING = ("preset", "regions", "weights", "window")
 _LEVELS = 60  # texts with more values are not for colouring
 
 
@@ -59,12 +60,12 @@ class Mapping(Study):
         """The features, from the store where they were computed before."""
         options = self.options
         name = options.features[0] if options.features else None  # the primary ones
-        told = {"weights": options.weights, "window": options.window}
+        told: dict[str, Any] = {n: getattr(options, n) for n in _MEASURING}
         return measure(self.usable, name, store=self.project.store, **told)
 
     def _fingerprint(self, what: str, *more: object) -> str:
         options = self.options
-        told = [options.features, options.seed, options.window, *more]
+        told = [options.features, options.seed, options.window, options.preset, options.regions, *more]
         return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), told)
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import FeatureUnion
 
-from isocenter import preparation
+from isocenter import preparation, training
 from isocenter.cohort import Cohort
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES, default_features
+from isocenter.features.regions import ONE
 
 JOINS = "+"
 WIDE = 64  # columns of a table from which they tell cases apart by themselves
@@ -44,20 +45,27 @@ class Measured:
         return FeatureUnion(list(self.steps))
 
 
-def measure(cohort: Cohort, features: str | None = None, *, store: str | None = None, **settings: object) -> Measured:
+def measure(
+    cohort: Cohort,
+    features: str | None = None,
+    *,
+    preset: Sequence[str] = (),
+    regions: str = ONE,
+    weights: str | None = None,
+    window: str = "auto",
+    store: str | None = None,
+) -> Measured:
     """The named features of every case (a key of FEATURES, or several joined by +), through the store.
 
-    features: None for what suits the input; settings: what steps may be told (weights, window...), where they know it.
-    UsageError for features that do not exist or do not suit.
+    features: None for what suits the input; the others as in `fit`. UsageError for features that do not suit.
     """
     if features is None:
         features = "given" if cohort.features else default_features(preparation.facts(cohort.cases, store=store)[0])
     names = [name.strip() for name in features.split(JOINS)]
     for name in names:
         _refuse(name, cohort)
-    has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
-    offered = {"columns": cohort.features, "mask": has_mask, "store": store, **settings}
-    steps = tuple((name, _step(name, offered).fit(cohort.X)) for name in names)
+    settings = training.settings_of(cohort, [features], preset, regions, store, weights, window)
+    steps = tuple((name, _step(name, settings[name]).fit(cohort.X)) for name in names)
     return Measured(JOINS.join(names), table_of(steps, cohort), steps)
 
 
@@ -77,12 +85,9 @@ def _refuse(name: str, cohort: Cohort) -> None:
         raise UsageError(f"Features '{name}' {what}.", f"Features here: {', '.join(known)}; join several with +.")
 
 
-def _step(name: str, offered: dict[str, object]) -> Any:
-    """The step, told what its constructor knows of `offered`."""
+def _step(name: str, settings: dict[str, object]) -> Any:
     module, _, attribute = FEATURES[name].partition(":")
-    kind = getattr(importlib.import_module(module), attribute)
-    known = inspect.signature(kind).parameters
-    return kind(**{k: v for k, v in offered.items() if k in known and v is not None})
+    return getattr(importlib.import_module(module), attribute)(**settings)
 
 
 def vectors_of(table: pd.DataFrame) -> NDArray[np.float32]:

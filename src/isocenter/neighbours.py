@@ -116,7 +116,8 @@ def outlying(points: Vectors, neighbours: int = 5) -> Floats:
 @dataclass(frozen=True, eq=False)
 class Contradicted:
     """agreement: share of cases whose label most of their neighbours have; chance: what shuffled labels would reach;
-    rows, (m,): cases whose neighbours agree on another label, the surest first; other (m,): its code; share (m,): of the neighbours.
+    rows (m,): cases whose neighbours agree on another label, the surest first; other (m,): its code; share (m,):
+    of the neighbours.
     """
 
     agreement: float
@@ -134,8 +135,8 @@ class Contradicted:
 def contradicted(points: Vectors, codes: Ints, patients: Ints, neighbours: int = _NEIGHBOURS) -> Contradicted:
     """Labels that their neighbours, cases of other patients, do not share.
 
-    codes (n,): the label of each case; patients (n,). Neighbours count by how rare their label is, so that the commonest does
-    not outvote the others everywhere.
+    codes (n,): the label of each case; patients (n,). Neighbours count by how rare their label is, so that
+    the commonest does not outvote the others everywhere.
     """
     n, k = len(codes), int(codes.max()) + 1
     rows = nearest(points, points, min(n, 3 * neighbours + 1))[0]

@@ -57,6 +57,13 @@ class Options:
     ignore: tuple[str, ...] = _option(
         (), "Columns to leave out altogether: never a feature, covariate or attribute.", INDEX
     )
+    harmonise: str | None = _option(
+        None, "Column of sites or scanners that ComBat brings to one scale, learned inside the folds; never a feature.",
+        INDEX, FIT,
+    )  # fmt: skip
+    preserve: tuple[str, ...] = _option(
+        (), "Columns whose effect on the features --harmonise keeps (age,sex); never the outcome.", INDEX, FIT
+    )
     class_names: tuple[str, ...] = _option(
         (), "How another table calls the classes of a model that is tested on it: OTHER=CLASS.", EXTERNAL
     )
@@ -74,7 +81,7 @@ class Options:
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
     features: tuple[str, ...] = _option(
-        (), "Feature sets, the primary one first (intensity,embedding); + joins.", FIT, CLUSTER, SIMILAR
+        (), "Feature sets, the primary one first (radiomics,embedding); + joins.", FIT, CLUSTER, SIMILAR
     )
     weights: str | None = _option(
         None, "Weights file of a network, or the folder with it. [default: ~/.isocenter/weights]", FIT, CLUSTER, SIMILAR
@@ -83,7 +90,41 @@ class Options:
         "auto", "Values shown black and white to embedding and descriptors: soft, lung, bone, brain (CT) or LOW:HIGH; "
         "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT, CLUSTER, SIMILAR,
     )  # fmt: skip
+    preset: tuple[str, ...] = _option(
+        (), "How radiomics are computed: ct, mr, pet, pyradiomics or ibsi-A to ibsi-E, of all images or IMAGE=PRESET; "
+        "by modality or the image's name if not given.", FIT, CLUSTER, SIMILAR,
+    )  # fmt: skip
+    regions: str = _option(
+        "one",
+        "Regions of radiomics: one a mask, labels (each by itself), or mean (of all labels).",
+        FIT,
+        CLUSTER,
+        SIMILAR,
+    )
+    store_limit: float = _option(
+        0.0, "GB of costly results that the project's store keeps after fitting; what was used longest ago goes first. "
+        "0: no limit.", FIT,
+    )  # fmt: skip
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
+    reference_site: str | None = _option(None, "The site that --harmonise brings the others to, itself unchanged.", FIT)
+    filters: tuple[str, ...] = _option(
+        (), "Features to drop, learned inside the folds: missing=0.5 (share above), constant (nearly), "
+        "correlation=0.95 (above, with an earlier one).", FIT,
+    )  # fmt: skip
+    reliable: str | None = _option(
+        None, "Table of repeated measurements (an id column, a row a measurement) or of columns feature and icc: "
+        "features below --min-icc go.", FIT,
+    )  # fmt: skip
+    min_icc: float = _option(0.75, "Smallest intraclass correlation of --reliable.", FIT)
+    select: str | None = _option(
+        None,
+        "Choose --keep features inside the folds: mrmr, univariate or elastic-net; all are kept if not given.",
+        FIT,
+    )
+    keep: int = _option(20, "How many features --select keeps.", FIT)
+    standardise: str | None = _option(
+        None, "Intensities of MR before features: zscore, nyul, n4, n4+zscore or n4+nyul.", FIT
+    )
     decide: str | None = _option(
         None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "
         "ppv=0.8@PREVALENCE, cost=10:1, youden, probability=0.3; the most probable class if not given.", FIT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from isocenter import preparation
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import Fault, InputDoesNotFit
+from isocenter.features.harmonised import strangers
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 
@@ -83,7 +85,14 @@ def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
         )
     said = model.predict(table[wanted])
     ignored = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
-    return replace(said, flags=_far_out(table, model.card["ranges"], ignored))
+    flags = _far_out(table, model.card["ranges"], ignored)
+    return replace(said, flags=_with(flags, strangers(model.estimator, table[wanted])))
+
+
+def _with(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
+    """Flags with a second one behind, as far as there is one."""
+    pairs = zip(flags, more or [""] * len(flags), strict=True)
+    return np.array(["; ".join(filter(None, pair)) for pair in pairs], dtype=object)
 
 
 def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> NDArray[np.object_]:
@@ -112,17 +121,40 @@ def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Predictio
     refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused, **_without_covariates(model, cohort)}
     fit_ids = [i for i in cohort.case_ids if i not in refused]
     if not fit_ids:
-        first = next(iter(refused.values()))
-        raise InputDoesNotFit(
-            f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
-        )
-    said = model.predict(cohort.select(fit_ids).cases)
-    said = replace(said, flags=np.array([flags.get(i, "") for i in fit_ids], dtype=object))
+        raise _none_fits(refused)
+    unmeasured = _unmeasured(model, cohort.select(fit_ids), store)
+    refused |= unmeasured
+    fit_ids = [i for i in fit_ids if i not in unmeasured]
+    if not fit_ids:
+        raise _none_fits(refused)
+    cases = cohort.select(fit_ids).cases
+    own = np.array([flags.get(i, "") for i in fit_ids], dtype=object)
+    said = replace(model.predict(cases), flags=_with(own, strangers(model.estimator, cases)))
     return said.with_refused({where: f"refused: {fault.reason}" for where, fault in refused.items()})
 
 
+def _none_fits(refused: Mapping[str, Fault]) -> InputDoesNotFit:
+    first = next(iter(refused.values()))
+    return InputDoesNotFit(
+        f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
+    )
+
+
+def _unmeasured(model: Model, cohort: Cohort, store: str | None) -> dict[str, Fault]:
+    """Cases whose regions cannot be measured, where the model's features are of regions."""
+    first = model.estimator[0]
+    steps = [step for _, step in first.transformer_list] if hasattr(first, "transformer_list") else [first]
+    found: dict[str, Fault] = {}
+    for step in steps:
+        if hasattr(step, "faults"):
+            step.store = store  # a bundle names no folder
+            found |= {name: Fault.of(name, fault) for name, fault in step.faults(cohort.cases).items()}
+    return found
+
+
 def _without_covariates(model: Model, cohort: Cohort) -> dict[str, Fault]:
-    if not (missing := [c for c in model.card["covariates"] if c not in cohort.table]):
+    wanted = dict.fromkeys((*model.card["covariates"], *model.card.get("beside", ())))
+    if not (missing := [c for c in wanted if c not in cohort.table]):
         return {}
     error = InputDoesNotFit(f"the model wants {', '.join(missing)}.", "Give a table with them: --labels TABLE.")
     return {case_id: Fault.of(case_id, error) for case_id in cohort.case_ids}

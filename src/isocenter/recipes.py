@@ -14,7 +14,9 @@ from isocenter import methods
 from isocenter.cohort import Target, Task
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES
+from isocenter.features.joined import Joined
 from isocenter.model import Model
+from isocenter.refining import Refining
 
 COVARIATES = "covariates"
 PLACES = ("store", "weights")  # settings that say where things lie: they change no value, and no bundle holds them
@@ -26,7 +28,8 @@ class Recipe:
 
     name: what the result is called; features: names of feature steps (keys of FEATURES, or
     none); settings: keyword arguments of each step; covariates: columns that join the features;
-    role: "primary", "compared" or "floor".
+    role: "primary", "compared" or "floor"; refining: what is done to the features before the
+    method sees them.
     """
 
     name: str
@@ -36,16 +39,21 @@ class Recipe:
     parameters: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     role: str = "primary"
+    refining: Refining = field(default_factory=Refining)
 
     def build(self, task: Task, seed: int, **chosen: object) -> Pipeline:
-        """An unfitted pipeline: features, imputation (median of the training cases), method."""
-        steps = [(name, _step(name, self.settings.get(name, {}))) for name in self.features]
+        """An unfitted pipeline: features, what refines them, imputation (median of the training cases), method."""
+        around, settings = self.refining.around, self.settings
+        steps = [(name, around(_step(name, settings.get(name, {})))) for name in self.features]
         if self.covariates:
             steps.append((COVARIATES, _step(COVARIATES, {"columns": self.covariates})))
-        features = steps[0][1] if len(steps) == 1 else FeatureUnion(steps)
+        spare = (f"{COVARIATES}__",) if self.covariates and self.features else ()
+        narrowing = self.refining.steps(task, spare) if self.features else []
+        join = Joined if narrowing else FeatureUnion
+        features = steps[0][1] if len(steps) == 1 else join(steps)
         estimator = methods.build(self.method, task, seed=seed, **{**self.parameters, **chosen})
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
-        return Pipeline([("features", features), ("impute", impute), ("method", estimator)])
+        return Pipeline([("features", features), *narrowing, ("impute", impute), ("method", estimator)])
 
     def placed(self, model: Model) -> Model:
         """`model`, read from a bundle, with the store and weights of this recipe."""
@@ -75,6 +83,7 @@ def compose(
     covariates: Sequence[str] = (),
     parameters: Mapping[str, object] | None = None,
     settings: Mapping[str, Mapping[str, object]] | None = None,
+    refining: Refining = Refining(),  # noqa: B008  frozen
 ) -> list[Recipe]:
     """Every named method on every named feature set; the first is the primary one.
 
@@ -95,6 +104,7 @@ def compose(
                     covariates=tuple(covariates),
                     parameters=own,
                     settings=own_settings(settings or {}, features),
+                    refining=refining,
                     role="compared" if recipes else "primary",
                 )
             )

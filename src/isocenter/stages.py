@@ -40,6 +40,7 @@ from isocenter.options import EVALUATE, FIT, INDEX, SPLIT, Options
 from isocenter.project import Project, fingerprint
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design
+from isocenter.store import Store
 
 RUN = "run.toml"
 
@@ -87,9 +88,12 @@ class Stages:
     @cached_property
     def audit(self) -> Audit:
         cohort = self.cohort
-        inputs = fingerprint("audit", self.project.inputs(artefacts.COHORT))
+        options = self.options
+        how: dict[str, Any] = {"features": options.features, "preset": options.preset, "regions": options.regions}
+        measured = [how] if training.measures(options.features) else []
+        inputs = fingerprint("audit", self.project.inputs(artefacts.COHORT), *measured)
         return self.project.get_or_make(
-            artefacts.AUDIT, inputs, lambda: workbench.audit(cohort, store=self.project.store)
+            artefacts.AUDIT, inputs, lambda: workbench.audit(cohort, **how, store=self.project.store)
         )
 
     @cached_property
@@ -121,10 +125,14 @@ class Stages:
             options.method,
             options.features,
             parameters=options.parameters,
+            preset=options.preset,
+            regions=options.regions,
             store=self.project.store,
             with_floors=True,
             weights=options.weights,
             window=options.window,
+            refining=training.refining(self.usable, options),
+            standardise=options.standardise,
         )
 
     def fit(self) -> dict[str, Model]:
@@ -135,6 +143,8 @@ class Stages:
         models = {recipe.name: self._fit(recipe) for recipe in self.recipes}
         for recipe in self.recipes if self.design.several else ():
             self.folds.fit(recipe)
+        if self.options.store_limit > 0:
+            Store(self.project.store).prune(int(self.options.store_limit * 1e9))
         return models
 
     @cached_property

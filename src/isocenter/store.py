@@ -3,8 +3,10 @@
 A result is known by its step, the step's version, its parameters and the digest of the bytes it
 came from. On disk it is a row of a Parquet shard `<step>-<version and parameters>/<SHA-256>.parquet`:
 a shard never changes, its name proves its content, and it appears whole or not at all. So several
-processes may write at once, a killed one loses its last seconds only, and a damaged or removed
-shard costs computing again. The folder is safe to delete at any time.
+processes may write at once, and a damaged or removed shard costs computing again. A killed process
+loses its last seconds of quick rows, and of costly ones what it was at: each has a shard of its own,
+`<digest>.<SHA-256>.parquet`, until it is gathered with others. The folder is safe to delete at any
+time, and `prune` keeps it small.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from isocenter import disk
+from isocenter.errors import NotWritable
 
 Row = dict[str, object]
 DIGEST = "digest"
 SHARD_SECONDS = 2.0  # a killed process loses at most this much work ...
 SHARD_ROWS = 2000  # ... or this many quick rows
+COSTLY_SECONDS = 0.01  # a row that took longer is kept at once, which takes a tenth of that
+_MOST_SINGLE = 64  # shards of one row are gathered when there are more
 _MOST_VALUES = 5_000_000  # kept in memory, about 300 MB
 
 
@@ -69,17 +74,53 @@ class Store:
         yields (position, row) as they come. Values are float, int, str, bool or bytes, of one
         type a column; a value of None is left out of the row. Raises NotWritable.
         """
-        name = f"{step}-{_hash([version, dict(parameters)])[:16]}"
+        name = _name(step, version, parameters)
         known = self._known(name)
         missing = _first_positions(digests, known.rows)
         if missing and self.path is not None:
-            _read_new_shards(self.path / name, known)
+            self._read(name, known)
             missing = _first_positions(digests, known.rows)
         if missing:
             self._fill(name, known, digests, compute(missing))
         found = [known.rows.get(digest) for digest in digests]
         _shrink(keep=known)
         return found
+
+    def keep(self, step: str, version: int, parameters: Mapping[str, object], digest: str, row: Row) -> None:
+        """Write one costly row at once, whoever computed it: killing any process then loses nothing of it."""
+        if self.path is None:
+            return
+        content = _to_parquet({digest: {k: v for k, v in row.items() if v is not None}})
+        shard = f"{digest}.{hashlib.sha256(content).hexdigest()}.parquet"
+        disk.write_bytes(self.path / _name(step, version, parameters) / shard, content)
+
+    def prune(self, limit: int) -> int:
+        """Remove the shards that were used longest ago until at most `limit` bytes are left; the bytes removed."""
+        if self.path is None:
+            return 0
+        shards = []
+        for path in self.path.glob("*/[!.]*.parquet"):
+            with suppress(OSError):
+                shards.append((path.stat().st_mtime_ns, path.stat().st_size, path))
+        total = left = sum(size for _, size, _ in shards)
+        for _, size, path in sorted(shards):
+            if left <= limit:
+                break
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                left -= size
+        return total - left
+
+    def _read(self, name: str, known: _Known) -> None:
+        """What other processes or earlier runs wrote; many single rows become one shard."""
+        assert self.path is not None
+        folder = self.path / name
+        _read_new_shards(folder, known)
+        singles = list(folder.glob("[!.]*.*.parquet"))
+        digests = [digest for digest in (path.name.partition(".")[0] for path in singles) if digest in known.rows]
+        if len(digests) > _MOST_SINGLE:
+            with suppress(NotWritable):  # a store that may only be read serves as it is
+                self._write(name, known, {digest: known.rows[digest] for digest in digests})
 
     def _known(self, name: str) -> _Known:
         key = ("" if self.path is None else str(self.path.absolute()), name)
@@ -108,6 +149,14 @@ class Store:
             shard = f"{hashlib.sha256(content).hexdigest()}.parquet"
             disk.write_bytes(self.path / name / shard, content)
             known.shards.add(shard)
+            for single in (self.path / name).glob("[!.]*.*.parquet"):
+                if single.name.partition(".")[0] in pending:
+                    single.unlink(missing_ok=True)
+
+
+def _name(step: str, version: int, parameters: Mapping[str, object]) -> str:
+    """Folder of the shards of a step."""
+    return f"{step}-{_hash([version, dict(parameters)])[:16]}"
 
 
 def _hash(value: object) -> str:
@@ -148,6 +197,8 @@ def _read_new_shards(folder: Path, known: _Known) -> None:
     for path in sorted(folder.glob("[!.]*.parquet")):
         if path.name not in known.shards:
             known.shards.add(path.name)
+            with suppress(OSError):
+                path.touch()  # used today: pruned last
             for digest, row in _read_shard(path):
                 known.add(digest, row)
 
@@ -161,7 +212,7 @@ def _read_shard(path: Path) -> Iterator[tuple[str, Row]]:
         content = path.read_bytes()
     except OSError:
         return
-    if hashlib.sha256(content).hexdigest() != path.stem:
+    if hashlib.sha256(content).hexdigest() != path.stem.rpartition(".")[2]:
         with suppress(OSError):  # a read-only store: it is passed over again next time
             path.unlink(missing_ok=True)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,19 +12,27 @@ import pandas as pd
 from isocenter import (
     fitting,
     preparation,
+    progress,
     recipes,
     scoring,
 )
 from isocenter.auditing import describe_case_mix, fingerprints, metadata_auc
 from isocenter.cohort import Cohort
 from isocenter.deciding import Wish, torn_patients
-from isocenter.errors import BadTarget, Fault, UsageError
-from isocenter.features import FROM_SCANS, Covariates, default_features
+from isocenter.errors import BadTarget, Fault, InputDoesNotFit, UsageError
+from isocenter.features import FROM_SCANS, Covariates, Radiomics, default_features
+from isocenter.features.harmonised import sites_of
+from isocenter.features.regions import ONE
+from isocenter.formats import tables
 from isocenter.model import Model
+from isocenter.options import Options
 from isocenter.recipes import Recipe
+from isocenter.refining import Refining
 from isocenter.splitting import Design, Split, walk
+from isocenter.tables.reliability import iccs
 
 FEW_CASES = 8
+STANDARDISED = frozenset({"intensity"})  # feature steps that take `standardise`
 
 
 def plan(
@@ -33,10 +42,14 @@ def plan(
     features: Sequence[str] = (),
     *,
     parameters: dict[str, object] | None = None,
+    preset: Sequence[str] = (),
+    regions: str = ONE,
     store: str | None = None,
     with_floors: bool = False,
     weights: str | None = None,
     window: str = "auto",
+    refining: Refining = Refining(),  # noqa: B008  frozen
+    standardise: str | None = None,
 ) -> list[Recipe]:
     """What will be fitted, the primary recipe first and the floors last."""
     if cohort.target is None:
@@ -50,12 +63,9 @@ def plan(
                 f"Features '{name}' do not suit this input.",
                 f"A feature table takes 'given'; scans take {', '.join(FROM_SCANS)}.",
             )
-    settings: dict[str, dict[str, object]] = {"given": {"columns": cohort.features}}
-    if not cohort.features:
-        has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
-        regions: dict[str, object] = {"mask": has_mask, "store": store}
-        settings |= {"intensity": regions, "pixels": {"store": store}, "descriptors": {**regions, "window": window}}
-        settings |= {"embedding": {**regions, "window": window, "weights": weights}}
+    settings = settings_of(cohort, features, preset, regions, store, weights, window)
+    if standardise is not None:
+        _standardise(settings, standardise, features or (default,))
     found = recipes.compose(
         methods,
         features,
@@ -63,11 +73,102 @@ def plan(
         covariates=cohort.covariates,
         parameters=parameters,
         settings=settings,
+        refining=refining,
     )
     if with_floors:
         floors = recipes.floors(cohort.target, cohort.covariates, default)
         found += [replace(f, settings=recipes.own_settings(settings, default)) for f in floors]
     return found
+
+
+def settings_of(
+    cohort: Cohort,
+    features: Sequence[str],
+    preset: Sequence[str],
+    regions: str,
+    store: str | None,
+    weights: str | None = None,
+    window: str = "auto",
+) -> dict[str, dict[str, object]]:
+    """Keyword arguments of each feature step, as plain values."""
+    if cohort.features:
+        return {"given": {"columns": cohort.features}}
+    has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
+    inside: dict[str, object] = {"mask": has_mask, "store": store}
+    found: dict[str, dict[str, object]] = {"intensity": {**inside}, "pixels": {"store": store}}
+    found |= {"descriptors": {**inside, "window": window}}
+    found |= {"embedding": {**inside, "window": window, "weights": weights}}
+    if measures(features):
+        found["radiomics"] = Radiomics(tuple(preset), regions=regions, store=store).told(
+            cohort.select(cohort.case_ids[:1]).cases
+        )
+    elif preset or regions != ONE:
+        raise UsageError("--preset and --regions are about radiomics.", "Add --features radiomics, or leave them out.")
+    return found
+
+
+def _standardise(settings: dict[str, dict[str, object]], how: str, features: Sequence[str]) -> None:
+    """Add `standardise` to the steps that take it; UsageError where none of these features does."""
+    used = {step for name in features for step in name.split("+")}
+    if not used & STANDARDISED:
+        raise UsageError(
+            f"--standardise does not suit features '{', '.join(sorted(used))}'.",
+            f"It is about {', '.join(sorted(STANDARDISED))}; leave it out, or name these with --features.",
+        )
+    for step in STANDARDISED & set(settings):
+        settings[step]["standardise"] = how
+
+
+def measures(features: Sequence[str]) -> bool:
+    """Whether these feature sets hold radiomics, which is measured before anything is split."""
+    return any("radiomics" in name.split("+") for name in features)
+
+
+def unmeasured(
+    cohort: Cohort, features: Sequence[str], preset: Sequence[str], regions: str, store: str | None
+) -> list[Fault]:
+    """Cases whose regions cannot be measured. Each case is measured by itself: nothing is learned from any."""
+    settings = settings_of(cohort, features, preset, regions, store)
+    if not measures(features) or not len(cohort):
+        return []
+    step = Radiomics(**settings["radiomics"])  # type: ignore[arg-type]
+    progress.note(step.said(cohort.cases))
+    return [Fault.of(case_id, fault) for case_id, fault in step.faults(cohort.cases).items()]
+
+
+def refining(cohort: Cohort, options: Options) -> Refining:
+    """What is done to features first, as the options say; the table of `--reliable` is read. UsageError, InputError."""
+    table = None if options.reliable is None else iccs(tables.read_table(Path(options.reliable)))
+    site = cohort.beside[0] if cohort.beside else None
+    if options.harmonise not in (None, site):
+        raise UsageError(
+            f"The cohort was made without '{options.harmonise}' as the column of sites.",
+            f"Name it when the cohort is made: index(..., harmonise='{options.harmonise}').",
+        )
+    return Refining.of(
+        options.filters,
+        iccs=table,
+        min_icc=options.min_icc,
+        select=options.select,
+        keep=options.keep,
+        harmonise=site,
+        reference_site=options.reference_site,
+        preserve=cohort.beside[1:] or options.preserve,
+    )
+
+
+def _tell_unseen(refining: Refining, cohort: Cohort, split: Split) -> None:
+    """Warn of tested cases from sites that harmonisation has not learned from."""
+    if refining.harmonise is None:
+        return
+    known = set(sites_of(cohort.select(split.fitting).X, refining.harmonise, InputDoesNotFit))
+    tested = sites_of(cohort.select(split.test).X, refining.harmonise, InputDoesNotFit)
+    if new := [site for site in tested if site is None or site not in known]:
+        names = ", ".join(sorted({site or "unknown" for site in new}))
+        how = "not harmonised"
+        if refining.reference_site is not None:
+            how = f"taken for the reference site {refining.reference_site} (those without a site: not harmonised)"
+        progress.warning(f"{len(new)} tested cases are of sites not learned from ({names}): {how}.")
 
 
 def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
@@ -77,8 +178,8 @@ def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
     """
     assert cohort.target is not None
     part = cohort.select(design.final.fitting)
-    some = part.select(part.case_ids[:FEW_CASES]) if "intensity" in recipe.features else part
-    alone = replace(recipe, covariates=()) if recipe.features else recipe
+    some = part.select(part.case_ids[:FEW_CASES]) if {"intensity", "radiomics"} & {*recipe.features} else part
+    alone = replace(recipe, covariates=(), refining=Refining()) if recipe.features else recipe
     n = len(alone.build(cohort.target.task, 0)[0].fit(some.X).get_feature_names_out())
     if recipe.features and recipe.covariates:
         covariates = Covariates(recipe.covariates).fit(part.X)
@@ -125,6 +226,8 @@ def fit_recipe(
     how: dict[str, Any] = {"explained": kept, "strict": recipe.role != "floor" and not several}
     if several:
         how["called"] = f"{recipe.name}, repeat {split.repeat + 1}, fold {split.fold + 1}"
+    if recipe.role == "primary":
+        _tell_unseen(recipe.refining, cohort, split)
     fitted = fitting.fit(recipe, cohort, split, seed=seed, wish=wish, card=card, **how)
     return replace(fitted, model=_with_tuning(fitted, cohort)) if kept else fitted
 

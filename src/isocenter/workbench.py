@@ -60,6 +60,8 @@ def index(
     readers: Sequence[str] = (),
     consensus: str = "majority",
     ignore: Sequence[str] = (),
+    harmonise: str | None = None,
+    preserve: Sequence[str] = (),
 ) -> Cohort:
     """A cohort from a folder of scans, class folders, a feature table or an array of images.
 
@@ -86,15 +88,29 @@ def index(
         readers=readers,
         consensus=consensus,
         ignore=ignore,
+        harmonise=harmonise,
+        preserve=preserve,
     )
 
 
-def audit(cohort: Cohort, *, store: str | None = None) -> Audit:
+def audit(
+    cohort: Cohort,
+    *,
+    features: Sequence[str] = (),
+    preset: Sequence[str] = (),
+    regions: str = "one",
+    store: str | None = None,
+) -> Audit:
     """Read every pixel once: unreadable cases, exact duplicates, conflicting labels, counts.
 
-    store: folder for results that are costly to compute, or None to keep them in memory.
+    features, preset, regions: as on the command line; of "radiomics" each case is measured here, so that one that
+    cannot be is left out like one that cannot be read. store: folder for results that are costly to compute, or
+    None to keep them in memory.
     """
     facts, faults = training.facts_of(cohort, store)
+    lost = {fault.where for fault in faults}
+    readable = cohort.select([name for name in cohort.case_ids if name not in lost]) if lost else cohort
+    faults = [*faults, *training.unmeasured(readable, features, preset, regions, store)]
     return audit_cohort(cohort, facts, faults)
 
 
@@ -153,6 +169,9 @@ def fit(
     aggregate: str = "auto",
     weights: str | None = None,
     window: str = "auto",
+    refine: Mapping[str, Any] | None = None,
+    preset: Sequence[str] = (),
+    regions: str = "one",
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
@@ -161,13 +180,17 @@ def fit(
     (`card["tested"]` is False); `evaluate` then takes the method's name.
 
     method: a key of METHODS; features: a key of FEATURES, or several joined by + (None: what suits
-    the input); decide, recalibrate, aggregate, weights, window: as on the command line; parameters:
-    those of the method. Raises UsageError, TooFewPatients.
+    the input); decide, recalibrate, aggregate, weights, window, preset, regions: as on the command line; refine: what
+    is done to features first, by the names of the command line ({"filters": ["constant"], "select": "mrmr",
+    "keep": 10}: filters, reliable, min_icc, select, keep, reference_site, standardise); parameters: those
+    of the method. Raises UsageError, TooFewPatients, NothingLeft.
     """
-    checking.asked(cohort, design, decide=decide, recalibrate=recalibrate, aggregate=aggregate, seed=seed)
+    asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, **(refine or {})}
+    options = checking.asked(cohort, design, seed=seed, **asked)
     named = [] if features is None else [features]
-    places: dict[str, Any] = {"weights": weights, "window": window}
-    recipe = training.plan(cohort, design, [method], named, parameters=parameters, store=store, **places)[0]
+    how: dict[str, Any] = {"parameters": parameters, "store": store, "refining": training.refining(cohort, options)}
+    how |= {"standardise": options.standardise, "weights": weights, "window": window, "preset": preset}
+    recipe = training.plan(cohort, design, [method], named, regions=regions, **how)[0]
     wish = Wish(decide, recalibrate, aggregate)
     return training.fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
@@ -184,16 +207,20 @@ def evaluate(
     ids_are_local: bool = False,
     subgroups: Sequence[str] = (),
     prevalences: Sequence[float] = (),
+    preset: Sequence[str] = (),
+    regions: str = "one",
     seed: int = 0,
     store: str | None = None,
     weights: str | None = None,
     window: str = "auto",
+    refine: Mapping[str, Any] | None = None,
     **parameters: object,
 ) -> Evaluation:
     """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
-    (features, decide, recalibrate, aggregate, store, weights, window and parameters as in `fit`). A design of
+    (features, decide, recalibrate, aggregate, refine, store, weights, window, preset, regions and parameters
+    as in `fit`). A design of
     several splits takes the name only: its numbers are about the procedure, and the model that
     `fit` gives is not itself tested.
 
@@ -206,12 +233,15 @@ def evaluate(
     are other people. Raises UsageError and UnknownColumn for what cannot be, before anything is fitted or scored.
     """
     asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, "subgroups": subgroups}
+    asked |= refine or {}
     options = checking.asked(cohort, design, prevalences=prevalences, seed=seed, **asked)
     how: dict[str, Any] = {"subgroups": options.subgroups, "prevalences": options.shares, "seed": seed}
     if isinstance(model, Model) and (design is None or not design.several):
         made = {"features": features, "decide": decide, "aggregate": None if aggregate == "auto" else aggregate}
+        made |= {"preset": ",".join(preset) or None, "regions": None if regions == "one" else regions}
         made |= {} if design is None or recalibrate == "none" else {"recalibrate": recalibrate}
-        checking.refuse_making([*(name for name, value in made.items() if value is not None), *parameters])
+        given = [name for name, value in made.items() if value is not None]
+        checking.refuse_making([*given, *(refine or {}), *parameters])
     if isinstance(model, Model) and design is None:
         found = external.assess(model, cohort, recalibrate=recalibrate, ids_are_local=ids_are_local, store=store, **how)
         return found.evaluation
@@ -227,8 +257,9 @@ def evaluate(
             f'Give the name of a method and a design: evaluate("{name}", cohort, design).',
         )
     named = [] if features is None else [features]
-    places: dict[str, Any] = {"weights": weights, "window": window}
-    recipe = training.plan(cohort, design, [model], named, parameters=parameters, store=store, **places)[0]
+    planned: dict[str, Any] = {"parameters": parameters, "store": store, "refining": training.refining(cohort, options)}
+    planned |= {"standardise": options.standardise, "weights": weights, "window": window, "preset": preset}
+    recipe = training.plan(cohort, design, [model], named, regions=regions, **planned)[0]
     wish = Wish(decide, recalibrate, aggregate)
     table = training.cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
     return scoring.evaluate_table(table, recipe.name, cohort, design, **how)

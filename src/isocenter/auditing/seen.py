@@ -44,7 +44,7 @@ def fingerprints(cohort: Cohort, facts: pd.DataFrame | None) -> dict[str, str]:
 
 def seen(card: Mapping[str, Any], cohort: Cohort, facts: pd.DataFrame | None, *, ids_are_local: bool) -> list[Fault]:
     """A fault for each case whose patient, pixels or row the model was trained on, or was tested on at home."""
-    columns = [name for name in card["inputs"] if name not in card["covariates"]]
+    columns = [name for name in card["inputs"] if name not in (*card["covariates"], *card.get("beside", ()))]
     own = _hashes(cohort, facts, columns)
     found: dict[str, tuple[str, str]] = {}
     for part, place in PLACES.items():

@@ -19,8 +19,9 @@ FEATURES: dict[str, str] = {
     "pixels": "isocenter.features.pixels:Pixels",
     "embedding": "isocenter.features.embedding:Embedding",
     "descriptors": "isocenter.features.classic:Descriptors",
+    "radiomics": "isocenter.features.radiomics:Radiomics",
 }
-FROM_SCANS = ("intensity", "pixels", "embedding", "descriptors")
+FROM_SCANS = ("radiomics", "intensity", "pixels", "embedding", "descriptors")
 SMALL = 64  # pixels a side up to which an image is its own feature vector
 
 if TYPE_CHECKING:
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
     from isocenter.features.given import Given
     from isocenter.features.intensity import Intensity
     from isocenter.features.pixels import Pixels
+    from isocenter.features.radiomics import Radiomics
 
-__all__ = ["FEATURES", "Covariates", "Descriptors", "Embedding", "Given", "Intensity", "Pixels", "default_features"]
+__all__ = [
+    "FEATURES", "Covariates", "Descriptors", "Embedding", "Given", "Intensity", "Pixels", "Radiomics",
+    "default_features",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

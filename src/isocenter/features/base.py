@@ -33,6 +33,9 @@ class Task:
     mask: str | bool
 
 
+K = TypeVar("K", bound=Task)
+
+
 class FeatureStep(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Base of all feature steps. A subclass learns `names_`, and whatever else it needs, in `_learn`."""
 
@@ -69,12 +72,12 @@ def case_rows(
     step: str,
     version: int,
     parameters: Mapping[str, object],
-    function: Callable[[Task], Row] | None,
-    tasks: Sequence[Task],
+    function: Callable[[K], Row] | None,
+    tasks: Sequence[K],
     *,
     store: str | Path | None,
     stage: str,
-    run: Callable[[Sequence[Task]], Iterable[Outcome[Row]]] | None = None,
+    run: Callable[[Sequence[K]], Iterable[Outcome[Row]]] | None = None,
 ) -> list[Outcome[Row]]:
     """`preparation.per_case` of tasks, known by the bytes of image and mask; a case without them is its own fault."""
     sources, good = [], []

@@ -6,6 +6,8 @@ discretisation.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from isocenter.case import MASK, Case
 from isocenter.errors import InputDoesNotFit
 from isocenter.features.base import FeatureStep, Task, case_index, case_rows, values
+from isocenter.features.standard import Standard, learned_scale, standards
 from isocenter.image import Image
 from isocenter.imaging.intensity import FIRST_ORDER, first_order, grey
 from isocenter.imaging.shape import PLANE_SHAPE, VOLUME_SHAPE, bounding_box, plane_shape, volume_shape
@@ -37,16 +40,28 @@ class Intensity(FeatureStep):
     statistics of grey and of each channel (`_r`, `_g`, `_b`); a grey image among colour ones has
     three equal channels. Lengths are mm, or pixels where the image is not calibrated. What is
     not defined (one voxel, a zero mean) is NaN.
+
+    standardise: None, or what is done to the intensities of the whole image first (MR): "zscore",
+    "nyul", "n4", "n4+zscore", "n4+nyul" (`imaging.standardise`). The scale of Nyul is learned from the
+    training cases, so statistics are measured again in each fold.
     """
 
-    def __init__(self, image: str | None = None, mask: str | bool | None = None, store: str | None = None) -> None:
+    def __init__(
+        self,
+        image: str | None = None,
+        mask: str | bool | None = None,
+        store: str | None = None,
+        standardise: str | None = None,
+    ) -> None:
         self.image = image
         self.mask = mask
         self.store = store
+        self.standardise = standardise
 
     def _learn(self, X: list[Case]) -> None:
         """Learn which features there are: dimensions, channels, with or without masks."""
         self.mask_: str | bool = all(case.source(MASK) for case in X) if self.mask is None else self.mask
+        self.scale_ = learned_scale(X, self.image, self.standardise, self.store)
         rows = self._rows(X)
         known = {name for row in rows for name in row}
         self.names_ = [name for name in _all_names(known) if name in known]
@@ -59,8 +74,10 @@ class Intensity(FeatureStep):
         return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
 
     def _rows(self, cases: list[Case]) -> list[Row]:
-        tasks = [Task(case, self.image, self.mask_) for case in cases]
-        rows = case_rows("intensity", VERSION, {}, _measure, tasks, store=self.store, stage="measuring")
+        how = standards(cases, self.image, self.standardise, self.scale_, self.store)
+        tasks = [_Task(case, self.image, self.mask_, one) for case, one in zip(cases, how, strict=True)]
+        parameters = tasks[0].standard.parameters if tasks else {}
+        rows = case_rows("intensity", VERSION, parameters, _measure, tasks, store=self.store, stage="measuring")
         return values(cases, rows)
 
     def _numbers(self, case: Case, row: Row) -> list[float]:
@@ -78,8 +95,14 @@ class Intensity(FeatureStep):
         return found
 
 
-def _measure(task: Task) -> Row:
+@dataclass(frozen=True, slots=True)
+class _Task(Task):
+    standard: Standard
+
+
+def _measure(task: _Task) -> Row:
     image, mask = read_case(task.case, image=task.image, mask=task.mask)
+    image = task.standard.applied(image)
     if mask is None:
         inside = image.array.reshape(len(image.array), -1)
         found = _statistics(inside)

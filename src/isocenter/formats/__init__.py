@@ -1,4 +1,4 @@
-"""Reading and writing files: DICOM, NIfTI, pictures, arrays, MATLAB, tables; one module a library.
+"""Reading and writing files: DICOM, NIfTI, NRRD, MetaImage, pictures, arrays, MATLAB, tables; one module a library.
 
     kind_of(path)        which of these a file is, by name, then by its first bytes
     read_image(source)   pixels (C, D, H, W) with their geometry in LPS millimetres

@@ -17,8 +17,25 @@ def digest(source: Source) -> str:
     A file is read once per process for as long as its size and time of change stay the same.
     MissingPath or UnreadableFile where a file cannot be read.
     """
-    parts = [source.role, source.name, source.index, source.member, *(file_digest(Path(f)) for f in source.files)]
+    parts = [source.role, source.name, source.index, source.member]
+    for file in map(Path, source.files):
+        beside = _voxel_file(file)
+        parts += [file_digest(file)] if beside is None else [file_digest(file), file_digest(beside)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _voxel_file(path: Path) -> Path | None:
+    """The file that holds the voxels of a header, where it is another: its bytes count as well."""
+    suffix = path.suffix.lower()
+    if suffix in (".mha", ".mhd"):
+        from isocenter.formats.metaimage import voxel_file
+
+        return voxel_file(path)
+    if suffix in (".nrrd", ".nhdr"):
+        from isocenter.formats import nrrd
+
+        return nrrd.voxel_file(path)
+    return None
 
 
 def file_digest(path: Path) -> str:

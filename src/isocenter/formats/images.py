@@ -69,6 +69,14 @@ def _read(source: Source) -> Image:
         from isocenter.formats.nifti import read_nifti
 
         return read_nifti(path)
+    if kind == "nrrd":
+        from isocenter.formats.nrrd import read_nrrd
+
+        return read_nrrd(path)
+    if kind == "metaimage":
+        from isocenter.formats.metaimage import read_metaimage
+
+        return read_metaimage(path)
     if kind == "raster":
         from isocenter.formats.raster import read_raster
 
@@ -78,7 +86,8 @@ def _read(source: Source) -> Image:
 
         return read_item(path, source.member, source.index)
     raise UnknownFormat(
-        f"{path} is not an image that can be read.", "Read are DICOM, NIfTI, PNG, JPEG, BMP, TIFF, .npy, .npz and .mat."
+        f"{path} is not an image that can be read.",
+        "Read are DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, BMP, TIFF, .npy, .npz and .mat.",
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from isocenter.errors import BadGeometry, UnknownFormat, UnreadableFile
 from isocenter.formats.channels import grey_if_equal
+from isocenter.formats.inflate import gunzipped, plain
 from isocenter.formats.limits import check_size, reading
 from isocenter.image import Geometry, Image
 
@@ -47,14 +48,18 @@ def read_nifti(path: Path) -> Image:
 
 
 def _values(path: Path, loaded: Any, size: int) -> NDArray[Any]:
-    """The voxels, scaled; a .gz is read to its end, where its checksum stands (nibabel stops short of it)."""
-    with reading(path, "NIfTI file"):
-        if path.suffix.lower() != ".gz":
-            return np.asarray(loaded.dataobj)
-        with gzip.open(path) as file:
-            content = file.read(int(loaded.dataobj.offset) + size)
-            file.read(2**16)
-        return np.asarray(type(loaded).from_bytes(content).dataobj)
+    """The voxels in the file's shape, scaled; a .gz is read to its end, where its checksum stands."""
+    from nibabel.volumeutils import apply_read_scaling
+
+    proxy = loaded.dataobj
+    start, what = int(proxy.offset), "NIfTI file"
+    if path.suffix.lower() == ".gz":
+        content = gunzipped(path, start + size, what)[start:]
+    else:
+        content = plain(path, size, what, start)
+    array = content.view(proxy.dtype) if start % proxy.dtype.itemsize == 0 else content.copy().view(proxy.dtype)
+    with reading(path, what):
+        return np.asarray(apply_read_scaling(array.reshape(proxy.shape, order="F"), proxy.slope, proxy.inter))
 
 
 def _extent(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, int, int, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 _SUFFIXES = {
     ".dcm": "dicom", ".dicom": "dicom", ".ima": "dicom",
-    ".nii": "nifti",
+    ".nii": "nifti", ".nrrd": "nrrd", ".nhdr": "nrrd", ".mha": "metaimage", ".mhd": "metaimage",
     ".png": "raster", ".jpg": "raster", ".jpeg": "raster", ".bmp": "raster", ".tif": "raster", ".tiff": "raster",
     ".npy": "array", ".npz": "array",
     ".mat": "matlab",
@@ -19,7 +19,7 @@ _OLD_STARTS = (b"\x02\x00", b"\x08\x00")
 
 
 def kind_of(path: Path) -> str | None:
-    """One of "dicom", "nifti", "raster", "array", "matlab", "table"; None where the file is not ours.
+    """One of "dicom", "nifti", "nrrd", "metaimage", "raster", "array", "matlab", "table"; None: the file is not ours.
 
     Hidden files (.DS_Store, ._scan.dcm) are nobody's data. A name that says nothing (no suffix,
     or a UID whose last digits look like one) is opened for 132 bytes; one that cannot be is None.

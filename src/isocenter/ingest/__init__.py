@@ -46,6 +46,8 @@ def index(
     readers: Sequence[str] = (),
     consensus: str = "majority",
     ignore: Sequence[str] = (),
+    harmonise: str | None = None,
+    preserve: Sequence[str] = (),
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -53,6 +55,7 @@ def index(
     0 and 1), task and positive: how, each inferred where not given; order: grades from low to high;
     the *_column arguments name columns of the table; image, mask: `[NAME=]GLOB`, which files are
     what; covariates: attributes that may enter a model; exclude: case or patient ids; ignore: columns to leave out.
+    harmonise: column of sites; preserve: covariates whose effect harmonisation keeps; neither is a feature.
     readers: columns with each reader's label, never a feature; consensus: the rule that makes a target
     of them where none is named. with_labels=False is for new data to predict: no target is looked for.
     known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
@@ -63,7 +66,7 @@ def index(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
         known, tuple(class_names), tuple(order), group_column, tuple(readers), consensus,
-        tuple(ignore),
+        tuple(ignore), harmonise, tuple(preserve),
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 

@@ -24,6 +24,7 @@ from isocenter.ingest import consensus, given, leaving, multilabel, scans, stack
 from isocenter.ingest.arrays import Opened, opened
 from isocenter.ingest.columns import TARGET_NAMES, count, id_like, listed, plain, wanted
 from isocenter.ingest.draft import Draft, Request
+from isocenter.ingest.files import IMAGES
 from isocenter.ingest.known import recognise
 from isocenter.ingest.target import choose_column, infer
 
@@ -54,7 +55,7 @@ def assemble(path: Path, request: Request) -> Cohort:
         consensus.clean(draft, target, readers, made=column == consensus.COLUMN and request.target is None)
     features = _features(draft, column, request) if draft.origin == "table" else []
     split = _split(draft, request)
-    covariates = _covariates(draft, column, request)
+    covariates, beside = _covariates(draft, column, request), _beside(draft, column, request)
     _describe(draft, features, column, request)
     return Cohort(
         draft.table,
@@ -69,6 +70,7 @@ def assemble(path: Path, request: Request) -> Cohort:
         warnings=(*draft.warnings, *(_patient_warnings(draft.table) if request.with_labels else ())),
         origin=draft.origin,
         readers=readers,
+        beside=beside,
     )
 
 
@@ -77,7 +79,7 @@ def _draft(path: Path, request: Request) -> Draft:
     if not path.exists():
         raise MissingPath(f"There is no file or folder {path}.", "Check the path.")
     kind = None if path.is_dir() else formats.kind_of(path)
-    if path.is_dir() or kind in ("dicom", "nifti", "raster"):
+    if path.is_dir() or kind in IMAGES:
         return scans.draft_scans(path, request)
     if kind == "table":
         return given.draft_table(path, request)
@@ -207,6 +209,22 @@ def _covariates(draft: Draft, column: str | None, request: Request) -> tuple[str
             raise BadTarget(f"'{name}' is a reader's label: it cannot be a covariate.", "Take it out of --covariates.")
         wanted(draft.without([column] if column else []), name, "covariate")
     return tuple(dict.fromkeys(request.covariates))
+
+
+def _beside(draft: Draft, column: str | None, request: Request) -> tuple[str, ...]:
+    """Columns that harmonisation reads: the site first."""
+    if request.harmonise is None:
+        return ()
+    for name in (request.harmonise, *request.preserve):
+        if name == column or name in request.readers:
+            raise BadTarget(
+                f"'{name}' is the outcome or a reader's label: harmonisation must not know it.",
+                "Take it out of --harmonise and --preserve.",
+            )
+        if name == request.harmonise and name in request.preserve:
+            raise BadTarget(f"'{name}' is the site: it cannot be preserved.", "Take it out of --preserve.")
+        wanted(draft.without([column] if column else []), name, "site" if name == request.harmonise else "covariate")
+    return tuple(dict.fromkeys((request.harmonise, *request.preserve)))
 
 
 def _split(draft: Draft, request: Request) -> str | None:

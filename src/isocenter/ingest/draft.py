@@ -36,6 +36,8 @@ class Request:
     readers: tuple[str, ...] = ()  # columns with each reader's label
     consensus: str = "majority"
     ignore: tuple[str, ...] = ()  # columns that are nothing at all
+    harmonise: str | None = None  # the column of sites
+    preserve: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -59,8 +61,8 @@ class Request:
 
     @property
     def reserved(self) -> tuple[str | None, ...]:
-        """Columns with a task in the design, or of readers: neither target nor feature nor id."""
-        return self.split_name, self.group_column, *self.readers
+        """Columns with a task in the design or harmonisation, or of readers: neither target nor feature nor id."""
+        return self.split_name, self.group_column, self.harmonise, *self.preserve, *self.readers
 
 
 @dataclass

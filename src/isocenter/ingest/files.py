@@ -22,7 +22,8 @@ from isocenter.ingest.columns import commonest, count, listed
 if TYPE_CHECKING:
     from isocenter.formats import dicom
 
-_IMAGES = ("dicom", "nifti", "raster")
+_PICTURES = ("nifti", "nrrd", "metaimage", "raster")
+IMAGES = ("dicom", *_PICTURES)
 _JUNK = frozenset({"__MACOSX"})
 # What DICOM calls it, and what we call it.
 ATTRIBUTES = {
@@ -92,7 +93,8 @@ class Found:
 def _kind(item: Item) -> str:
     if item.source.series_uid is not None:
         return "DICOM series"
-    return "NIfTI volume" if item.path.lower().endswith((".nii", ".nii.gz")) else "picture"
+    kind = formats.kind_of(Path(item.path))
+    return {"nifti": "NIfTI volume", "nrrd": "NRRD file", "metaimage": "MetaImage file"}.get(kind or "", "picture")
 
 
 def stem(name: str) -> str:
@@ -148,10 +150,10 @@ def scan(path: Path, beside: Path | None = None) -> Found:
     files = list(walk(path)) if path.is_dir() else [_one(path)]
     kinds = [formats.kind_of(f.path) for f in files]
     series, faults = _series([f for f, kind in zip(files, kinds, strict=True) if kind == "dicom"], root, above)
-    pictures = [_item(f, root, above) for f, kind in zip(files, kinds, strict=True) if kind in ("nifti", "raster")]
+    pictures = [_item(f, root, above) for f, kind in zip(files, kinds, strict=True) if kind in _PICTURES]
     items = _unique(series + pictures)
     tables = [f.path for f, kind in zip(files, kinds, strict=True) if kind == "table"]
-    ignored = [f.name for f, kind in zip(files, kinds, strict=True) if kind not in (*_IMAGES, "table")]
+    ignored = [f.name for f, kind in zip(files, kinds, strict=True) if kind not in (*IMAGES, "table")]
     if not items:
         raise _empty(path, files, faults)
     faults = [replace(fault, where=below(fault.where, root)) for fault in faults]
@@ -185,7 +187,7 @@ def _empty(path: Path, files: list[File], faults: list[Fault]) -> IsocenterError
     remedy = f"To use a table of features, give the file itself: {path / arrays[0]}." if arrays else ""
     return EmptyInput(
         f"{path} holds no scans, only {listed((f.name for f in files), 4)}.",
-        remedy or "Scans are DICOM, NIfTI (.nii, .nii.gz), PNG, JPEG, TIFF or BMP.",
+        remedy or "Scans are DICOM, NIfTI (.nii, .nii.gz), NRRD, MetaImage (.mha, .mhd), PNG, JPEG, TIFF or BMP.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Clusters and nearest cases as lines: how many and why, disease or scanner first, what sets them apart, what to look at."""
+"""Clusters and nearest cases as lines: disease or scanner first, how many and why, what to look at."""
 
 from __future__ import annotations
 

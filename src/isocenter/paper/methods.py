@@ -20,6 +20,7 @@ from isocenter.reporting.flow import patients
 from isocenter.reporting.study import is_floor
 from isocenter.reporting.summary import plain
 from isocenter.reporting.words import count, counted, has_interval, interval_name, listed, title
+from isocenter.tables.told import sentences
 
 _LEARNERS = {
     "forest": "random forest",
@@ -36,6 +37,7 @@ _FEATURES = {
     "pixels": "pixel values",
     "embedding": "embeddings by a frozen network trained on photographs (SqueezeNet 1.1, ImageNet), pooled over slices",
     "descriptors": "classic descriptors (intensity histogram, HOG, LBP, Gabor responses), pooled over slices",
+    "radiomics": "radiomics of the regions (IBSI 1 definitions)",
 }
 _TASKS = {"ordinal": "a grade", "multilabel": "any number of labels a case", "regression": "a measurement"}
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
@@ -174,8 +176,25 @@ def _predictors(paper: Finished) -> Iterator[str]:
         yield f"Predictors were {listed(told)}."
     if covariates:
         yield f"Covariates were {listed(list(covariates))}."
+    yield from _refining(paper)
     if sets or covariates:
         yield "Missing values of predictors were replaced by the median of the cases that were learned from."
+
+
+def _refining(paper: Finished) -> Iterator[str]:
+    """What was done to features, of each method for itself where it is not the same for all."""
+    said = {str(c["name"]): sentences(c.get("refining") or ()) for c in paper.study.models if not is_floor(c)}
+    alike = len({tuple(texts) for texts in said.values()}) == 1
+    shown = [texts for texts in said.values() if texts]
+    if not shown:
+        return
+    yield "What follows was learned from training cases only, anew in every fold; numbers are the model's."
+    if alike:
+        yield from shown[0]
+        return
+    for name, texts in said.items():
+        if texts:
+            yield f"For {name}: {' '.join(texts)}"
 
 
 def _models(paper: Finished) -> Iterator[str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from isocenter import compute, formats, progress
 from isocenter.case import Source
 from isocenter.compute import Outcome
-from isocenter.errors import IsocenterError
-from isocenter.store import Row, Store
+from isocenter.errors import IsocenterError, NotWritable
+from isocenter.store import COSTLY_SECONDS, Row, Store
 
 T = TypeVar("T")
 
@@ -42,23 +45,43 @@ def per_case(
     wanted = list(dict.fromkeys(key for key in keys if key not in failed))
     first = {key: position for position, key in reversed(list(enumerate(keys)))}
 
-    def outcomes_of(work: Sequence[T]) -> Iterable[Outcome[Row]]:
+    def outcomes_of(work: Sequence[tuple[str, T]]) -> Iterable[Outcome[Row]]:
         if run is not None:
-            return progress.track(run(work), stage, len(work)) if stage else run(work)
+            found = run([item for _, item in work])
+            return progress.track(found, stage, len(work)) if stage else found
         assert function is not None
-        return compute.stream(function, work, stage=stage)
+        return compute.stream(_Keeping(function, step, version, parameters, path), work, stage=stage)
 
     def missing(positions: Sequence[int]) -> Iterator[tuple[int, Row]]:
-        work = [items[first[wanted[p]]] for p in positions]
+        work = [(wanted[p], items[first[wanted[p]]]) for p in positions]
         for position, outcome in zip(positions, outcomes_of(work), strict=True):
             if outcome.fault is not None:
                 failed[wanted[position]] = outcome.fault
             else:
                 yield position, outcome.get()
 
-    kept = Store(None if quick else store)
-    found = dict(zip(wanted, kept.rows(step, version, parameters, wanted, missing), strict=True))
+    path = None if quick else store
+    found = dict(zip(wanted, Store(path).rows(step, version, parameters, wanted, missing), strict=True))
     return [Outcome(fault=failed[key]) if key in failed else Outcome(found[key]) for key in keys]
+
+
+@dataclass(frozen=True)
+class _Keeping(Generic[T]):
+    """The work on one item, done in any process; a costly result is in the store before it is told."""
+
+    function: Callable[[T], Row]
+    step: str
+    version: int
+    parameters: Mapping[str, object]
+    store: str | Path | None
+
+    def __call__(self, item: tuple[str, T]) -> Row:
+        began = time.perf_counter()
+        row = self.function(item[1])
+        if self.store is not None and time.perf_counter() - began > COSTLY_SECONDS:
+            with suppress(NotWritable):  # told where the shard is written
+                Store(self.store).keep(self.step, self.version, self.parameters, item[0], row)
+        return row
 
 
 def _keys(

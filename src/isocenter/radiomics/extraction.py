@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isocenter.imaging.intensity import first_order
 from isocenter.radiomics.discretise import Floats, Levels, fixed_number, fixed_size
+from isocenter.radiomics.grid import Box
 from isocenter.radiomics.histogram import histogram, volume_histogram, whole_numbers
 from isocenter.radiomics.prepared import PEAK_RADIUS, Prepared, prepare
 from isocenter.radiomics.settings import Settings, Spacing
@@ -17,15 +18,21 @@ from isocenter.radiomics.textures import maximal_correlation, textures
 
 
 def extract(
-    image: NDArray[np.generic], mask: NDArray[np.bool_], spacing: Spacing, settings: Settings
+    image: NDArray[np.generic],
+    mask: NDArray[np.bool_],
+    spacing: Spacing,
+    settings: Settings,
+    *,
+    place: Box | None = None,
 ) -> dict[str, float]:
     """Features by IBSI tag, or by PyRadiomics' name where `settings.names` says so.
 
-    image, mask: (D, H, W), the whole image, in any type; spacing: (slice, row, column) mm. NaN where a
-    feature is undefined (texture of one voxel, skewness of none). Raises BadShape, EmptyRegion, TooManyLevels.
+    image, mask: (D, H, W), the whole image, in any type; place: the mask is of this box of the image only;
+    spacing: (slice, row, column) mm. NaN where a feature is undefined (texture of one voxel, skewness of none).
+    Raises BadShape, EmptyRegion, TooManyLevels.
     """
     margin = PEAK_RADIUS if "local" in settings.families else 0.0
-    one = prepare(image, mask, spacing, settings, margin)
+    one = prepare(image, mask, spacing, settings, margin, place=place)
     if settings.filter is not None:
         settings = replace(settings, range=None)  # it was that of intensities
     return features(one, settings)

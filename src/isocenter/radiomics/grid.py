@@ -56,6 +56,25 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Pasted:
+    """A mask of `shape` that is `part` in `box` and unmarked elsewhere: crops are made, the whole never is."""
+
+    part: NDArray[np.bool_]
+    box: Box
+    shape: tuple[int, ...]
+
+    def __getitem__(self, crop: Box) -> NDArray[np.bool_]:
+        found = np.zeros([one.stop - one.start for one in crop], dtype=np.bool_)
+        pairs = list(zip(crop, self.box, strict=True))
+        both = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in pairs]
+        if all(low < high for low, high in both):
+            into = tuple(slice(low - a.start, high - a.start) for (low, high), (a, _) in zip(both, pairs, strict=True))
+            out = tuple(slice(low - b.start, high - b.start) for (low, high), (_, b) in zip(both, pairs, strict=True))
+            found[into] = self.part[out]
+        return found
+
+
+@dataclass(frozen=True)
 class Grid:
     """The image's grid and the new one, axis by axis (slice, row, column)."""
 
@@ -79,7 +98,11 @@ class Grid:
         return tuple(axis.around(one, margin_mm) for axis, one in zip(self.axes, old, strict=True))
 
     def values(
-        self, array: NDArray[np.generic], box: Box, method: str, first: Callable[[Floats], Floats] | None = None
+        self,
+        array: NDArray[np.generic] | Pasted,
+        box: Box,
+        method: str,
+        first: Callable[[Floats], Floats] | None = None,
     ) -> Floats:
         """`array` (the whole image) interpolated at the new voxels of `box`; beyond the border its edge.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from isocenter.errors import BadShape, EmptyRegion
 from isocenter.radiomics.filtered import response, widened, within
-from isocenter.radiomics.grid import Box, Floats, Grid
+from isocenter.radiomics.grid import Box, Floats, Grid, Pasted
 from isocenter.radiomics.settings import Settings, Spacing
 
 Bools = NDArray[np.bool_]
@@ -43,20 +43,31 @@ class Prepared:
 
 
 def prepare(
-    image: NDArray[np.generic], mask: NDArray[np.bool_], spacing: Spacing, settings: Settings, margin_mm: float = 0.0
+    image: NDArray[np.generic],
+    mask: NDArray[np.bool_],
+    spacing: Spacing,
+    settings: Settings,
+    margin_mm: float = 0.0,
+    *,
+    place: Box | None = None,
 ) -> Prepared:
     """image, mask: (D, H, W), the whole image; spacing: (slice, row, column) mm; margin_mm: of image to keep around.
 
-    Raises BadShape: they do not agree; EmptyRegion: nothing marked, or nothing left.
+    place: the mask is of this box of the image only. Raises BadShape: they do not agree; EmptyRegion: nothing
+    marked, or nothing left.
     """
-    if image.ndim != 3 or image.shape != mask.shape:
+    extent = image.shape if place is None else tuple(one.stop - one.start for one in place)
+    if image.ndim != 3 or extent != mask.shape:
         raise BadShape(
             f"An image of {image.shape} and a mask of {mask.shape} do not fit.", "Both must be (slices, rows, columns)."
         )
     box = marked(mask)
+    mask = mask[box]  # what lies around is unmarked: it is not looked at again
+    if place is not None:
+        box = tuple(slice(a.start + b.start, a.start + b.stop) for a, b in zip(place, box, strict=True))
     grid = Grid.of(image.shape, spacing, settings.wanted(spacing))
     around = grid.around(box, margin_mm)
-    shape = _mask(grid, mask, around, settings)
+    shape = _mask(grid, Pasted(mask, box, image.shape), around, settings)
     if not shape.any():
         raise EmptyRegion(
             "The region is smaller than half a voxel of the new grid, nothing is left of it.",
@@ -89,7 +100,7 @@ def marked(mask: NDArray[np.bool_]) -> Box:
     return z, y, slice(int(wide[0]), int(wide[-1]) + 1)
 
 
-def _mask(grid: Grid, mask: NDArray[np.bool_], around: Box, settings: Settings) -> Bools:
+def _mask(grid: Grid, mask: Pasted, around: Box, settings: Settings) -> Bools:
     method = "nearest" if settings.interpolation == "nearest" else "linear"
     return grid.values(mask, around, method, _set) >= settings.mask_threshold - 1e-9
 

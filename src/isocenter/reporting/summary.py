@@ -29,6 +29,7 @@ from isocenter.reporting.words import (
     quantity,
     title,
 )
+from isocenter.tables.told import sentences
 
 FEW_ROWS = 12  # of what was left out, before the rest is folded away
 MOST_ROWS = 200  # of the lists of cases; audit.json holds them all
@@ -180,6 +181,7 @@ def _model(study: Study, card: Mapping[str, Any]) -> dict[str, Any]:
         "features": features,
         "n_features": count(len(card["feature_names"])) if card.get("feature_names") else "",
         "covariates": covariates,
+        "refining": sentences(card.get("refining") or ()),
         "parameters": [{"name": k, "value": plain(v)} for k, v in (card.get("parameters") or {}).items()],
         "chosen": chosen,
         "decision": _decision(study, card),

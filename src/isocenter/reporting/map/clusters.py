@@ -42,7 +42,7 @@ def clusters_atlas(
     return Atlas(
         title=found["title"] or "Clusters",
         kind="Clusters",
-        lede=f"{who}, {features['columns']} features ({features['name']}), method {found['method']}. No label was used.",
+        lede=f"{who}, {features['columns']} features ({features['name']}), {found['method']}. No label was used.",
         columns=columns,
         places=places,
         about=f"A dot a case, laid out by {_LAYOUTS[found['layout']]}. Every column can colour it.",

@@ -1,0 +1,282 @@
+"""Radiomics of regions as IBSI defines them, from one or several named images and masks of a case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from isocenter import formats
+from isocenter.case import IMAGE, MASK, Case, Source
+from isocenter.compute import Outcome
+from isocenter.errors import EmptyRegion, IsocenterError, UsageError
+from isocenter.features.base import FeatureStep, case_index, values
+from isocenter.features.regions import MEAN, ONE, Region, check_way, regions_of, whole
+from isocenter.image import Image
+from isocenter.imaging.intensity import grey
+from isocenter.imaging.shape import plane_shape
+from isocenter.preparation import image_source, mask_source, per_case
+from isocenter.preparation.cases import named
+from isocenter.radiomics import Settings, extract, preset
+from isocenter.store import Row
+
+VERSION = 1  # of the values; raise it when they change
+
+# What grows with the number of voxels, or is made of the largest runs and zones. Of whole images that is their size,
+# which scanner and protocol choose: a model would learn those. A test holds the list against noise of two sizes.
+_GROWS = re.compile(
+    r"stat_energy|ih_(max|min)_grad|(rlm|szm|ngl)_(glnu|rlnu|zsnu|dcnu)_[23].*|ngt_(coarseness|busyness|strength)_.*"
+    r"|dzm_.*|(rlm|szm)_(lre|lrlge|lrhge|rl_var|lze|lzlge|lzhge|zs_var)_.*"
+)
+_NEEDS_SPACE = ("morphology", "autocorrelation", "local")  # nor has an image's frame a shape that tells
+_BY_CODE = {"CT": "ct", "PT": "pet", "MR": "mr"}
+_BY_NAME = (
+    ("pet", re.compile(r"pet|suv|fdg", re.IGNORECASE)),
+    ("ct", re.compile(r"(^|[^a-z])ct([^a-z]|$)", re.IGNORECASE)),
+)
+SCALE_FREE = "mr"  # equal bins within 3 standard deviations: for numbers without a unit
+
+Names = str | tuple[str, ...] | None
+
+
+class Radiomics(FeatureStep):
+    """Features of each case's regions, on each of its images.
+
+    preset: one of `radiomics.PRESETS`, or several as "IMAGE=PRESET"; None: by modality or the image's name, "mr" where
+    neither tells. image: names of images, None: all that the first case has. mask: names of masks, False: none, None:
+    all that the first case has; a mask called like an image is of that image only, others are of all, resampled where
+    the grid differs. regions: "one" a mask; "labels": each label has its own columns; "mean": of all labels.
+    store: folder of the results, or None.
+
+    Columns: [IMAGE_][REGION_]FEATURE, IMAGE and REGION where there are several; IBSI tags, or PyRadiomics' names
+    with its preset. Without a mask the whole image is the region, and what grows with its size is left out. Pictures
+    keep their grid, their texture is in plane, and a region's shape is that of `Intensity`. What is not defined is NaN.
+    """
+
+    def __init__(
+        self,
+        preset: Names = None,
+        image: Names = None,
+        mask: Names | bool = None,
+        regions: str = ONE,
+        store: str | None = None,
+    ) -> None:
+        self.preset = preset
+        self.image = image
+        self.mask = mask
+        self.regions = regions
+        self.store = store
+
+    def _learn(self, X: list[Case]) -> None:
+        """Learn which images, masks and presets there are, and the names of the features."""
+        self.plan_ = self.plan(X)
+        rows = values(X, self._rows(X))
+        self.names_ = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
+
+    def transform(self, X: list[Case]) -> pd.DataFrame:
+        """(n, features) float64. Raises the first case's fault."""
+        check_is_fitted(self, "names_")
+        rows = values(X, self._rows(X))
+        table = np.array([[row.get(name, np.nan) for name in self.names_] for row in rows], dtype=np.float64)
+        columns = pd.Index(self.names_, dtype="str")
+        return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
+
+    def plan(self, cases: Sequence[Case]) -> tuple[tuple[str, tuple[str, ...], str], ...]:
+        """Image, its masks and its preset, each. UsageError for a preset that does not exist."""
+        check_way(self.regions)
+        sources = cases[0].sources if cases else ()
+        images = _names(self.image) or tuple(s.name for s in sources if s.role == IMAGE) or ("image",)
+        masks = () if self.mask is False else (_names(self.mask) or tuple(s.name for s in sources if s.role == MASK))
+        own = set(images) & set(masks)
+        codes = {s.name: s.modality for s in sources if s.role == IMAGE}
+        presets = presets_of(images, _names(self.preset), codes)
+        return tuple(
+            (image, tuple(m for m in masks if m == image or m not in own) or masks, presets[image]) for image in images
+        )
+
+    def told(self, cases: Sequence[Case]) -> dict[str, object]:
+        """Its parameters with what these cases decide written out: the same for any fold."""
+        plan = self.plan(cases)
+        masks = tuple(dict.fromkeys(mask for _, own, _ in plan for mask in own))
+        return {
+            "preset": tuple(f"{image}={chosen}" for image, _, chosen in plan),
+            "image": tuple(image for image, _, _ in plan),
+            "mask": masks or False,
+            "regions": self.regions,
+            "store": self.store,
+        }
+
+    def said(self, cases: Sequence[Case]) -> str:
+        """The plan as a sentence."""
+        plan = self.plan(cases)
+        each = [
+            f"{image} by preset {chosen} {'in mask ' + ' and '.join(masks) if masks else 'as a whole'}"
+            for image, masks, chosen in plan
+        ]
+        return f"Radiomics: {'; '.join(each)}."
+
+    def faults(self, cases: Sequence[Case]) -> dict[str, IsocenterError]:
+        """Cases that cannot be measured, by id; what can be is in the store then."""
+        outcomes = self._rows(list(cases))
+        pairs = zip(cases, outcomes, strict=True)
+        return {case.case_id: named(case, outcome.fault) for case, outcome in pairs if outcome.fault is not None}
+
+    def _rows(self, cases: list[Case]) -> list[Outcome[dict[str, float]]]:
+        """One row a case, of all its images; its first fault where there is one."""
+        plan = self.plan_ if hasattr(self, "plan_") else self.plan(cases)
+        found: list[dict[str, float]] = [{} for _ in cases]
+        faults: dict[int, IsocenterError] = {}
+        for image, masks, chosen in plan:
+            tasks = [_Task(case, image, masks, self.regions, preset(chosen)) for case in cases]
+            prefix = f"{image}_" if len(plan) > 1 else ""
+            for i, outcome in enumerate(_measured(tasks, self.store)):
+                if outcome.fault is not None:
+                    faults.setdefault(i, outcome.fault)
+                else:
+                    found[i] |= {prefix + name: value for name, value in _unpacked(outcome.get()).items()}
+        return [Outcome(fault=faults[i]) if i in faults else Outcome(row) for i, row in enumerate(found)]
+
+
+def presets_of(images: Sequence[str], given: Sequence[str], codes: Mapping[str, str | None]) -> dict[str, str]:
+    """The preset of each image; UsageError for one that does not exist, or that no image takes."""
+    pairs = [text.partition("=") for text in given]
+    for name, equals, chosen in pairs:
+        preset(chosen if equals else name)
+        if equals and name not in images:
+            raise UsageError(f"There is no image '{name}' for its preset.", f"Images: {', '.join(images)}.")
+    of_all = [name for name, equals, _ in pairs if not equals]
+    own = {name: chosen for name, equals, chosen in pairs if equals}
+    if len(of_all) > 1:
+        raise UsageError(f"Several presets: {', '.join(of_all)}.", "Say whose each is: --preset IMAGE=PRESET.")
+    return {name: own.get(name) or (of_all[0] if of_all else _guessed(name, codes.get(name))) for name in images}
+
+
+def _guessed(name: str, code: str | None) -> str:
+    if code:
+        return _BY_CODE.get(code, SCALE_FREE)
+    return next((chosen for chosen, pattern in _BY_NAME if pattern.search(name)), SCALE_FREE)
+
+
+def _names(given: Names | bool) -> tuple[str, ...]:
+    if given is None or isinstance(given, bool):
+        return ()
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One image of one case with its masks, small enough to send to another process."""
+
+    case: Case
+    image: str
+    masks: tuple[str, ...]
+    regions: str
+    settings: Settings
+
+    def sources(self) -> tuple[Source, ...]:
+        """Raises where the case lacks one."""
+        masks = [mask_source(self.case, name) for name in self.masks]
+        return (image_source(self.case, self.image), *(source for source in masks if source is not None))
+
+
+def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
+    """Rows through the store; a case without its image or mask is a fault of its own."""
+    outcomes: list[Outcome[Row]] = [Outcome() for _ in tasks]
+    sources: dict[int, tuple[Source, ...]] = {}
+    for i, task in enumerate(tasks):
+        try:
+            sources[i] = task.sources()
+        except IsocenterError as fault:
+            outcomes[i] = Outcome(fault=fault)
+    if sources:
+        settings = tasks[0].settings
+        parameters = {**asdict(settings), "filter": repr(settings.filter), "regions": tasks[0].regions}
+        wanted, stage = [tasks[i] for i in sources], f"radiomics of {tasks[0].image}"
+        keys = list(sources.values())
+        rows = per_case("radiomics", VERSION, parameters, _measure, wanted, keys, store=store, stage=stage)
+        for i, row in zip(sources, rows, strict=True):
+            outcomes[i] = row
+    return outcomes
+
+
+def _measure(task: _Task) -> Row:
+    image_file, *mask_files = task.sources()
+    image = formats.read_image(image_file)
+    masks = [(source.name, formats.read_mask(source)) for source in mask_files]
+    regions = regions_of(masks, image.geometry, task.regions) if masks else [whole(image.geometry.shape)]
+    found: dict[str, float] = {}
+    for prefix, pixels in _channels(image):
+        measured = _of_regions(pixels, regions, image, task, framed=not masks)
+        found |= {prefix + name: value for name, value in measured.items()}
+    return {"names": "\n".join(found), "values": np.array(list(found.values()), dtype="<f8").tobytes()}
+
+
+def _unpacked(row: Row) -> dict[str, float]:
+    content = row["values"]
+    assert isinstance(content, bytes)
+    return dict(zip(str(row["names"]).split("\n"), np.frombuffer(content, dtype="<f8").tolist(), strict=True))
+
+
+def _channels(image: Image) -> list[tuple[str, NDArray[np.generic]]]:
+    """Grey, also of colour; what has other channels (sequences in one file) has features of each."""
+    if len(image.array) in (1, 3):
+        return [("", grey(image.array))]
+    return [(f"c{i + 1}_", channel) for i, channel in enumerate(image.array)]
+
+
+def _of_regions(
+    pixels: NDArray[np.generic], regions: Sequence[Region], image: Image, task: _Task, *, framed: bool
+) -> dict[str, float]:
+    """Of each region, or their mean; one that vanishes on the new grid is left out as long as another is there."""
+    settings = _suited(task.settings, image, framed=framed)
+    each: dict[str, dict[str, float]] = {}
+    fault: EmptyRegion | None = None
+    for region in regions:
+        try:
+            found = extract(pixels, region.mask, image.geometry.spacing, settings, place=region.place)
+        except EmptyRegion as empty:
+            if task.regions == ONE:
+                raise
+            fault = empty
+            continue
+        if framed:
+            found = {name: value for name, value in found.items() if not _GROWS.fullmatch(name)}
+        elif image.geometry.shape[0] == 1:
+            found |= _flat_shape(pixels, region, image)
+        each[region.name] = found
+    if not each:
+        raise fault or EmptyRegion("No region is left.", "Leave the case out.")
+    if task.regions == MEAN:
+        return {"regions": float(len(each)), **_mean(list(each.values()))}
+    return {f"{name}_{key}" if name else key: value for name, found in each.items() for key, value in found.items()}
+
+
+def _suited(settings: Settings, image: Image, *, framed: bool) -> Settings:
+    """For pictures and for whole images: their grid is kept, and what speaks of space or of the frame goes."""
+    flat = image.geometry.shape[0] == 1
+    without = _NEEDS_SPACE if flat or framed else ()
+    families = tuple(family for family in settings.families if family not in without)
+    if not flat:
+        spacing = settings.spacing if image.geometry.calibrated else None
+        return replace(settings, families=families, spacing=spacing)
+    aggregations = tuple(dict.fromkeys(f"2D_{one.rpartition('_')[2]}" for one in settings.aggregations))
+    return replace(settings, families=families, spacing=None, by_slice=True, aggregations=aggregations)
+
+
+def _flat_shape(pixels: NDArray[np.generic], region: Region, image: Image) -> dict[str, float]:
+    inside = pixels[region.place][region.mask]
+    return plane_shape(region.mask[0], inside, image.geometry.spacing[1:])
+
+
+def _mean(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each feature, over the regions that have it."""
+    table = np.array([[row.get(name, np.nan) for name in each[0]] for row in each])
+    known = ~np.isnan(table)
+    total = np.where(known, table, 0.0).sum(axis=0)
+    mean = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
+    return dict(zip(each[0], mean.tolist(), strict=True))

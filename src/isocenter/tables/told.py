@@ -1,0 +1,41 @@
+"""What was done to features, in words, from the plain values of a model's card (`refining.told`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_STANDARDISED = {
+    "n4": "N4 bias field correction",
+    "zscore": "the mean and standard deviation of the foreground",
+    "nyul": "Nyul and Udupa's landmarks, learned from the training cases",
+}
+
+
+def sentences(steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence a step."""
+    return [_sentence(step) for step in steps]
+
+
+def _sentence(step: Mapping[str, Any]) -> str:
+    if step["step"] == "standardise":
+        done = [_STANDARDISED[part] for part in str(step["how"]).split("+")]
+        return f"Intensities were standardised by {' and then '.join(done)}."
+    if step["step"] == "harmonise":
+        sites = ", ".join(f"{name} {n}" for name, n in step["sites"].items())
+        to = f" to the reference site {step['reference']}" if step["reference"] else ""
+        kept = f", preserving {', '.join(step['preserved'])}" if step["preserved"] else ""
+        return f"Features were harmonised across {step['site']} by ComBat{to}{kept} ({sites} cases learned from)."
+    gone, left = step["removed"], step["left"]
+    why = {
+        "missing": "missing in more than {share:.0%} of the cases",
+        "constant": "with next to no variation",
+        "reliable": "with an intraclass correlation below {least:g}",
+        "correlation": "correlated above {limit:g} with an earlier one",
+    }
+    if step["step"] == "select":
+        how = {"mrmr": "minimum redundancy and maximum relevance", "univariate": "F statistics"}
+        by = how.get(str(step["how"]), "the path of an elastic net")
+        return f"Of {gone + left} features {left} were selected by {by} ({gone} removed)."
+    subject, verb = ("1 feature", "was") if gone == 1 else (f"{gone} features", "were")
+    return f"{subject} {why[step['step']].format(**step)} {verb} removed ({left} left)."

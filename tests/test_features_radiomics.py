@@ -1,0 +1,250 @@
+"""Radiomics as a feature step: names, masks, grids, whole images, and bad regions through the real command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from scipy import ndimage
+from sklearn.base import clone
+
+from isocenter import formats, preparation
+from isocenter.case import IMAGE, MASK, Case, Source
+from isocenter.errors import BadGeometry, BadValues, UsageError
+from isocenter.features import Radiomics
+from isocenter.features import radiomics as step
+from isocenter.radiomics import extract, preset
+
+SIZE = (24, 22, 12)  # columns, rows, slices
+
+
+def volume(
+    seed: int, spacing: tuple[float, ...] = (1.0, 1.0, 2.0), size: tuple[int, ...] = SIZE
+) -> nibabel.Nifti1Image:
+    values = np.random.default_rng(seed).normal(100, 20, size).cumsum(axis=0) / 10
+    return nibabel.Nifti1Image(values.astype(np.float32), np.diag([*spacing, 1.0]))
+
+
+def ball(
+    labels: int = 1, size: tuple[int, ...] = SIZE, spacing: tuple[float, ...] = (1.0, 1.0, 2.0)
+) -> nibabel.Nifti1Image:
+    """Labels side by side along the first axis."""
+    mask = np.zeros(size, np.uint8)
+    columns, rows, _ = size
+    inside = slice(columns // 6, columns * 5 // 6)
+    mask[inside, rows // 4 : rows * 3 // 4, 3:9] = np.sort(
+        np.resize(np.arange(1, labels + 1), inside.stop - inside.start)
+    )[:, None, None]
+    return nibabel.Nifti1Image(mask, np.diag([*spacing, 1.0]))
+
+
+def case_of(folder: Path, case_id: str, images: dict[str, object], masks: dict[str, object]) -> Case:
+    sources = []
+    (folder / case_id).mkdir(parents=True)
+    for role, files in ((IMAGE, images), (MASK, masks)):
+        for name, content in files.items():
+            path = folder / case_id / f"{name}_{role}.nii.gz"
+            nibabel.save(content, path)
+            sources.append(Source(role, name, (str(path),)))
+    return Case(case_id, case_id, tuple(sources))
+
+
+def test_a_row_is_what_extract_gives(tmp_path: Path) -> None:
+    case = case_of(tmp_path, "a", {"image": volume(0)}, {"mask": ball()})
+    row = Radiomics("mr").fit_transform([case]).iloc[0]
+    image, mask = preparation.read_case(case)
+    assert mask is not None
+    expected = extract(image.array[0], mask.labels > 0, image.geometry.spacing, preset("mr"))
+    assert row.to_dict() == pytest.approx(expected, nan_ok=True)
+
+
+def test_several_images_and_masks_become_one_row(tmp_path: Path) -> None:
+    """One mask for both images, one of its own for T1; the PET's grid is another."""
+    pet, own = volume(1, (2.0, 2.0, 2.0), (12, 11, 12)), ball()
+    case = case_of(tmp_path, "a", {"PET": pet, "T1": volume(2)}, {"tumour": own, "core": own})
+    row = Radiomics().fit_transform([case]).iloc[0]
+    assert row["PET_tumour_morph_vol_approx"] == pytest.approx(16 * 11 * 6 * 2, rel=0.4)  # voxels of 3 mm
+    assert row["T1_tumour_morph_vol_approx"] == pytest.approx(16 * 11 * 6 * 2, rel=0.15)
+    assert {name.split("_")[1] for name in row.index} == {"tumour", "core"}
+    own_only = case_of(
+        tmp_path, "b", {"PET": pet, "T1": volume(2)}, {"PET": ball(1, (12, 11, 12), (2.0, 2.0, 2.0)), "T1": own}
+    )
+    plan = Radiomics().plan([own_only])
+    assert plan == (("PET", ("PET",), "pet"), ("T1", ("T1",), "mr"))
+
+
+def test_presets_are_named_for_all_or_for_each_image(tmp_path: Path) -> None:
+    case = case_of(tmp_path, "a", {"PET": volume(1), "T1": volume(2)}, {})
+    assert [p for *_, p in Radiomics("T1=ibsi-C").plan([case])] == ["pet", "ibsi-C"]
+    assert [p for *_, p in Radiomics(("ct", "T1=ibsi-C")).plan([case])] == ["ct", "ibsi-C"]
+    for wrong in ("nosuch", "CT=ct", ("ct", "mr")):
+        with pytest.raises(UsageError):
+            Radiomics(wrong).plan([case])
+    with pytest.raises(UsageError, match="labels"):
+        Radiomics(regions="all").plan([case])
+
+
+def test_a_mask_on_another_grid_is_resampled_or_refused(tmp_path: Path) -> None:
+    values = np.zeros((48, 44, 24), np.uint8)
+    values[8:40, 10:32, 6:18] = 1
+    corner = np.array(
+        [[0.5, 0, 0, -0.25], [0, 0.5, 0, -0.25], [0, 0, 1, -0.5], [0, 0, 0, 1]]
+    )  # the same voxels, halved
+    shifted = nibabel.Nifti1Image(values, corner)
+    same = Radiomics("mr").fit_transform([case_of(tmp_path, "same", {"image": volume(0)}, {"mask": ball()})])
+    other = Radiomics("mr").fit_transform([case_of(tmp_path, "other", {"image": volume(0)}, {"mask": shifted})])
+    assert other.iloc[0].to_dict() == pytest.approx(same.iloc[0].to_dict(), nan_ok=True)
+    away = nibabel.Nifti1Image(values, np.array([[0.5, 0, 0, 300], [0, 0.5, 0, 300], [0, 0, 1, 300], [0, 0, 0, 1]]))
+    with pytest.raises(BadGeometry, match="does not reach"):
+        Radiomics("mr").fit([case_of(tmp_path, "away", {"image": volume(0)}, {"mask": away})])
+
+
+def test_labels_have_columns_of_their_own_or_a_mean(tmp_path: Path) -> None:
+    cases = [
+        case_of(tmp_path, "a", {"image": volume(0)}, {"mask": ball(2)}),
+        case_of(tmp_path, "b", {"image": volume(1)}, {"mask": ball(1)}),
+    ]
+    labels = Radiomics("mr", regions="labels").fit_transform(cases)
+    assert labels.loc["b", "2_stat_mean"] != labels.loc["b", "2_stat_mean"]  # b has no label 2
+    mean = Radiomics("mr", regions="mean").fit_transform(cases)
+    assert mean["regions"].tolist() == [2, 1]
+    both = (labels.loc["a", "1_stat_mean"] + labels.loc["a", "2_stat_mean"]) / 2
+    assert mean.loc["a", "stat_mean"] == pytest.approx(both)
+
+
+def test_a_thousand_regions_are_no_columns_but_a_mean(tmp_path: Path) -> None:
+    mask = np.zeros((60, 40, 8), np.uint16)
+    mask[::2, ::2, ::4] = np.arange(1, 1201).reshape(30, 20, 2)
+    mask[1::2, ::2, ::4] = mask[::2, ::2, ::4]
+    many = nibabel.Nifti1Image(mask, np.diag([1.0, 1.0, 2.0, 1.0]))
+    case = case_of(tmp_path, "a", {"image": volume(0, size=(60, 40, 8))}, {"mask": many})
+    with pytest.raises(BadValues, match="1200 labels"):
+        Radiomics("mr", regions="labels").fit([case])
+    assert Radiomics("mr", regions="mean").fit_transform([case])["regions"].item() == 1200
+
+
+@pytest.mark.parametrize("depth", [1, 10])
+def test_a_whole_image_does_not_tell_its_size(depth: int, tmp_path: Path) -> None:
+    """Noise of the same kind in images of two sizes: no feature grows with it."""
+    cases = []
+    for side in (40, 120):
+        noise = np.random.default_rng(side).gamma(2, 20, (side, side, depth))
+        pixels = ndimage.gaussian_filter(noise, (0.6, 0.6, 0.5 if depth > 1 else 0)).round().clip(0, 255)
+        if depth == 1:
+            path = tmp_path / f"{side}.png"
+            Picture.fromarray(pixels[..., 0].astype(np.uint8)).save(path)
+            cases.append(Case(str(side), None, (Source(IMAGE, "image", (str(path),)),)))
+        else:
+            content = nibabel.Nifti1Image(pixels.astype(np.float32), np.eye(4))
+            cases.append(case_of(tmp_path, str(side), {"image": content}, {}))
+    table = Radiomics("mr").fit_transform(cases)
+    small, large = table.to_numpy()
+    assert len(table.columns) > 80
+    apart = np.abs(small - large) / (np.abs(small) + np.abs(large))
+    assert [n for n, a in zip(table.columns, apart) if a > 0.4] == []  # what grows with the area, 9 times, has 0.8
+
+
+def test_a_region_of_a_picture_has_shape_in_plane(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, pixels in (
+        ("i.png", rng.integers(0, 255, (40, 50), dtype=np.uint8)),
+        ("m.png", np.zeros((40, 50), np.uint8)),
+    ):
+        if name == "m.png":
+            pixels[10:20, 10:30] = 255
+        Picture.fromarray(pixels).save(tmp_path / name)
+    case = Case(
+        "a",
+        None,
+        (Source(IMAGE, "image", (str(tmp_path / "i.png"),)), Source(MASK, "mask", (str(tmp_path / "m.png"),))),
+    )
+    row = Radiomics().fit_transform([case]).iloc[0]
+    assert row["shape_area"] == 200 and row["stat_energy"] > 0
+    assert not [n for n in row.index if n.startswith("morph_")] and "cm_contrast_2D_avg" in row
+
+
+def test_sequences_in_one_file_are_measured_each(tmp_path: Path) -> None:
+    values = np.stack([np.asarray(volume(i).dataobj) for i in range(4)], axis=-1)
+    case = case_of(
+        tmp_path, "a", {"image": nibabel.Nifti1Image(values, np.diag([1.0, 1.0, 2.0, 1.0]))}, {"mask": ball()}
+    )
+    row = Radiomics().fit_transform([case]).iloc[0]
+    one = case_of(tmp_path, "b", {"image": volume(2)}, {"mask": ball()})
+    assert row["c3_stat_mean"] == Radiomics().fit_transform([one]).iloc[0]["stat_mean"]
+
+
+def test_the_second_time_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [case_of(tmp_path, f"{i}", {"image": volume(i)}, {"mask": ball()}) for i in range(3)]
+    radiomics = Radiomics("mr", store=str(tmp_path / "store"))
+    first = radiomics.fit_transform(cases)
+    from isocenter.store import forget
+
+    forget()
+    monkeypatch.setattr(step, "extract", lambda *a, **k: pytest.fail("computed twice"))
+    second = clone(radiomics).fit_transform(cases)
+    assert second.equals(first)
+    with pytest.raises(pytest.fail.Exception):
+        Radiomics("mr", regions="mean", store=str(tmp_path / "store")).fit(cases)
+
+
+def test_what_cannot_be_measured_is_a_fault_of_its_case(tmp_path: Path) -> None:
+    """Through the command: empty, one voxel, one slice, NaN, at the border, out of range, truncated; counts reconcile."""
+    scans, rng, lines = tmp_path / "scans", np.random.default_rng(0), ["case,label"]
+    for i in range(30):
+        image, mask = volume(i), ball()
+        values, labels = np.asarray(image.dataobj).copy(), np.asarray(mask.dataobj).copy()
+        values += i % 2 * 30
+        if i == 0:
+            labels[:] = 0
+        elif i == 1:
+            labels[:] = 0
+            labels[5, 5, 5] = 1
+        elif i == 2:
+            labels[:, :, :5] = labels[:, :, 6:] = 0
+        elif i == 3:
+            values[5, 5, 5] = np.nan
+        elif i == 4:
+            labels[:] = rng.integers(0, 2, labels.shape)
+        elif i == 5:
+            values[:] = -500.0  # below the range of PET: nothing is left
+        elif i == 6:
+            values[:] = 7.0
+        case_of(
+            scans,
+            f"c{i:02}",
+            {"x": nibabel.Nifti1Image(values, image.affine)},
+            {"x": nibabel.Nifti1Image(labels, image.affine)},
+        )
+        lines.append(f"c{i:02},{i % 2}")
+    torn = scans / "c07" / "x_mask.nii.gz"
+    torn.write_bytes(torn.read_bytes()[:60])
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    done = subprocess.run(
+        [sys.executable, "-m", "isocenter", "run", str(scans), "--labels", str(tmp_path / "labels.csv"), "--image", "x_image.nii.gz",
+         "--mask", "x_mask.nii.gz", "--features", "radiomics", "--preset", "pet", "--method", "linear", "--allow-excluded",
+         "--project", str(tmp_path / "project"), "--json"], capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    audit = json.loads((tmp_path / "project" / "audit.json").read_text())
+    audit = audit.get("content", audit)
+    left = {fault["where"][:3]: fault["code"] for fault in audit["excluded"]}
+    assert left == {
+        "c00": "BadGeometry",
+        "c01": "EmptyRegion",
+        "c03": "BadValues",
+        "c05": "EmptyRegion",
+        "c07": "UnreadableFile",
+    }
+    assert audit["found"] == 30 == audit["used"] + len(left)
+    new = subprocess.run(
+        [sys.executable, "-m", "isocenter", "predict", str(tmp_path / "project" / "models" / "radiomics-linear.iso"), str(scans), "--json",
+         "--project", str(tmp_path / "project")], capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert new.returncode == 0, new.stderr
+    assert formats.kind_of(scans / "c00" / "x_image.nii.gz") == "nifti"
