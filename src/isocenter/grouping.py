@@ -67,10 +67,11 @@ def similar(
     window: str = "auto",
     store: str | None = None,
 ) -> pd.DataFrame:
-    """The n cases nearest to a case of the cohort, the nearest first: index case_id, distance and what is known of them.
+    """The n cases nearest to a case of the cohort, the nearest first: index case_id, distance and what is
+    known of them.
 
-    distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred and scaled.
-    Exact. Raises UsageError for a case that is not there, naming those like it.
+    distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred
+    and scaled. Exact. Raises UsageError for a case that is not there, naming those like it.
     """
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     return nearest_cases(cohort, measure(cohort, features, store=store, **told), case, n, distance)
