@@ -102,8 +102,8 @@ def _finish(
     rows = rng.permutation(len(points))[:_DRAWN]
     some = points[rows].astype(np.float64)
     known = None if patients is None else patients[rows]
-    view, tried, by_gap = _tried(some, known, clusters, rng, len(points) > LARGE)
     structure = p <= LIMIT
+    view, tried, by_gap = _tried(some, known, clusters, rng, structure, len(points) > LARGE)
     wanted = clusters or (choose(tried) if structure and tried else 1)
     used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, view, rng)
     agreement = _agreement(some, known, used, shape, view, parts.n_clusters, tried, rng)
@@ -123,17 +123,21 @@ def _finish(
 
 
 def _tried(
-    points: Floats, patients: Ints | None, clusters: int | None, rng: np.random.Generator, large: bool
+    points: Floats, patients: Ints | None, clusters: int | None, rng: np.random.Generator, structure: bool,
+    large: bool,
 ) -> tuple[Floats, tuple[Candidate, ...], int]:
     """The view (d, m) in which clusters are parted best, the numbers tried in it, and what the gap would choose.
 
-    Components as they are; whitened, the first few or all. More clusters that are parted by gaps win.
+    Components as they are; whitened, the first few or all. More clusters that are parted by gaps win. Where there is
+    no structure and no number is demanded, the first view is told of, and nothing is chosen.
     """
     d = points.shape[1]
     most = min(max(LARGEST, clusters or 0), len(np.unique(points, axis=0)) - 1, len(points) // 5)
     if most < 2:
         return np.eye(d), (), 1
     views = [np.eye(d), whitened(points, ROUND)] + ([whitened(points, d)] if d > ROUND else [])
+    if not structure and clusters is None:
+        return views[0], *candidates(points, patients, range(2, most + 1), rng, draws=8)
     best: tuple[Floats, tuple[Candidate, ...], int] = (views[0], (), 1)
     best_merit = (-1.0, -1.0)
     for view in views:

@@ -1,4 +1,4 @@
-"""Compiled loops of this room: Hartigan's dip."""
+"""Compiled loops of this room: Hartigan's dip, and k-means."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -100,3 +101,90 @@ def _over(x: Floats, a: int, b: int) -> float:
     for i in range(a, b + 1):
         most = max(most, (b - a) * _share(x[i], x[a], x[b]) - (i - a - 1))
     return most
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def start(points: Singles, luck: Floats) -> Singles:
+    """(k', d) centres drawn from points (n, d), each by its squared distance from those before; luck (k,) 0 to 1."""
+    n, d = points.shape
+    found = np.empty((len(luck), d), np.float32)
+    apart = np.full(n, np.inf)
+    pick = min(int(luck[0] * n), n - 1)
+    for k in range(len(luck)):
+        found[k] = points[pick]
+        total = 0.0
+        for i in range(n):
+            far = 0.0
+            for j in range(d):
+                far += (points[i, j] - found[k, j]) ** 2
+            apart[i] = min(apart[i], far)
+            total += apart[i]
+        if total <= 0.0 or k + 1 == len(luck):
+            return found[: k + 1]
+        left = luck[k + 1] * total
+        for i in range(n):
+            if apart[i] > 0.0:
+                pick = i
+                left -= apart[i]
+                if left <= 0.0:
+                    break
+    return found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def lloyd(points: Singles, centres: Singles, rounds: int) -> tuple[Singles, float]:
+    """Means of the points nearest to each centre, until no point moves; and the summed squared distance.
+
+    A centre without points is dropped.
+    """
+    n, d = points.shape
+    labels = np.full(n, -1)
+    for _ in range(rounds):
+        k = len(centres)
+        moved = _nearest(points, centres, labels)
+        if moved == 0:
+            break
+        sums = np.zeros((k, d))
+        counts = np.zeros(k, np.int64)
+        for i in range(n):
+            counts[labels[i]] += 1
+            for j in range(d):
+                sums[labels[i], j] += points[i, j]
+        kept = np.flatnonzero(counts)
+        centres = np.empty((len(kept), d), np.float32)
+        for c in range(len(kept)):
+            centres[c] = (sums[kept[c]] / counts[kept[c]]).astype(np.float32)
+        if len(kept) < k:
+            labels[:] = -1
+    _nearest(points, centres, labels)
+    spread = 0.0
+    for i in range(n):
+        for j in range(d):
+            spread += float(points[i, j] - centres[labels[i], j]) ** 2
+    return centres, spread
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _nearest(points: Singles, centres: Singles, labels: NDArray[np.int64]) -> int:
+    """How many labels change to that of the nearest centre."""
+    k, d = centres.shape
+    turned = -2 * np.ascontiguousarray(centres.T)  # so that the inner loop runs over centres, several at a time
+    own = np.empty(k, np.float32)
+    for c in range(k):
+        own[c] = (centres[c] * centres[c]).sum()
+    far = np.empty(k, np.float32)
+    moved = 0
+    for i in range(len(points)):
+        far[:] = own
+        for j in range(d):
+            x = points[i, j]
+            for c in range(k):
+                far[c] += x * turned[j, c]
+        best = 0
+        for c in range(1, k):
+            if far[c] < far[best]:
+                best = c
+        if best != labels[i]:
+            labels[i] = best
+            moved += 1
+    return moved
