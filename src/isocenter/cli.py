@@ -235,7 +235,9 @@ def cluster(
 
 @verb(SIMILAR)
 def similar(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="Id of a case of the project.")],
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="Id of a case of the project, or of a patient with one case.")
+    ],
     project: Path,
     n: Annotated[int, typer.Option("-n", "--count", help="How many cases.")] = 10,
     distance: Annotated[str, typer.Option(help="cosine, euclidean, or auto.")] = "auto",

@@ -70,8 +70,8 @@ def similar(
     """The n cases nearest to a case of the cohort, the nearest first: index case_id, distance and what is
     known of them.
 
-    distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred
-    and scaled. Exact. Raises UsageError for a case that is not there, naming those like it.
+    distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are
+    centred and scaled. Exact. Raises UsageError for a case that is not there, naming those like it.
     """
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     return nearest_cases(cohort, measure(cohort, features, store=store, **told), case, n, distance)
@@ -111,7 +111,10 @@ def _row(cohort: Cohort, case: str) -> int:
     ending = [one for one in ids if one.endswith(f"/{case}")]
     if len(ending) == 1:
         return ids.index(ending[0])
-    near = ending or difflib.get_close_matches(case, ids, 5, 0.4) or ids[:5]
+    own = np.flatnonzero(cohort.patients == case)
+    if len(own) == 1:
+        return int(own[0])
+    near = [ids[i] for i in own[:5]] or ending or difflib.get_close_matches(case, ids, 5, 0.4) or ids[:5]
     raise UsageError(f"There is no case '{case}' here.", f"Cases like it: {', '.join(near[:5])}.")
 
 

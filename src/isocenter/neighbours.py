@@ -46,17 +46,22 @@ def nearest(
 
         away, rows = cKDTree(vectors).query(queries, k=np.arange(1, count + 1))
         return np.asarray(rows, dtype=np.intp), np.asarray(away, dtype=np.float64)
-    own, asked = (unit(vectors), unit(queries)) if distance == "cosine" else (vectors, queries)
-    found = [_nearest(own, asked[i : i + _BLOCK], count, distance) for i in range(0, len(asked), _BLOCK)]
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    found = [
+        _nearest(vectors, squares, queries[i : i + _BLOCK], count, distance) for i in range(0, len(queries), _BLOCK)
+    ]
     return np.concatenate([rows for rows, _ in found]), np.concatenate([away for _, away in found])
 
 
-def _nearest(vectors: Vectors, queries: Vectors, count: int, distance: str) -> tuple[NDArray[np.intp], Floats]:
-    product = queries @ vectors.T
+def _nearest(
+    vectors: Vectors, squares: Vectors, queries: Vectors, count: int, distance: str
+) -> tuple[NDArray[np.intp], Floats]:
+    away = queries @ vectors.T
     if distance == "cosine":
-        away = 1 - product
+        away /= -np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
     else:
-        away = (queries**2).sum(axis=1)[:, None] + (vectors**2).sum(axis=1) - 2 * product
+        away *= -2
+        away += squares
     rows = np.argpartition(away, count - 1, axis=1)[:, :count]
     exact = _exact(vectors, queries, rows, distance)
     order = np.lexsort((rows, exact), axis=1)
@@ -65,7 +70,10 @@ def _nearest(vectors: Vectors, queries: Vectors, count: int, distance: str) -> t
 
 def _exact(vectors: Vectors, queries: Vectors, rows: NDArray[np.intp], distance: str) -> Floats:
     """The few distances that are told, without the rounding of the expanded square."""
-    apart = (vectors[rows].astype(np.float64) - queries[:, None, :]) ** 2
+    own, asked = vectors[rows], queries
+    if distance == "cosine":
+        own, asked = unit(own.reshape(-1, own.shape[-1])).reshape(own.shape), unit(queries)
+    apart = (own.astype(np.float64) - asked[:, None, :]) ** 2
     square: Floats = apart.sum(axis=2)
     return square / 2 if distance == "cosine" else np.sqrt(square)
 

@@ -90,7 +90,10 @@ def placed(path: str, result: dict[str, Any]) -> Iterator[str]:
     told = ", ".join("in none " + str(n) if k == "-1" else f"{int(k) + 1}: {n}" for k, n in result["counts"].items())
     yield f"{result['cases']} cases placed in clusters, {told}; {result['borderline']} borderline"
     if not result["structure"]:
-        yield "WARNING   These clusters cut what may be one piece."
+        one = len([k for k in result["counts"] if k != "-1"]) < 2
+        yield "WARNING   " + (
+            "No structure was found: there is one cluster." if one else "The clusters may cut one piece."
+        )
     yield f"Written   {path}"
 
 
