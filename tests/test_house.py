@@ -22,6 +22,7 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 IMPORTED_AS = {
     "scikit-learn": "sklearn",
+    "umap-learn": "umap",
     "pillow": "PIL",
     "python-gdcm": "gdcm",
     "python-docx": "docx",

@@ -35,7 +35,20 @@ def test_the_command_line_has_every_option() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     run = {p.name for p in commands["run"].params}
     assert {f.name for f in Options.table(INDEX, SPLIT, FIT)} < run
-    assert set(commands) == {"run", "index", "audit", "split", "fit", "evaluate", "report", "predict", "export", "demo"}
+    assert set(commands) == {
+        "run",
+        "index",
+        "audit",
+        "split",
+        "fit",
+        "evaluate",
+        "report",
+        "predict",
+        "export",
+        "demo",
+        "cluster",
+        "similar",
+    }
     for command in commands.values():
         assert {"project", "as_json"} <= {p.name for p in command.params}
 

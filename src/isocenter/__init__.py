@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 # Names resolve when first used (PEP 562): scikit-learn and pandas take over a second to import.
 _HOMES = {
     "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "compare", "predict"),
+    "isocenter.grouping": ("cluster", "similar"),
     "isocenter.presenting": ("report",),
     "isocenter.running": ("run", "export"),
     "isocenter.steps": ("Study",),
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from isocenter.cohort import Cohort, Target, Task
     from isocenter.errors import IsocenterError
     from isocenter.evaluation import Comparison, Estimate, Evaluation
+    from isocenter.grouping import cluster, similar
     from isocenter.image import Geometry, Image, Mask
     from isocenter.model import Decision, Model
     from isocenter.prediction import Prediction
@@ -47,8 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",
-    "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit",
-    "compare", "evaluate", "export", "fit", "index", "load", "predict", "report", "run", "save", "split",
+    "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit", "cluster",
+    "compare", "evaluate", "export", "fit", "index", "load", "predict", "report", "run", "save", "similar",
+    "split",
 ]  # fmt: skip
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from isocenter import bundle, disk
 from isocenter.auditing import Audit
+from isocenter.bundle.grouped import Grouping, load_grouping, save_grouping
 from isocenter.case import Source
 from isocenter.cohort import Cohort, Target, Task
 from isocenter.errors import Fault
 from isocenter.evaluation import Comparison, Evaluation
+from isocenter.formats import tables
 from isocenter.model import Model
 from isocenter.project import Artefact
+from isocenter.reporting.map import Sheets
 from isocenter.splitting import Design, Split
 
 _SOURCES = "__sources__"
@@ -144,6 +149,32 @@ EXTERNAL_TABLE: Artefact[pd.DataFrame] = Artefact("predictions.parquet", _save_t
 SAMPLE: Artefact[dict[str, Any]] = Artefact("sample_size.json", _write_json, _read_json, "split")
 SEEDS: Artefact[dict[str, Any]] = Artefact("seeds.json", _write_json, _read_json, "evaluate --seeds N")
 LEARNING: Artefact[dict[str, Any]] = Artefact("learning.json", _write_json, _read_json, "evaluate --learning-curve")
+
+
+def _save_sheets(found: Sheets, path: Path) -> None:
+    """Raw JPEG bytes as arrays of one .npz."""
+    arrays: dict[str, Any] = {f"sheet_{k}": np.frombuffer(one, np.uint8) for k, one in enumerate(found.sheets)}
+    buffer = io.BytesIO()
+    np.savez(buffer, size=np.array(found.size), **arrays)
+    disk.write_bytes(path, buffer.getvalue())
+
+
+def _load_sheets(path: Path) -> Sheets:
+    with np.load(path, allow_pickle=False) as held:
+        return Sheets(int(held["size"]), tuple(held[f"sheet_{k}"].tobytes() for k in range(len(held.files) - 1)))
+
+
+def _read_assignments(path: Path) -> pd.DataFrame:
+    return tables.read_table(path).set_index("case_id")
+
+
+CLUSTERING: Artefact[Grouping] = Artefact("clusters/clusters.iso", save_grouping, load_grouping, "cluster")
+CLUSTERS: Artefact[dict[str, Any]] = Artefact("clusters/clusters.json", _write_json, _read_json, "cluster")
+ASSIGNMENTS: Artefact[pd.DataFrame] = Artefact(
+    "clusters/assignments.csv", tables.write_table, _read_assignments, "cluster"
+)
+MAP: Artefact[str] = Artefact("clusters/map.html", _save_text, _read_text, "cluster")
+PICTURES: Artefact[Sheets] = Artefact("clusters/pictures.npz", _save_sheets, _load_sheets, "cluster")
 
 
 def seed_values(seed: int, name: str) -> Artefact[list[dict[str, Any]]]:

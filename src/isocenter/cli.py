@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isocenter.errors import IsocenterError
-from isocenter.options import EVALUATE, EXTERNAL, FIT, INDEX, SPLIT, Options
+from isocenter.options import CLUSTER, EVALUATE, EXTERNAL, FIT, INDEX, SIMILAR, SPLIT, Options
 from isocenter.project import DEFAULT
 from isocenter.terminal import Terminal
 
@@ -99,8 +99,8 @@ def _listed(value: Any) -> Any:
     return [part.strip() for text in value for part in text.split(",") if part.strip()]
 
 
-def _study(project: Path, input: str | None = None, **given: Any) -> Study:
-    """A study of this project: new options for a new INPUT, else those of the earlier steps.
+def _study(project: Path, input: str | None = None, kind: type[Study] | None = None, **given: Any) -> Study:
+    """A study of this project (of a `kind`): new options for a new INPUT, else those of the earlier steps.
 
     A run.toml repeats in the project that it lies in; a copy that lies elsewhere, in the default one.
     """
@@ -121,7 +121,7 @@ def _study(project: Path, input: str | None = None, **given: Any) -> Study:
         options = Options(input=str(Path(input).absolute()))
     if input is not None:
         heed_another_study(project, options.input, repeats=repeats)
-    return Study(options.changed(**given), Project(project))
+    return (kind or Study)(options.changed(**given), Project(project))
 
 
 @verb(INDEX, SPLIT, FIT, EVALUATE)
@@ -216,9 +216,46 @@ def export(
     return {"paper": str(running.export(project, output))}
 
 
+@verb(INDEX, CLUSTER)
+def cluster(
+    project: Path,
+    input: Annotated[
+        str | None, typer.Argument(metavar="[INPUT]", help="Scans or rows; without it those of the project.")
+    ] = None,
+    method: Annotated[str, typer.Option("--method", help="auto, kmeans, gmm, hdbscan or consensus.")] = "auto",
+    **options: Any,
+) -> Any:
+    """Find groups among cases without labels, if there are any; a map to look at, duplicates, outliers."""
+    from isocenter.mapping import Mapping
+
+    study = _study(project, input, Mapping, **options)
+    assert isinstance(study, Mapping)
+    return study.cluster(method)
+
+
+@verb(SIMILAR)
+def similar(
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="Id of a case of the project, or of a patient with one case.")
+    ],
+    project: Path,
+    n: Annotated[int, typer.Option("-n", "--count", help="How many cases.")] = 10,
+    distance: Annotated[str, typer.Option(help="cosine, euclidean, or auto.")] = "auto",
+    **options: Any,
+) -> Any:
+    """The cases nearest to one in the project's features: a table, and a page with pictures."""
+    from isocenter.mapping import Mapping
+
+    study = _study(project, None, Mapping, **options)
+    assert isinstance(study, Mapping)
+    return study.similar(case, n, distance)
+
+
 @verb()
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A saved bundle, models/NAME.iso.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A saved bundle: models/NAME.iso, or clusters/clusters.iso.")
+    ],
     input: Annotated[str, typer.Argument(metavar="INPUT", help="New scans or rows.")],
     project: Path,
     output: Annotated[Path, typer.Option("--output", help="Table to write: .csv .parquet .xlsx .mat")] = Path(

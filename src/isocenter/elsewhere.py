@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from isocenter import artefacts, bundle, checking, disk, external, predicting, reporting, workbench
+from isocenter import artefacts, bundle, checking, disk, external, grouping, predicting, reporting, workbench
+from isocenter.bundle.grouped import is_grouping
 from isocenter.evaluation import Evaluation
 from isocenter.formats import tables
 from isocenter.options import EXTERNAL, INDEX, Options
@@ -58,8 +59,10 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
     """Predict with a saved model and write the table; what was refused or flagged, counted.
 
     Where the model answers for patients and they are known, OUTPUT has a row a patient, and NAME_by_image beside it
-    has a row an image.
+    has a row an image. A saved clustering places the cases in its clusters.
     """
+    if is_grouping(model):
+        return grouping.assign_to(model, input, output, **how)
     loaded = bundle.load(model)
     said = workbench.predict(loaded, input, **how)
     answer = said if said.by_patient is None else said.by_patient

@@ -16,6 +16,7 @@ from typing import Any
 from isocenter.errors import MissingPath, UnreadableFile, UsageError
 
 INDEX, SPLIT, FIT, EVALUATE, EXTERNAL = "index", "split", "fit", "evaluate", "external"
+CLUSTER, SIMILAR = "cluster", "similar"
 
 
 def _option(default: Any, help: str, *steps: str) -> Any:
@@ -71,7 +72,7 @@ class Options:
     )
     exclude: tuple[str, ...] = _option((), "Case or patient ids to leave out.", INDEX)
     allow_excluded: bool = _option(False, "Go on although many cases are left out.", FIT)
-    seed: int = _option(0, "Seed of everything random.", SPLIT, FIT)
+    seed: int = _option(0, "Seed of everything random.", SPLIT, FIT, CLUSTER)
     design: str = _option("holdout", "holdout, kfold, nested or leave-one-out.", SPLIT)
     test_fraction: float = _option(0.2, "Share of the cases that is held out for testing.", SPLIT)
     folds: int = _option(5, "Folds: of kfold and nested, and the inner ones of every design.", SPLIT)
@@ -79,20 +80,26 @@ class Options:
     stratify: bool = _option(True, "Keep the shares of the classes equal in all parts.", SPLIT)
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
-    features: tuple[str, ...] = _option((), "Feature sets, the primary one first (radiomics,embedding); + joins.", FIT)
+    features: tuple[str, ...] = _option(
+        (), "Feature sets, the primary one first (radiomics,embedding); + joins.", FIT, CLUSTER, SIMILAR
+    )
     weights: str | None = _option(
-        None, "Weights file of a network, or the folder with it. [default: ~/.isocenter/weights]", FIT
+        None, "Weights file of a network, or the folder with it. [default: ~/.isocenter/weights]", FIT, CLUSTER, SIMILAR
     )
     window: str = _option(
         "auto", "Values shown black and white to embedding and descriptors: soft, lung, bone, brain (CT) or LOW:HIGH; "
-        "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT,
+        "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT, CLUSTER, SIMILAR,
     )  # fmt: skip
     preset: tuple[str, ...] = _option(
         (), "How radiomics are computed: ct, mr, pet, pyradiomics or ibsi-A to ibsi-E, of all images or IMAGE=PRESET; "
-        "by modality or the image's name if not given.", FIT,
+        "by modality or the image's name if not given.", FIT, CLUSTER, SIMILAR,
     )  # fmt: skip
     regions: str = _option(
-        "one", "Regions of radiomics: one a mask, labels (each by itself), or mean (of all labels).", FIT
+        "one",
+        "Regions of radiomics: one a mask, labels (each by itself), or mean (of all labels).",
+        FIT,
+        CLUSTER,
+        SIMILAR,
     )
     store_limit: float = _option(
         0.0, "GB of costly results that the project's store keeps after fitting; what was used longest ago goes first. "
@@ -138,6 +145,12 @@ class Options:
     aggregate: str = _option(
         "auto", "How images of a patient become one prediction: mean, weighted, max, noisy-or, median; "
         "auto: the best on tuning data; none: images only.", FIT,
+    )  # fmt: skip
+
+    clusters: int = _option(0, "How many clusters; 0 lets stability choose, and no structure be the answer.", CLUSTER)
+    layout: str = _option(
+        "auto", "How the map is laid out: pca (distances hold), tsne or umap (neighbours hold); auto: tsne up to 3,000 "
+        "cases, else pca.", CLUSTER,
     )  # fmt: skip
 
     @classmethod
@@ -194,6 +207,8 @@ class Options:
         words = ["isocenter", "run", self.input]
         for f in self.table():
             value = getattr(self, f.name)
+            if not set(f.metadata["steps"]) - {CLUSTER, SIMILAR}:
+                continue
             flag = "--" + f.name.replace("_", "-")
             if value == f.default:
                 continue

@@ -63,7 +63,7 @@ def plan(
                 f"Features '{name}' do not suit this input.",
                 f"A feature table takes 'given'; scans take {', '.join(FROM_SCANS)}.",
             )
-    settings = _settings(cohort, features, preset, regions, store, weights, window)
+    settings = settings_of(cohort, features, preset, regions, store, weights, window)
     if standardise is not None:
         _standardise(settings, standardise, features or (default,))
     found = recipes.compose(
@@ -81,7 +81,7 @@ def plan(
     return found
 
 
-def _settings(
+def settings_of(
     cohort: Cohort,
     features: Sequence[str],
     preset: Sequence[str],
@@ -128,7 +128,7 @@ def unmeasured(
     cohort: Cohort, features: Sequence[str], preset: Sequence[str], regions: str, store: str | None
 ) -> list[Fault]:
     """Cases whose regions cannot be measured. Each case is measured by itself: nothing is learned from any."""
-    settings = _settings(cohort, features, preset, regions, store)
+    settings = settings_of(cohort, features, preset, regions, store)
     if not measures(features) or not len(cohort):
         return []
     step = Radiomics(**settings["radiomics"])  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ _NAMES = re.compile(
     r"|position|portable|format|source|batch|folder",
     re.IGNORECASE,
 )
-_FACTS = ("modality", "channels", "depth", "rows", "columns", "spacing_slice", "spacing_row", "spacing_column")
+FACTS = ("modality", "channels", "depth", "rows", "columns", "spacing_slice", "spacing_row", "spacing_column")
 
 
 def metadata_auc(
@@ -79,13 +79,18 @@ def alarms(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def tells_of_acquisition(name: str) -> bool:
+    """Whether a column's name is one of how images were made (site, scanner, protocol, date), not of the patient."""
+    return _NAMES.search(name) is not None
+
+
 def _known(cohort: Cohort, facts: pd.DataFrame | None) -> pd.DataFrame:
     """What is known of the acquisition, as level numbers (-1: missing), columns that vary."""
     named = [c for c in cohort.attributes if _NAMES.search(c) and c not in cohort.covariates]
     split = str(cohort.split_column).partition("=")[0]
     table = cohort.table[[c for c in named if c != split]]
     if facts is not None:
-        own = facts.reindex(cohort.case_ids)[[c for c in _FACTS if c in facts and c not in table]]
+        own = facts.reindex(cohort.case_ids)[[c for c in FACTS if c in facts and c not in table]]
         table = pd.concat([table, own.set_axis(table.index)], axis=1)
     levels = {str(name): _levels(table[name]) for name in table.columns}
     kept = {name: codes for name, codes in levels.items() if codes is not None and len(np.unique(codes)) > 1}

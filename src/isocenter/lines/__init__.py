@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from isocenter.lines import beside, numbers, study
+from isocenter.lines import beside, clusters, numbers, study
 
 __all__ = ["GROWING", "SECTIONS"]
 
@@ -47,7 +47,12 @@ SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "learning": beside.learning,
     "readers": beside.readers,
     "external": numbers.external,
+    "clusters": clusters.clusters,
+    "similar": clusters.similar,
+    "placed": clusters.placed,
     "output": study.predicted,
+    "map": clusters.page,
+    "page": clusters.page,
     "report": study.report,
     "paper": study.paper,
 }

@@ -24,18 +24,19 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-
 
 def render(study: Study) -> str:
     """The report as one HTML text; equal studies give equal texts."""
-    return _page("report.html.jinja", show(summarize(study)))
+    return page("report.html.jinja", show(summarize(study)))
 
 
 def render_external(found: Mapping[str, Any], target: Target, name: str) -> str:
     """The page of an external test, from the plain data of `external.json`."""
     summary = summarize_external(found, target, name)
     figures = [figure | {"svg": Markup(figure["svg"])} for figure in summary["figures"]]  # noqa: S704
-    return _page("external.html.jinja", summary | {"figures": figures})
+    return page("external.html.jinja", summary | {"figures": figures})
 
 
-def _page(template: str, summary: Mapping[str, Any]) -> str:
-    text = _template(template).render(summary, style=Markup(_style()))  # noqa: S704  our own file
+def page(template: str, summary: Mapping[str, Any], extra: str = "") -> str:
+    """A template filled in. extra: style beside the common one."""
+    text = _template(template).render(summary, style=Markup(_style() + extra))  # noqa: S704  our own files
     text = _FORBIDDEN.sub("\ufffd", text)
     # File names that are not UTF-8 arrive with lone surrogates, which no file could be written with.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -48,7 +49,7 @@ def show(summary: dict[str, Any]) -> dict[str, Any]:
     return summary | {"figures": figures, "importance": importance}
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),

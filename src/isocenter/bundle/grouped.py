@@ -1,0 +1,60 @@
+"""A clustering with the feature steps it was made from: one file that places new scans in its clusters.
+
+manifest.json      SHA-256 of every other member
+features.json      the features' name, and which files were images and masks
+features.skops     the fitted steps
+clustering.json, arrays.zip     the clustering, as `clusters` writes it
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sklearn.pipeline import FeatureUnion
+
+from isocenter import disk
+from isocenter.bundle import archive, clusters, reader, writer
+from isocenter.errors import DamagedBundle
+from isocenter.unsupervised import Clustering
+
+ABOUT, STEPS = "features.json", "features.skops"
+MEMBERS = clusters.MEMBERS | {ABOUT, STEPS}
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """clustering; steps: the fitted feature steps as a FeatureUnion; about: {"features", "roles"}."""
+
+    clustering: Clustering
+    steps: FeatureUnion
+    about: Mapping[str, Any]
+
+
+def save_grouping(found: Grouping, path: Path) -> None:
+    """Write it to `path`, all or nothing."""
+    own = {ABOUT: archive.canonical(dict(found.about)), STEPS: writer.dumps(found.steps)}
+    disk.write_bytes(path, archive.pack({**own, **clusters.members_of(found.clustering)}))
+
+
+def load_grouping(path: Path) -> Grouping:
+    """Read what `save_grouping` wrote; MissingPath, DamagedBundle, UnsafeFile or OtherVersion."""
+    members = archive.unpack(archive.read(path), MEMBERS, path.name)
+    with archive.refusing(path.name):
+        steps, about = reader.loads(members[STEPS]), json.loads(members[ABOUT])
+    if not isinstance(steps, FeatureUnion) or not isinstance(about, dict):
+        raise DamagedBundle(f"{path.name} holds no feature steps.", "Cluster again: isocenter cluster.")
+    return Grouping(clusters.clustering_of(members, path.name), steps, about)
+
+
+def is_grouping(path: Path) -> bool:
+    """Whether a file looks like one, by its members' names; nothing is believed yet."""
+    try:
+        with zipfile.ZipFile(path) as opened:
+            return clusters.CARD in opened.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False

@@ -1,0 +1,105 @@
+"""Clusters and nearest cases as lines: disease or scanner first, how many and why, what to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_FEATURES = 3  # a cluster
+_COLUMNS = 6
+
+
+def clusters(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    features = found["features"]
+    yield ""
+    if found["clusters"] > 1:
+        yield f"Disease or scanner?  {found['subtypes']['verdict']}"
+        yield from _associations(found["subtypes"]["acquisition"])
+    yield f"Clusters  {found['sentence']}"
+    yield f"          {found['n']} cases, {features['columns']} features ({features['name']}), method {found['method']}"
+    yield from _stability(found)
+    if found["clusters"] > 1:
+        yield from _sizes(found)
+        yield from _replication(found["subtypes"]["replication"])
+        others = found["subtypes"]["others"]
+        if others:
+            yield "Columns that made no cluster (p corrected)"
+            yield from _associations(others)
+    yield from _look(found)
+    for note in found["notes"]:
+        yield f"Note      {note}"
+
+
+def _stability(found: Mapping[str, Any]) -> Iterator[str]:
+    rows = found["stability"]["candidates"]
+    if rows:
+        yield f"          {'clusters':<10}{'agreement':<12}{'5th pct':<10}{'ambiguous':<12}{'gap':<16}parted"
+    for one in rows:
+        mark = " <" if one["clusters"] == found["clusters"] else ""
+        gap = f"{_n(one['gap'])} ± {_n(one['gap_error'])}"
+        yield (
+            f"          {one['clusters']:<10}{_n(one['agreement']):<12}{_n(one['low']):<10}{_n(one['ambiguous']):<12}"
+            f"{gap:<16}{'yes' if one['apart'] else 'no'}{mark}"
+        )
+
+
+def _sizes(found: Mapping[str, Any]) -> Iterator[str]:
+    rows = found["subtypes"]["features"]
+    for one in found["subtypes"]["sizes"]:
+        name = "in none" if one["cluster"] < 0 else str(one["cluster"] + 1)
+        own = [r for r in rows if r["cluster"] == one["cluster"] and r["difference"] is not None][:_FEATURES]
+        told = ", ".join(f"{r['feature']} {r['difference']:+.1f} SD" for r in own)
+        patients = f" of {one['patients']} patients" if one["patients"] != one["cases"] else ""
+        yield f"  {name:<8}{one['cases']} cases{patients}{': ' + told if told else ''}"
+
+
+def _associations(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows[:_COLUMNS]:
+        p = row["p_adjusted"]
+        yield f"            {row['column']:<28} strength {_n(row['strength']):<7} p {'-' if p is None else f'{p:.4f}'}"
+    if len(rows) > _COLUMNS:
+        yield f"            and {len(rows) - _COLUMNS} more in clusters.json"
+
+
+def _replication(told: Mapping[str, Any] | None) -> Iterator[str]:
+    if told and told["agreement"] is not None:
+        span = f"{told['low']:.2f} to {told['high']:.2f}"
+        yield f"Again     in held-out patients: adjusted Rand {told['agreement']:.2f} ({span})"
+
+
+def _look(found: Mapping[str, Any]) -> Iterator[str]:
+    near, far, labels = found["near"], found["outliers"], found["labels"]
+    first = near["pairs"][0] if near["pairs"] else None
+    example = f", for instance {first['first']} = {first['second']}" if first else ""
+    yield f"Look at   {len(found['identical'])} groups bit-identical, {near['count']} near-duplicate pairs{example}"
+    yield f"          {far['count']} outliers, {labels['count']} labels that neighbours contradict"
+    yield f"          {labels['sentence']}"
+
+
+def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    yield f"Nearest to {found['case']} of {found['of']} cases ({found['features']}, {found['distance']})"
+    target = found["target"]
+    width = max([8, *(len(str(one["case_id"])) for one in found["cases"])]) + 2
+    yield f"  {'case':<{width}}{'distance':<12}{target or ''}".rstrip()
+    for one in found["cases"]:
+        same = " (same patient)" if found["patient"] is not None and one.get("patient_id") == found["patient"] else ""
+        yield f"  {one['case_id']:<{width}}{one['distance']:<12.4g}{one[target] if target else ''}{same}".rstrip()
+
+
+def placed(path: str, result: dict[str, Any]) -> Iterator[str]:
+    told = ", ".join("in none " + str(n) if k == "-1" else f"{int(k) + 1}: {n}" for k, n in result["counts"].items())
+    yield f"{result['cases']} cases placed in clusters, {told}; {result['borderline']} borderline"
+    if not result["structure"]:
+        one = len([k for k in result["counts"] if k != "-1"]) < 2
+        yield "WARNING   " + (
+            "No structure was found: there is one cluster." if one else "The clusters may cut one piece."
+        )
+    yield f"Written   {path}"
+
+
+def page(path: str, _: dict[str, Any]) -> Iterator[str]:
+    yield f"Page      {path}"
+
+
+def _n(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

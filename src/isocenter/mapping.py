@@ -1,0 +1,242 @@
+"""Clusters, maps and nearest cases in a project folder: measured once, found, described, written, told.
+
+What `run` makes stays as it is: the cohort, its audit and the store are shared, the rest lies in `clusters/`
+and `similar/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isocenter import __version__, artefacts, compute, curating, disk, grouping, ingest, preparation, progress, training
+from isocenter.auditing.shortcuts import FACTS
+from isocenter.bundle.grouped import Grouping
+from isocenter.cohort import PATIENT, Cohort
+from isocenter.errors import NoTarget, UsageError
+from isocenter.formats import tables
+from isocenter.measuring import Measured, measure
+from isocenter.options import INDEX
+from isocenter.project import fingerprint
+from isocenter.reporting.map import Sheets, picture_size
+from isocenter.reporting.map import render as render_map
+from isocenter.reporting.map.clusters import clusters_atlas, shown_cases
+from isocenter.reporting.map.similar import similar_atlas
+from isocenter.steps import Study
+from isocenter.subtypes import describe
+from isocenter.unsupervised import Clustering, coordinates
+
+LAYOUTS = ("auto", "pca", "tsne", "umap")
+_TSNE = 3000  # cases up to which t-SNE takes seconds
+_MEASURING = ("preset", "regions", "weights", "window")
+_LEVELS = 60  # texts with more values are not for colouring
+
+
+class Mapping(Study):
+    """A study without labels: none is needed, those that are there only describe."""
+
+    def index(self) -> Cohort:
+        """As in any study; where no target is named or found, all columns describe the cases."""
+        try:
+            return super().index()
+        except NoTarget:
+            options = self.options
+            labels = None if options.labels is None else Path(options.labels)
+            listed = ingest.listing(Path(options.input), labels)
+            inputs = fingerprint("index", "no target", __version__, listed, options.input, options.of(INDEX))
+            told = {k: v for k, v in options.of(INDEX).items() if k in _WITHOUT_TARGET} | {"labels": labels}
+            return self.project.get_or_make(
+                artefacts.COHORT, inputs, lambda: ingest.index(Path(options.input), with_labels=False, **told)
+            )
+
+    # -- what all of it starts from -----------------------------------------------------------------
+    @cached_property
+    def measured(self) -> Measured:
+        """The features, from the store where they were computed before."""
+        options = self.options
+        name = options.features[0] if options.features else None  # the primary ones
+        told: dict[str, Any] = {n: getattr(options, n) for n in _MEASURING}
+        return measure(self.usable, name, store=self.project.store, **told)
+
+    def _fingerprint(self, what: str, *more: object) -> str:
+        options = self.options
+        told = [options.features, options.seed, options.window, options.preset, options.regions, *more]
+        return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), told)
+
+    @cached_property
+    def sheets(self) -> Sheets | None:
+        """Small pictures of all cases; None for given features."""
+        cohort = self.usable
+        if cohort.features:
+            return None
+        size = picture_size(len(cohort))
+        inputs = fingerprint("pictures", self.project.inputs(artefacts.AUDIT), size)
+
+        def make() -> Sheets:
+            draw = partial(preparation.thumbnail, size=size)
+            return Sheets.of((o.value for o in compute.stream(draw, cohort.cases, stage="drawing pictures")), size)
+
+        return self.project.get_or_make(artefacts.PICTURES, inputs, make)
+
+    # -- clusters -----------------------------------------------------------------------------------
+    def cluster(self, method: str = "auto") -> dict[str, Any]:
+        """Clusters, what they are, the map and the lists, all in PROJECT/clusters; as plain data."""
+        if self.options.layout not in LAYOUTS:
+            raise UsageError(f"There is no layout '{self.options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
+        _ = self.usable  # indexed and audited
+        inputs = self._fingerprint("cluster", method, self.options.clusters, self.options.layout)
+        every = (artefacts.CLUSTERING, artefacts.CLUSTERS, artefacts.ASSIGNMENTS, artefacts.MAP)
+        if not all(self.project.has(one, inputs) for one in every):
+            self._cluster(method, inputs)
+        found = self.project.get(artefacts.CLUSTERS)
+        return {**self.describe_audit(), "clusters": found, **self._place(), "map": self._path(artefacts.MAP.path)}
+
+    def _cluster(self, method: str, inputs: str) -> None:
+        cohort, options, measured = self.usable, self.options, self.measured
+        clustering = grouping.grouped(cohort, measured, method=method, clusters=options.clusters, seed=options.seed)
+        facts = training.facts_of(cohort, self.project.store)[0]
+        own = None if facts is None else facts[[c for c in FACTS if c in facts]]
+        subtypes = describe(clustering, cohort, measured.table, facts=own, seed=options.seed)
+        pictures = None if self.sheets is None else self.sheets.greys(len(cohort))
+        layout = _layout(options.layout, len(cohort))
+        places = coordinates(clustering.points, layout, seed=options.seed)
+        found = _plain(cohort, measured, clustering, layout) | {
+            "title": Path(options.input).name,
+            "subtypes": _jsonable(subtypes.to_dict()),
+            **curating.lists(cohort, measured, clustering.points, self.audit.duplicates, pictures),
+        }
+        columns = columns_of(cohort, clustering)
+        thumbnails = self._thumbnails(shown_cases(found))
+        atlas = clusters_atlas(found, columns, places, self.sheets, thumbnails)
+        roles = {"image": list(options.image), "mask": list(options.mask)}
+        about = {"features": measured.name, "roles": roles}
+        table = clustering.assignments.assign(map_x=places[:, 0], map_y=places[:, 1])
+        self.project.put(artefacts.CLUSTERING, inputs, Grouping(clustering, measured.union, about))
+        self.project.put(artefacts.ASSIGNMENTS, inputs, table)
+        self.project.put(artefacts.MAP, inputs, render_map(atlas))
+        self.project.put(artefacts.CLUSTERS, inputs, found)
+        for figure in (one for section in atlas.sections for one in section.figures):
+            self._write(f"clusters/figures/{figure['name']}.svg", figure["file"])
+
+    def _thumbnails(self, case_ids: list[str]) -> dict[str, bytes]:
+        if self.usable.features:
+            return {}
+        cases = self.usable.select(case_ids).cases
+        return {case.case_id: self._thumbnail(case) for case in cases}
+
+    def _write(self, name: str, text: str) -> None:
+        if self.project.folder is not None:
+            disk.write_text(self.project.folder / name, text)
+
+    def _path(self, name: str) -> str | None:
+        return None if self.project.folder is None else str(self.project.folder / name)
+
+    # -- nearest cases ------------------------------------------------------------------------------
+    def similar(self, case: str, n: int = 10, distance: str = "auto") -> dict[str, Any]:
+        """The nearest cases as plain data, and their page in PROJECT/similar."""
+        with progress.without_facts():  # what index and audit found was told when they were asked
+            cohort, measured = self.usable, self.measured
+        table = grouping.nearest_cases(cohort, measured, case, n, distance)
+        asked = grouping.named_case(cohort, case)
+        told = {
+            "case": asked,
+            "features": measured.name,
+            "distance": grouping.metric(measured, distance),
+            "of": len(cohort) - 1,
+            "cases": _jsonable(table.reset_index().to_dict("records")),
+            "target": cohort.target.column if cohort.target else None,
+            "patient": _jsonable(cohort.table.loc[asked, PATIENT]),
+        }
+        atlas = similar_atlas(told, cohort.table.loc[[asked]], self._thumbnails([asked, *table.index]))
+        name = f"similar/{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
+        self._write(f"{name}.html", render_map(atlas))
+        if (path := self._path(f"{name}.csv")) is not None:
+            tables.write_table(table, Path(path))
+        return {"similar": told, **self._place(), "page": self._path(f"{name}.html")}
+
+
+_WITHOUT_TARGET = ("id_column", "patient_column", "mask_column", "split_column", "image", "mask", "exclude", "ignore",
+                   "group_column")  # fmt: skip
+
+
+def _layout(asked: str, n: int) -> Any:
+    if asked != "auto":
+        return asked
+    return "tsne" if n <= _TSNE else "pca"
+
+
+def columns_of(cohort: Cohort, clustering: Clustering) -> pd.DataFrame:
+    """What the map can be coloured by: cluster first, the target, attributes, confidence; few given features."""
+    table = cohort.table
+    target = [cohort.target.column] if cohort.target else []
+    found = {"cluster": grouping.column_of(clustering)}
+    for name in [*target, *cohort.attributes, *cohort.readers, *cohort.features[:20]]:
+        values = table[name]
+        numbers = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+        if numbers and values.nunique() <= 6:
+            values = values.map(lambda v: f"{v:g}", na_action="ignore").astype("str")
+        if numbers or values.nunique() <= max(_LEVELS, len(table) // 20):
+            found[name if name not in found else f"{name} (given)"] = values
+    if cohort.knows_patients and "patient_id" not in found:
+        found["patient_id"] = table[PATIENT]
+    confidence = pd.Series(clustering.confidence, index=table.index)
+    return pd.DataFrame(found | {"confidence": confidence}).set_axis(table.index, axis=0)
+
+
+def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -> dict[str, Any]:
+    stability = found.stability
+    return {
+        "n": len(found),
+        "patients": len(set(cohort.patients)) if cohort.knows_patients else None,
+        "features": {
+            "name": measured.name,
+            "columns": measured.table.shape[1],
+            "left_out": list(found.projection.left_out)[:50],
+        },
+        "method": found.method,
+        "layout": layout,
+        "structure": found.structure,
+        "clusters": found.n_clusters,
+        "sizes": list(found.sizes),
+        "unassigned": int((found.labels < 0).sum()),
+        "sentence": stability.sentence,
+        "stability": _jsonable({"p": stability.p, "agreement": stability.agreement, "gap_choice": stability.gap_choice,
+                                "candidates": [vars(one) for one in stability.candidates]}),
+        "explained": [float(v) for v in found.projection.explained],
+        "strongest": _strongest(found),
+        "medoids": [list(ids) for ids in found.medoids(6)],
+        "borderline": _borderline(found),
+        "notes": list(found.notes),
+    }  # fmt: skip
+
+
+def _strongest(found: Clustering) -> list[list[str]]:
+    """The features that weigh most in each of the first components."""
+    names, axes = found.projection.names, found.projection.components
+    return [[names[j] for j in np.argsort(-np.abs(axis), kind="stable")[:4]] for axis in axes[:3]]
+
+
+def _borderline(found: Clustering) -> list[dict[str, Any]]:
+    if found.n_clusters < 2:
+        return []
+    at = {case_id: i for i, case_id in enumerate(found.case_ids)}
+    rows = [(one, at[one]) for one in found.borderline(12)]
+    return [{"case": c, "cluster": int(found.labels[i]) + 1, "confidence": float(found.confidence[i])} for c, i in rows]
+
+
+def _jsonable(value: Any) -> Any:
+    """Plain values for JSON: NaN and NA are null."""
+    if isinstance(value, dict):
+        return {str(k): _jsonable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and not np.isfinite(value)):
+        return None
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,168 @@
+"""Who is near whom: nearest cases, cases alike, cases far from all, labels that their neighbours contradict.
+
+Pure: arrays in, plain data out. Everything is exact: a tree where points have few dimensions, blocks of one matrix
+product where they have many (a million vectors of 512 numbers are searched in well under a second).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocenter.errors import UsageError
+from isocenter.metrics import Floats, Ints
+
+Vectors = NDArray[np.float32]
+DISTANCES = ("cosine", "euclidean")
+_TREE = 12  # dimensions up to which a tree is faster
+_BLOCK = 2048  # rows of a product at a time
+FAR = 3.5  # robust standard deviations from which a case is an outlier
+ALIKE = 0.98  # cosine from which two cases are near-duplicates
+_SURE = 0.8  # share of the neighbours that must agree against a label
+_NEIGHBOURS = 10
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Rows of length 1; zero rows stay zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0), dtype=np.float32)
+
+
+def nearest(
+    vectors: Vectors, queries: Vectors, count: int, distance: str = "euclidean"
+) -> tuple[NDArray[np.intp], Floats]:
+    """(m, count) rows of `vectors` nearest to each query and (m, count) their distances, the nearest first.
+
+    "euclidean", or "cosine": 1 - cosine of the angle. Equal distances keep the order of the rows.
+    """
+    if distance not in DISTANCES:
+        raise UsageError(f"There is no distance '{distance}'.", f"Distances: {', '.join(DISTANCES)}.")
+    count = min(count, len(vectors))
+    if distance == "euclidean" and vectors.shape[1] <= _TREE:
+        from scipy.spatial import cKDTree
+
+        away, rows = cKDTree(vectors).query(queries, k=np.arange(1, count + 1))
+        return np.asarray(rows, dtype=np.intp), np.asarray(away, dtype=np.float64)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    found = [
+        _nearest(vectors, squares, queries[i : i + _BLOCK], count, distance) for i in range(0, len(queries), _BLOCK)
+    ]
+    return np.concatenate([rows for rows, _ in found]), np.concatenate([away for _, away in found])
+
+
+def _nearest(
+    vectors: Vectors, squares: Vectors, queries: Vectors, count: int, distance: str
+) -> tuple[NDArray[np.intp], Floats]:
+    away = queries @ vectors.T
+    if distance == "cosine":
+        away /= -np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
+    else:
+        away *= -2
+        away += squares
+    rows = np.argpartition(away, count - 1, axis=1)[:, :count]
+    exact = _exact(vectors, queries, rows, distance)
+    order = np.lexsort((rows, exact), axis=1)
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(exact, order, axis=1)
+
+
+def _exact(vectors: Vectors, queries: Vectors, rows: NDArray[np.intp], distance: str) -> Floats:
+    """The few distances that are told, without the rounding of the expanded square."""
+    own, asked = vectors[rows], queries
+    if distance == "cosine":
+        own, asked = unit(own.reshape(-1, own.shape[-1])).reshape(own.shape), unit(queries)
+    apart = (own.astype(np.float64) - asked[:, None, :]) ** 2
+    square: Floats = apart.sum(axis=2)
+    return square / 2 if distance == "cosine" else np.sqrt(square)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two rows that are alike, and how much (cosine)."""
+
+    first: int
+    second: int
+    likeness: float
+
+
+def alike(vectors: Vectors, least: float = ALIKE, most: int = 100_000) -> list[Pair]:
+    """All pairs whose cosine is `least` or more after the common mean was taken off, the most alike first.
+
+    The mean goes because what all share would make all alike. Exact over all pairs, in blocks; `most` bounds memory.
+    """
+    own = unit((vectors - vectors.mean(axis=0)).astype(np.float32))
+    found: list[Pair] = []
+    for start in range(0, len(own), _BLOCK):
+        found += _pairs(own, start, least)
+        if len(found) > most:
+            break
+    return sorted(found, key=lambda pair: (-pair.likeness, pair.first, pair.second))
+
+
+def _pairs(own: Vectors, start: int, least: float) -> Iterator[Pair]:
+    product = own[start : start + _BLOCK] @ own[start:].T
+    for i, j in np.argwhere(np.triu(product >= least, 1)):
+        yield Pair(int(start + i), int(start + j), min(1.0, float(product[i, j])))
+
+
+def outlying(points: Vectors, neighbours: int = 5) -> Floats:
+    """(n,) how far each case is from its neighbours, in robust standard deviations of what is usual.
+
+    Logarithm of the mean distance to the nearest few, less its median, over 1.4826 times the median absolute
+    deviation; above FAR is an outlier. 0 where all distances are the same.
+    """
+    if len(points) <= neighbours + 1:
+        return np.zeros(len(points))
+    away = nearest(points, points, neighbours + 1)[1][:, 1:].mean(axis=1)
+    logs = np.log(np.maximum(away, 1e-12))
+    spread = 1.4826 * float(np.median(np.abs(logs - np.median(logs))))
+    return (logs - np.median(logs)) / spread if spread > 1e-9 else np.zeros(len(points))
+
+
+@dataclass(frozen=True, eq=False)
+class Contradicted:
+    """agreement: share of cases whose label most of their neighbours have; chance: what shuffled labels would reach;
+    rows (m,): cases whose neighbours agree on another label, the surest first; other (m,): its code; share (m,):
+    of the neighbours.
+    """
+
+    agreement: float
+    chance: float
+    rows: Ints
+    other: Ints
+    share: Floats
+
+    @property
+    def tells(self) -> bool:
+        """Whether neighbours know the labels at all."""
+        return self.agreement > self.chance + 0.05
+
+
+def contradicted(points: Vectors, codes: Ints, patients: Ints, neighbours: int = _NEIGHBOURS) -> Contradicted:
+    """Labels that their neighbours, cases of other patients, do not share.
+
+    codes (n,): the label of each case; patients (n,). Neighbours count by how rare their label is, so that
+    the commonest does not outvote the others everywhere.
+    """
+    n, k = len(codes), int(codes.max()) + 1
+    rows = nearest(points, points, min(n, 3 * neighbours + 1))[0]
+    others = (patients[rows] != patients[:, None]) & (rows != np.arange(n)[:, None])
+    others &= others.cumsum(axis=1) <= neighbours
+    rare = 1 / np.maximum(np.bincount(codes, minlength=k), 1)
+    votes = np.zeros((n, k))
+    for c in range(k):
+        votes[:, c] = (others & (codes[rows] == c)).sum(axis=1) * rare[c]
+    total = votes.sum(axis=1)
+    shares = np.divide(votes, total[:, None], out=np.zeros_like(votes), where=total[:, None] > 0)
+    said = shares.argmax(axis=1)
+    share = shares.max(axis=1)
+    wrong = np.flatnonzero((said != codes) & (share >= _SURE) & (total > 0))
+    wrong = wrong[np.argsort(-share[wrong], kind="stable")]
+    return Contradicted(_balanced(said, codes, k), 1 / len(np.unique(codes)), wrong, said[wrong], share[wrong])
+
+
+def _balanced(said: Ints, codes: Ints, k: int) -> float:
+    """Mean over the labels of the share of their cases that are called so."""
+    return float(np.mean([(said[codes == c] == c).mean() for c in range(k) if (codes == c).any()]))

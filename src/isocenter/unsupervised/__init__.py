@@ -1,0 +1,56 @@
+"""Groups among cases that nobody labelled, and whether there are any.
+
+    found = cluster(table)              one row a case, one column a feature
+    found.structure                     False: no structure, a possible answer
+    found.labels, found.case_ids        number of each case's cluster, -1 in none
+    found.assignments                   the same as a table, with confidence and distance
+    found.assign(other)                 clusters of new cases: the same table for them
+    found.stability                     why this number of clusters; whether there are any at all
+
+Pure: tables in, plain arrays out; `bundle` saves a `Clustering`, `subtypes.describe` says what its
+clusters are. Cases are scaled and turned onto principal components (`reduction`), parted
+(`partition`), and judged (`structure`, `stability`); `streaming` does the same for what does not
+fit in memory. `coordinates` lays cases out on a plane for a map.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+METHODS = ("auto", "kmeans", "gmm", "hdbscan", "consensus")
+
+_PLACES = {
+    "Candidate": "isocenter.unsupervised.nouns",
+    "Clustering": "isocenter.unsupervised.nouns",
+    "Stability": "isocenter.unsupervised.nouns",
+    "Projection": "isocenter.unsupervised.reduction",
+    "coordinates": "isocenter.unsupervised.reduction",
+    "project": "isocenter.unsupervised.reduction",
+    "cluster": "isocenter.unsupervised.clustering",
+    "stream": "isocenter.unsupervised.streaming",
+}
+
+if TYPE_CHECKING:
+    from isocenter.unsupervised.clustering import cluster
+    from isocenter.unsupervised.nouns import Candidate, Clustering, Stability
+    from isocenter.unsupervised.reduction import Projection, coordinates, project
+    from isocenter.unsupervised.streaming import stream
+
+__all__ = [
+    "METHODS",
+    "Candidate",
+    "Clustering",
+    "Projection",
+    "Stability",
+    "cluster",
+    "coordinates",
+    "project",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'isocenter.unsupervised' has no attribute '{name}'")

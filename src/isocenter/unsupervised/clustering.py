@@ -1,0 +1,230 @@
+"""`cluster`: from a table of features to a `Clustering`, with *no structure* as a possible answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isocenter.errors import BadShape, UsageError
+from isocenter.metrics import Floats, Ints
+from isocenter.unsupervised import METHODS, partition
+from isocenter.unsupervised.nouns import Candidate, Clustering, Stability
+from isocenter.unsupervised.parts import Parts
+from isocenter.unsupervised.reduction import Points, Projection, learn, values_of
+from isocenter.unsupervised.stability import NEAR, agreements, candidates, choose, resample
+from isocenter.unsupervised.structure import FEWEST, LIMIT, ROUND, apart_p, structure_p, unstepped, whitened
+
+LARGEST = 10  # clusters tried, unless a number is given
+LARGE = 5000  # cases above which a sample is judged, on components of all cases
+_JUDGED = 2000  # cases of that sample for structure, and
+_DRAWN = 1000  # for the number of clusters
+SURE = 0.7  # agreement between draws above which a view with more clusters is preferred
+_AMONG = 30  # patients below which all their cases are judged, as if they were patients
+
+
+def cluster(
+    table: pd.DataFrame,
+    *,
+    method: str = "auto",
+    clusters: int | None = None,
+    groups: Sequence[object] | NDArray[Any] | None = None,
+    components: int | None = None,
+    scaled: bool = True,
+    seed: int = 0,
+) -> Clustering:
+    """Find clusters of cases, and say whether there are any.
+
+    table: one row a case (its index the case ids), numeric columns. method: "kmeans", "gmm", "hdbscan", "consensus";
+    "auto" is the Gaussian mixture, or k-means where its clusters are not parted by gaps. clusters:
+    how many; None lets stability choose, and answers *no structure* with one cluster. groups: the
+    patient of each row, so that draws keep patients whole. components: principal components, None as
+    many as hold 90 % of the variance, up to 10. scaled: each feature by its standard deviation.
+
+    Raises UsageError (method, more clusters than cases), BadValues (text, infinite, constant), EmptyInput, BadShape.
+    """
+    values = _checked(table, method, clusters)
+    rng = np.random.default_rng(seed)
+    names = tuple(str(c) for c in table.columns)
+    projection = learn(values, names, components, scaled=scaled)
+    points = projection.points(values)
+    patients = _patients(groups, len(values))
+    p = _structure(values, projection, patients, rng, components, scaled)
+    return _finish(_ids(table), projection, points, patients, p, method, clusters, seed)
+
+
+def _checked(table: pd.DataFrame, method: str, clusters: int | None) -> NDArray[np.floating[Any]]:
+    if method not in METHODS:
+        raise UsageError(f"There is no clustering method '{method}'.", f"Choose one of {', '.join(METHODS)}.")
+    if clusters is not None and method == "hdbscan":
+        raise UsageError("hdbscan finds the number of clusters itself.", "Leave the number out, or use another method.")
+    if clusters is not None and not 1 <= clusters <= len(table):
+        raise UsageError(f"{clusters} clusters of {len(table)} cases.", "Ask for 1 or more, and not more than cases.")
+    return values_of(table)
+
+
+def _ids(table: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(str(i) for i in table.index)
+
+
+def _patients(groups: Sequence[object] | NDArray[Any] | None, n: int) -> Ints | None:
+    """Numbers of the patients; None where each case is its own."""
+    if groups is None:
+        return None
+    if len(groups) != n:
+        raise BadShape(f"{len(groups)} groups for {n} cases.", "Give the patient of each row.")
+    codes = pd.factorize(np.asarray(groups, dtype=object), use_na_sentinel=False)[0].astype(np.int64)
+    return None if codes.max() + 1 == n else codes
+
+
+def _structure(
+    values: NDArray[np.floating[Any]], projection: Projection, patients: Ints | None, rng: np.random.Generator,
+    components: int | None, scaled: bool,
+) -> float:  # fmt: skip
+    """P of one piece. Components are learned again in every fold, unless very many cases made them."""
+    judged = None if patients is None or patients.max() + 1 < _AMONG else patients
+    if len(values) <= LARGE:
+        return structure_p(values, judged, rng, components=components, scaled=scaled)
+    rows = rng.permutation(len(values))[:_JUDGED]
+    some = None if judged is None else judged[rows]
+    return structure_p(projection.points(unstepped(values[rows], rng)), some, rng, repeats=3, turned=True)
+
+
+def _finish(
+    ids: tuple[str, ...], projection: Projection, points: Points, patients: Ints | None, p: float, method: str,
+    clusters: int | None, seed: int,
+) -> Clustering:  # fmt: skip
+    """Number, partition and verdict; what `cluster` and `stream` share."""
+    rng = np.random.default_rng([seed, 1])
+    rows = rng.permutation(len(points))[:_DRAWN]
+    some = points[rows].astype(np.float64)
+    known = None if patients is None else patients[rows]
+    structure = p <= LIMIT
+    view, tried, by_gap = _tried(some, known, clusters, rng, structure, len(points) > LARGE)
+    wanted = clusters or (choose(tried) if structure and tried else 1)
+    used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, view, rng)
+    agreement = _agreement(some, known, used, shape, view, parts.n_clusters, tried, rng)
+    stability = Stability(structure, p, parts.n_clusters, agreement, by_gap, tried,
+                          _sentence(structure, p, parts.n_clusters, agreement, clusters, len(points)))  # fmt: skip
+    if projection.left_out:
+        notes.append(
+            f"{len(projection.left_out)} constant features carry no weight: {', '.join(projection.left_out[:5])}."
+        )
+    if patients is not None and patients.max() + 1 < _AMONG:
+        notes.append(
+            f"Only {patients.max() + 1} patients: their cases were judged one by one, so clusters may be patients."
+        )
+    _, confidence, distance = parts.place(points)
+    confidence = np.where(labels < 0, 0.0, confidence)
+    return Clustering(used, ids, labels, points, confidence, distance, projection, parts, stability, tuple(notes), seed)
+
+
+def _tried(
+    points: Floats, patients: Ints | None, clusters: int | None, rng: np.random.Generator, structure: bool,
+    large: bool,
+) -> tuple[Floats, tuple[Candidate, ...], int]:
+    """The view (d, m) in which clusters are parted best, the numbers tried in it, and what the gap would choose.
+
+    Components as they are; whitened, the first few or all. More clusters that are parted by gaps win. Where there is
+    no structure and no number is demanded, the first view is told of, and nothing is chosen.
+    """
+    d = points.shape[1]
+    most = min(max(LARGEST, clusters or 0), len(np.unique(points, axis=0)) - 1, len(points) // 5)
+    if most < 2:
+        return np.eye(d), (), 1
+    views = [np.eye(d), whitened(points, ROUND)] + ([whitened(points, d)] if d > ROUND else [])
+    if not structure and clusters is None:
+        return views[0], *candidates(points, patients, range(2, most + 1), rng, draws=8)
+    best: tuple[Floats, tuple[Candidate, ...], int] = (views[0], (), 1)
+    best_merit = (-1.0, -1.0)
+    for view in views:
+        found = _widened(points @ view, patients, clusters, most, rng, 8 if large else 12)
+        one = next(c for c in found[0] if c.clusters == (clusters or choose(found[0])))
+        merit = (float(one.clusters) if one.apart and one.agreement >= SURE else 0.0, one.agreement)
+        if merit[0] > best_merit[0] or (merit[0] == best_merit[0] and merit[1] > best_merit[1] + NEAR):
+            best, best_merit = (view, *found), merit
+        if large and merit[0] > 0:
+            break
+    return best
+
+
+def _widened(
+    points: Floats, patients: Ints | None, clusters: int | None, most: int, rng: np.random.Generator, draws: int
+) -> tuple[tuple[Candidate, ...], int]:
+    found = candidates(points, patients, range(2, most + 1), rng, draws=draws)
+    if clusters is None and most == LARGEST and choose(found[0]) == most and len(points) >= 10 * LARGEST:
+        return candidates(points, patients, range(2, 2 * LARGEST + 1), rng, draws=draws)
+    return found
+
+
+def _parted(
+    points: Points, patients: Ints | None, method: str, k: int, structure: bool, view: Floats,
+    rng: np.random.Generator,
+) -> tuple[str, Ints, Parts, list[str], str]:  # fmt: skip
+    """Method used, labels, parts, notes, shape of a mixture."""
+    if method == "hdbscan":
+        labels, found, who = partition.by_density(points, rng)
+        dense = 0 if found is None else found.n_clusters
+        if structure and found is not None and dense > 1:
+            return method, labels, found, [f"HDBSCAN by {who}."], ""
+        one = partition.by_means(points, 1, rng, view)
+        note = f"HDBSCAN by {who} sees {dense} dense regions, but no gap that a straight cut would show."
+        return (
+            method,
+            *one,
+            [note if dense > 1 and not structure else f"HDBSCAN by {who} sees {dense} dense regions."],
+            "",
+        )
+    if method == "consensus":
+        return method, *partition.by_consensus(points, k, rng, patients, view), [], ""
+    if method == "kmeans" or k == 1:
+        return "kmeans" if method == "auto" else method, *partition.by_means(points, k, rng, view), [], ""
+    labels, mixture, shape = partition.by_mixture(points, k, rng, view)
+    if method == "gmm" or _is_apart(points, labels, rng):
+        return "gmm", labels, mixture, [], shape
+    return "kmeans", *partition.by_means(points, k, rng, view), [], ""
+
+
+def _is_apart(points: Points, labels: Ints, rng: np.random.Generator) -> bool:
+    rows = rng.permutation(len(points))[:_JUDGED]
+    return len(np.unique(labels[rows])) > 1 and apart_p(points[rows].astype(np.float64), labels[rows], rng) <= LIMIT
+
+
+def _agreement(
+    points: Floats, patients: Ints | None, method: str, shape: str, view: Floats, k: int, tried: Sequence[Candidate],
+    rng: np.random.Generator,
+) -> float:  # fmt: skip
+    """Between partitions of bootstrap draws by the method that was used; k-means was drawn already."""
+    if k < 2:
+        return float("nan")
+    if method in ("kmeans", "consensus"):
+        return next((one.agreement for one in tried if one.clusters == k), float("nan"))
+    drawn = []
+    for _ in range(5):
+        if method == "gmm":
+            rows = resample(patients, len(points), rng)
+            drawn.append(partition.fit_mixture(points[rows], k, rng, view, (shape,))[0].place(points)[0])
+            continue
+        rows = rng.permutation(len(points))[: max(len(points) * 4 // 5, 2)]  # drawn twice, a case would be its own peak
+        if (parts := partition.by_density(points[rows], rng)[1]) is not None:
+            drawn.append(parts.place(points)[0])
+    return float(agreements(np.array(drawn)).mean()) if len(drawn) > 1 else float("nan")
+
+
+def _sentence(structure: bool, p: float, k: int, agreement: float, demanded: int | None, n: int) -> str:
+    told = f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    steady = (
+        ""
+        if np.isnan(agreement)
+        else f" Drawn again, the partition agrees with itself to {agreement:.2f} (adjusted Rand index)."
+    )
+    if structure:
+        many = "as demanded" if demanded else "the largest number that is stable and parted by gaps"
+        return f"There are clusters: held-out cases show a gap ({told}). {k} of them, {many}.{steady}"
+    why = f"{n} cases are too few to tell" if n < FEWEST else f"held-out cases show no gap anywhere ({told})"
+    if demanded and demanded > 1:
+        return f"No structure: {why}. The {k} clusters were demanded; they cut what may be one piece.{steady}"
+    return f"No structure: {why}. All cases are one cluster."

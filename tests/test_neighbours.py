@@ -1,0 +1,80 @@
+"""Who is near whom: against scikit-learn and against planted twins, strangers and wrong labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from isocenter import neighbours
+from isocenter.errors import UsageError
+
+
+def drawn(n: int, d: int, seed: int = 0) -> neighbours.Vectors:
+    return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
+
+
+@pytest.mark.parametrize("d", [3, 40])
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+def test_nearest_are_those_of_scikit_learn(d: int, distance: str) -> None:
+    vectors, queries = drawn(3000, d), drawn(50, d, 1)
+    rows, away = neighbours.nearest(vectors, queries, 7, distance)
+    theirs = NearestNeighbors(n_neighbors=7, metric=distance, algorithm="brute").fit(vectors.astype(float))
+    distances, indices = theirs.kneighbors(queries.astype(float))
+    assert (rows == indices).all()
+    assert away == pytest.approx(distances, abs=1e-6)
+
+
+def test_a_case_is_at_distance_zero_from_its_twin_and_counts_are_bounded() -> None:
+    vectors = np.vstack([drawn(30, 20) * 1000, drawn(30, 20)[:1] * 1000])
+    rows, away = neighbours.nearest(vectors, vectors[:1], 100)
+    assert rows.shape == (1, 31)
+    assert list(rows[0, :2]) == [0, 30]
+    assert (away[0, :2] == 0).all()
+    with pytest.raises(UsageError, match="cosine, euclidean"):
+        neighbours.nearest(vectors, vectors, 1, "manhattan")
+
+
+def test_near_duplicates_are_found_over_blocks_and_what_all_share_does_not_count() -> None:
+    vectors = drawn(5000, 64) + 100
+    vectors[4321] = vectors[17] + 0.05 * drawn(1, 64, 2)[0]
+    found = neighbours.alike(vectors)
+    assert [(pair.first, pair.second) for pair in found] == [(17, 4321)]
+    assert 0.98 < found[0].likeness < 1
+
+
+def test_flat_vectors_are_no_duplicates() -> None:
+    assert neighbours.alike(np.ones((5, 70), dtype=np.float32)) == []
+
+
+def test_strangers_stand_out_and_equal_distances_do_not() -> None:
+    points = drawn(400, 4)
+    points[7] += 12
+    score = neighbours.outlying(points)
+    assert score.argmax() == 7
+    assert score[7] > neighbours.FAR
+    assert (neighbours.outlying(np.zeros((50, 2), dtype=np.float32)) == 0).all()
+    assert (neighbours.outlying(drawn(3, 2)) == 0).all()
+
+
+def test_wrong_labels_are_found_among_few_and_many() -> None:
+    points, codes = drawn(600, 3), np.repeat([0, 1], [500, 100])
+    points[codes == 1] += 6
+    codes[[3, 550]] = [1, 0]
+    found = neighbours.contradicted(points, codes, np.arange(600))
+    assert found.tells
+    assert set(found.rows) == {3, 550}
+    assert (found.other == 1 - codes[found.rows]).all()
+
+
+def test_neighbours_of_the_same_patient_do_not_vouch() -> None:
+    points, codes = drawn(300, 2), np.repeat([0, 1], 150)
+    points[codes == 1] += 8
+    points[:8] = points[200] + 0.001 * drawn(8, 2, 3)  # eight images of one patient, labelled 0 among the 1
+    patients = np.r_[np.zeros(8, dtype=int), np.arange(1, 293)]
+    assert set(range(8)) <= set(neighbours.contradicted(points, codes, patients).rows)
+
+
+def test_labels_by_chance_are_not_known_to_neighbours() -> None:
+    codes = np.random.default_rng(5).integers(0, 3, 900)
+    assert not neighbours.contradicted(drawn(900, 5), codes, np.arange(900)).tells

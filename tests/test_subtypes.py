@@ -1,0 +1,127 @@
+"""What clusters are: scanners are named, planted subtypes are not scanners, p never on what made the clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from isocenter.cohort import PATIENT, Cohort, Target, Task
+from isocenter.datasets import draw_patients, render
+from isocenter.datasets.planted import plant_subtypes
+from isocenter.errors import InputDoesNotFit
+from isocenter.imaging.intensity import first_order
+from isocenter.imaging.shape import bounding_box, volume_shape
+from isocenter.metrics.partitions import adjusted_rand, cramer_v, purity
+from isocenter.subtypes import describe, held_out
+from isocenter.unsupervised import cluster
+
+SIZE = ["stat_mean", "morph_vol_approx"]
+
+
+def made(scanner: float = 0.0, disease: float = 0.0, n: int = 240, seed: int = 0) -> tuple[pd.DataFrame, Cohort]:
+    """Features that a scanner, or a hidden disease, shifts; the outcome follows the disease."""
+    rng = np.random.default_rng(seed)
+    site, ill = rng.random(n) < 0.5, rng.random(n) < 0.4
+    values = rng.normal(size=(n, 8))
+    values[:, :3] += scanner * site[:, None]
+    values[:, 3:6] += disease * ill[:, None]
+    ids = [f"c{i}" for i in range(n)]
+    table = pd.DataFrame(values, columns=[f"f{i}" for i in range(8)], index=ids)
+    told = pd.DataFrame(
+        {PATIENT: ids, "scanner": np.where(site, "B", "A"), "age": rng.normal(60, 9, n), "note": ids,
+         "dead": np.where(rng.random(n) < np.where(ill, 0.7, 0.2), "yes", "no")}, index=pd.Index(ids, name="case_id"),
+    )  # fmt: skip
+    return table, Cohort(
+        told.join(table), Target(Task.CLASSIFICATION, "dead", ("no", "yes"), "yes"), features=tuple(table.columns)
+    )
+
+
+def test_scanner_groups_are_named_as_scanner() -> None:
+    table, cohort = made(scanner=4.0)
+    told = describe(cluster(table), cohort, table)
+    assert told.named == "scanner"
+    assert told.verdict.startswith("Scanner, not disease")
+    assert told.acquisition[0].strength > 0.9
+    assert next(r for r in told.others if r.column == "dead").p_adjusted > 0.05
+
+
+def test_disease_is_not_called_scanner_and_its_outcome_differs() -> None:
+    table, cohort = made(disease=4.0)
+    told = describe(cluster(table), cohort, table)
+    assert told.named is None
+    assert told.verdict.startswith("Not explained by how the images were made")
+    outcome = next(r for r in told.others if r.family == "outcome")
+    assert outcome.p_adjusted < 0.01
+    assert {row["feature"] for row in told.features if abs(row["difference"]) > 1} == {"f3", "f4", "f5"}
+    assert all("p" not in row for row in told.features)
+    assert "note" not in {r.column for r in told.others}  # an id is no covariate
+    assert told.replication is not None
+    assert told.replication["agreement"] > 0.9
+    assert min(told.replication["recovered"]) > 0.9
+
+
+def test_it_holds_in_patients_who_made_no_cluster() -> None:
+    table, cohort = made(disease=4.0, n=500)
+    first, second = table.iloc[:250], table.iloc[250:]
+    told = describe(held_out(cluster(first), second), cohort.select(list(second.index)))
+    assert next(r for r in told.others if r.family == "outcome").p_adjusted < 0.01
+    with pytest.raises(InputDoesNotFit):
+        describe(cluster(first), cohort.select(list(second.index)))
+
+
+def test_demanded_clusters_of_noise_are_significant_in_nothing_that_is_tested() -> None:
+    """Their own features would be, 20 times of 20."""
+    found = 0
+    for seed in range(20):
+        table, cohort = made(n=120, seed=seed)
+        told = describe(cluster(table, method="kmeans", clusters=2, seed=seed), cohort, table, clusters_again=False)
+        found += any(row.p_adjusted <= 0.05 for row in (*told.acquisition, *told.others))
+        assert "may be one piece" in told.verdict
+        assert max(abs(row["difference"]) for row in told.features) > 0.5
+    assert found <= 5
+
+
+def test_missing_covariates_are_counted() -> None:
+    table, cohort = made(scanner=4.0)
+    cohort.table.loc[cohort.table.index[::3], "age"] = np.nan
+    cohort.table["site"] = None
+    told = describe(cluster(table), cohort)
+    assert next(r for r in told.others if r.column == "age").n_missing == 80
+    assert "site" not in {r.column for r in told.acquisition}
+
+
+@pytest.mark.slow
+def test_planted_subtypes_of_the_phantom_are_found() -> None:
+    """From rendered scans; k-means on mean intensity and volume alone misses them."""
+    patients, kinds = plant_subtypes(draw_patients(0, 150), 0)
+    rows = []
+    for patient in patients:
+        volume, mask = render(patient)
+        box = bounding_box(mask > 0)
+        inside = mask[box] > 0
+        values = volume[box][inside].astype(float)
+        rows.append({**first_order(values), **volume_shape(inside, values, patient.scanner.spacing)})
+    table = pd.DataFrame(rows, index=[p.patient_id for p in patients])
+    found = cluster(table)
+    assert found.n_clusters == 3
+    assert adjusted_rand_score(kinds, found.labels) >= 0.9
+    floor = cluster(table[SIZE], method="kmeans", clusters=3)
+    assert adjusted_rand_score(kinds, floor.labels) < 0.7
+    told = pd.DataFrame({PATIENT: table.index, "scanner": [p.scanner.model for p in patients], "site": [p.site for p in patients]},
+                        index=pd.Index(table.index, name="case_id"))  # fmt: skip
+    assert describe(found, Cohort(told), table, clusters_again=False).named is None
+
+
+def test_partitions_are_compared_as_scikit_learn_does() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 4, 60), rng.integers(-1, 3, 60)
+    assert adjusted_rand(a, b) == pytest.approx(adjusted_rand_score(a, b))
+    weights = rng.integers(0, 3, (5, 60)).astype(float)
+    counted = [adjusted_rand_score(np.repeat(a, w.astype(int)), np.repeat(b, w.astype(int))) for w in weights]
+    np.testing.assert_allclose(adjusted_rand(a, b, weights), counted)
+    assert np.isnan(adjusted_rand(np.zeros(5), np.zeros(5)))
+    assert purity([0, 0, 1, 1], [0, 0, 0, 1]) == 0.75
+    assert cramer_v([[30, 0], [0, 30]]) == pytest.approx(1, abs=0.01)
+    assert np.isnan(cramer_v([[3, 4], [0, 0]]))
