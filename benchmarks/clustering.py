@@ -60,8 +60,10 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = [
         "# Clusters of large tables",
-        (f"{date.today()}; {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; isocenter {version('isocenter')}, "
-        f"numpy {np.__version__}, fast_hdbscan {version('fast_hdbscan')}, scikit-learn {version('scikit-learn')}. Made by benchmarks/clustering.py."),
+        (
+            f"{date.today()}; {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; isocenter {version('isocenter')}, "
+            f"numpy {np.__version__}, fast_hdbscan {version('fast_hdbscan')}, scikit-learn {version('scikit-learn')}. Made by benchmarks/clustering.py."
+        ),
         "",
         "| rows x 512 | what | seconds | adjusted Rand | clusters |",
         "|---|---|---|---|---|",

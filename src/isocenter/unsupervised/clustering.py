@@ -123,7 +123,11 @@ def _finish(
 
 
 def _tried(
-    points: Floats, patients: Ints | None, clusters: int | None, rng: np.random.Generator, structure: bool,
+    points: Floats,
+    patients: Ints | None,
+    clusters: int | None,
+    rng: np.random.Generator,
+    structure: bool,
     large: bool,
 ) -> tuple[Floats, tuple[Candidate, ...], int]:
     """The view (d, m) in which clusters are parted best, the numbers tried in it, and what the gap would choose.
