@@ -35,7 +35,8 @@ def check(options: Options, cohort: Cohort) -> None:
         raise UsageError(f"--margin {options.margin:g} cannot be.", "Give a tolerable loss such as 0.05, or 0.")
     if options.seeds < FEWEST and options.seeds != 1:
         raise UsageError(
-            f"--seeds {options.seeds} shows nothing: {FEWEST} are the least.", "Give 3 or more, or 1 for none but --seed."
+            f"--seeds {options.seeds} shows nothing: {FEWEST} are the least.",
+            "Give 3 or more, or 1 for none but --seed.",
         )
     options.shares  # noqa: B018  raises UsageError for what is no prevalence
     for _ in subgroups(cohort, list(cohort.case_ids), options.subgroups):

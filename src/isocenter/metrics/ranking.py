@@ -152,6 +152,10 @@ def mcclish(area: Floats, low: float, high: float) -> Floats:
     return 0.5 * (1 + ratio(area - chance, most - chance))
 
 
+# What "partial_auc" can be: McClish's scale begins below 0.5, where no event ranks above the highest others.
+SCREENED = (float(mcclish(np.array(0.0), *_RATES)), 1.0)
+
+
 def _screening_of(events: Floats, others: Floats) -> Floats:
     return mcclish(strip_of(events, others, *_RATES), *_RATES)
 
