@@ -172,12 +172,12 @@ def told(rows: list[Row], repetitions: int, seconds: float) -> list[str]:
         "Made by benchmarks/folded_metrics.py, whose first lines say what was asked. Covered (truth below, above the "
         "interval), all in %; width: median. `kfold` unless a row says nested."
     )
+    below, above = (sum(r.covered < LOW for r in out), sum(r.covered > HIGH for r in out))
     lines = [
         TITLE,
         made,
         "",
-        f"Within 93 to 97 %: {len(rows) - len(out)} of {len(rows)}; below {sum(r.covered < LOW for r in out)}, "
-        f"above {sum(r.covered > HIGH for r in out)}.",
+        f"Within 93 to 97 %: {len(rows) - len(out)} of {len(rows)}; below {below}, above {above}.",
         "",
         "| metric | " + " | ".join(a.setting.name for a in ASKED) + " |",
         "|---|" + "---|" * len(ASKED),
