@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn import metrics as sk
 from isocenter.evaluation import dependent
 from isocenter.evaluation.dependent import Fold, Folded, Repeat
 from isocenter.metrics import Floats, Ints
+from isocenter.metrics.grade_panel import GradePanel
 from isocenter.metrics.intervals import NONE, wilson
 from isocenter.metrics.panels import ClassPanel, ValuePanel
 
@@ -250,3 +252,24 @@ def test_a_floor_that_tells_nobody_apart_has_no_calibration_slope() -> None:
     assert dependent.kfold(one, ("calibration_in_the_large", key[1])).value == pytest.approx(0, abs=0.05)
     half = np.where(of == 0, np.linspace(0.3, 0.5, len(y)), said)  # one fold that tells some apart
     assert math.isfinite(dependent.kfold(data(y, [half], [of]), key).value)
+
+
+def test_floors_that_tell_nobody_apart_have_no_interval_where_no_sample_says_otherwise() -> None:
+    fold, rng = np.repeat(np.arange(3), 30), np.random.default_rng(0)
+    reference, proba = rng.normal(1.1, 1, 90), np.tile([0.6, 0.3, 0.1], (90, 1))
+    mean, y = np.array([reference[fold != k].mean() for k in fold]), np.arange(90) % 5 // 2
+    floors: list[tuple[tuple[str, ...], float, Any, list[Any]]] = []
+    values = [ValuePanel(reference[fold == k], mean[fold == k]) for k in range(3)]
+    floors.append((("ccc",), 0.0, ValuePanel(reference, mean), values))
+    grades = [GradePanel(y[fold == k], np.zeros(30, dtype=np.int64), proba[fold == k]) for k in range(3)]
+    whole = GradePanel(y, np.zeros(90, dtype=np.int64), proba)
+    floors += [
+        (("balanced_accuracy",), 1 / 3, whole, grades),
+        (("kappa_quadratic", "kappa_linear"), 0.0, whole, grades),
+    ]
+    for names, value, pooled, folds in floors:
+        one = Folded([Fold(p, np.arange(30)) for p in folds], [Repeat(pooled, np.arange(90), fold)])
+        for name in names:
+            found, sites = dependent.kfold(one, (name, None)), dependent.sites(one, (name, None))
+            assert found.value == sites.value == pytest.approx(value, abs=1e-9)
+            assert found.interval is sites.interval is sites.prediction is NONE

@@ -34,7 +34,7 @@ from isocenter.evaluation.shifted import DECIDED, shift_of
 from isocenter.evaluation.weighing import calibration_measures, measures
 from isocenter.metrics import Floats, Ints, calibration
 from isocenter.metrics.bootstrap import bootstrap, strata_of
-from isocenter.metrics.estimation import Estimated, Panel
+from isocenter.metrics.estimation import TELLING, Estimated, Panel
 from isocenter.metrics.intervals import NONE, Interval, delong, z_of
 from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
@@ -188,6 +188,8 @@ def kfold(data: Folded, key: Key) -> Estimated:
         return pooled(data, key)
     values = data.values[key]
     known = np.isfinite(values)
+    if _certain(data, key):
+        return Estimated(_mean(values), NONE, int((~known).sum()))
     if not known.all() and key[0] not in RANKS:
         return pooled(data, key)
     found = corrected(values, data.variances[key][known], *data.sizes)
@@ -260,9 +262,9 @@ def sites(data: Folded, key: Key) -> Pooled:
     standard errors that their own 95 % intervals imply. Where every site is at 0, or every one at 1, so is the mean,
     and only the limit on the other side is pooled. Constant scores rank at 0.5 everywhere: no interval.
     """
-    if key[0] in HALF and all(constant(fold.panel) for fold in data.folds):
+    if _certain(data, key):
         k = len(data.folds)
-        return Pooled(0.5, NONE, NONE, math.nan, math.nan, math.nan, math.nan, k, k)
+        return Pooled(_mean(data.values[key]), NONE, NONE, math.nan, math.nan, math.nan, math.nan, k, k)
     each = [_site(fold, key, data.seed) for fold in data.folds]
     scale: Scale = "logit" if any(steady for *_, steady in each) else "identity"
     found = pool([value for value, *_ in each], [variance for _, variance, _ in each], scale=scale)
@@ -296,6 +298,17 @@ def constant(panel: Panel) -> bool:
 def _flat(panel: Panel) -> bool:
     """Whether nothing is told apart: constant scores, or one predicted value."""
     return bool(np.ptp(panel.predicted) == 0) if isinstance(panel, ValuePanel) else constant(panel)
+
+
+def _certain(data: Folded, key: Key) -> bool:
+    """Whether no sample could say otherwise: of telling cases apart, where each fold says the same of all its cases."""
+    return key[0] in TELLING | HALF and all(_flat(fold.panel) for fold in data.folds)
+
+
+def _mean(values: Floats) -> float:
+    """Of the folds that define it, without the dust of rounding."""
+    known = values[np.isfinite(values)]
+    return round(float(known.mean()), 12) + 0.0 if known.size else math.nan
 
 
 def _line(fold: Fold, key: Key) -> tuple[float, float]:

@@ -53,7 +53,7 @@ from isocenter.metrics.label_panel import MACRO, LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.metrics.ranking import SCREENED
 
-__all__ = ["Estimated", "EventPanel", "Panel", "draws_of", "estimate"]
+__all__ = ["TELLING", "Estimated", "EventPanel", "Panel", "draws_of", "estimate"]
 
 Mask = NDArray[np.bool_]
 
@@ -67,7 +67,7 @@ _BOUNDS: dict[str, Bounds] = {
     "median_absolute_error": POSITIVE,
 }
 # What one and the same prediction for everybody brings to 0.5, or 0, in every sample.
-_TELLING = {"balanced_accuracy", "partial_auc", "kappa_quadratic", "kappa_linear", "ccc"}
+TELLING = {"balanced_accuracy", "partial_auc", "kappa_quadratic", "kappa_linear", "ccc"}
 _AGREEMENT = ("agreement_low", "agreement_high")
 # Means of losses, or (2) roots of a mean of squares.
 _LOSSES = {"brier": 1, "rps": 1, "grade_error": 1, "hamming_loss": 1, "mae": 1, "rmse": 2}
@@ -112,7 +112,7 @@ def estimate(
     known |= {key: Estimated(values[key], *_from_draws(sample, key)) for key in rest}
     found |= known | {key: _mean(sample, key, parts, known) for key, parts in means.items()}
     if _tells_nobody_apart(panel):
-        found |= {key: replace(found[key], interval=_certain(values[key])) for key in found if key[0] in _TELLING}
+        found |= {key: replace(found[key], interval=_certain(values[key])) for key in found if key[0] in TELLING}
     return found
 
 
