@@ -55,7 +55,9 @@ REASONS = {
     "Newcombe's interval takes the patients for the cases, as if a patient's images all agreed.",
     "average_precision": "in small samples it is too large on average, most where the model is weak and events are few (by 0.10 with 3 events "
     "at AUC 0.6); no interval made of the sample alone sees that. High near 1: the logit of few steps.",
-    "partial_auc": "rests on the few others that score highest, 2 of 20: its values are a few steps, and too large on average.",
+    "partial_auc": "low, the truth below: with 10 to 25 others the strip stands on the one or two of them that score "
+    "highest, whose false-alarm rates are on average larger than the strip's, so that it flatters (at n 20 and half "
+    "events most). High: it is taken for a share of the events, and believed no better than that of so many.",
     "accuracy": "a share of few cases takes few values: Wilson's coverage swings about 95 % from one true share to the next.",
     "balanced_accuracy": "both shares rest on few cases and take few values; Wilson's distances add up the swings.",
     "sensitivity": "a share of the events alone: with 1 to 10 of them it takes few values, and coverage swings about 95 %. "

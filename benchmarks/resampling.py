@@ -295,7 +295,7 @@ def main() -> None:
     )
     told = summary([row for row in all_rows if row.setting in {setting.name for setting in SETTINGS}])
     head = [title, where, "", how, "", part, *told, "", READING]
-    text = "\n".join([*head, *sections]) + "\n"
+    text = "\n".join([*head, *sections]) + "\n"  # folded_metrics.py appends its section: run it after this
     arguments.out.write_text(text, encoding="utf-8")
 
 

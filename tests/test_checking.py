@@ -21,6 +21,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception]]] = [
     ({"margin": -0.1}, UsageError),
     ({"margin": float("nan")}, UsageError),
     ({"seeds": 0}, UsageError),
+    ({"seeds": 2}, UsageError),
     ({"decide": "sensitivity=2"}, UsageError),
     ({"decide": "luck"}, UsageError),
     ({"target": "x5", "decide": "youden"}, UsageError),

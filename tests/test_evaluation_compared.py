@@ -257,6 +257,27 @@ def test_against_one_score_for_everybody_it_is_the_own_number(how: dict[str, Any
     assert (auc.p < 0.05) == (auc.low > 0)
 
 
+def test_nested_designs_compare_by_the_rule_of_their_own_intervals() -> None:
+    cohort = designs.cohort_of([int(i % 5 < 2) for i in range(100)])
+    design = make_design(cohort, seed=0, design="nested", repeats=2)
+    assert cohort.target is not None
+    m = designs.predicted(cohort, design, signal=1.5)
+    floor = m.assign(prediction="0", probability_0=0.6, probability_1=0.4)
+    other = designs.predicted(cohort, design, signal=0.5, seed=1)
+    tables = {"m": m, "other": other, "floor": floor}
+    rows = compare_tables(tables, cohort, design, floors=["floor"])
+    own = evaluate_folds(m, cohort.target, design, method="m").get("auc")
+    assert own.interval == "nested-cv"
+    against = row(rows, "auc", "m", "floor")
+    assert (against.low + 0.5, against.high + 0.5) == pytest.approx((own.low, own.high))
+    assert (against.p < 0.05) == (against.low > 0)
+    pair = row(rows, "auc", "m", "other")
+    assert pair.how == "nested-cv" and pair.low < pair.difference < pair.high
+    without = {name: table[table["part"] == "test"] for name, table in tables.items()}
+    by_kfold = row(compare_tables(without, cohort, design, floors=["floor"]), "auc", "m", "other")
+    assert by_kfold.how == "corrected-t" and by_kfold.difference == pytest.approx(pair.difference)
+
+
 def test_differences_over_folds_stay_where_they_can_be() -> None:
     y = [int(i % 5 < 2) for i in range(30)]
     cohort = designs.cohort_of(y)

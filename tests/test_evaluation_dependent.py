@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from sklearn import metrics as sk
 from isocenter.evaluation import dependent
 from isocenter.evaluation.dependent import Fold, Folded, Repeat
 from isocenter.metrics import Floats, Ints
+from isocenter.metrics.grade_panel import GradePanel
+from isocenter.metrics.intervals import NONE, wilson
 from isocenter.metrics.panels import ClassPanel, ValuePanel
 
 
@@ -38,6 +41,13 @@ def drawn(
     return y, scores, [rng.permutation(k)[f] for f in folds]
 
 
+def worth_so_many(share: float, half: float) -> tuple[float, float]:
+    """Where (share - p)^2 = half^2 p (1 - p) / (share (1 - share)): a score interval, solved for p."""
+    x = half**2 / (share * (1 - share))
+    low, high = sorted(np.roots([1 + x, -(2 * share + x), share**2]).real)
+    return float(low), float(high)
+
+
 def test_the_value_is_the_mean_of_the_folds_own_values() -> None:
     y, scores, folds = drawn()
     found = dependent.kfold(data(y, scores, folds), ("auc", None))
@@ -54,8 +64,8 @@ def test_the_interval_is_nadeau_and_bengios() -> None:
     found = dependent.kfold(one, ("accuracy", None))
     accuracies = [1.0, 1.0, 0.0, 1.0, 0.0]
     half = stats.t.ppf(0.975, 4) * math.sqrt((1 / 5 + 0.25) * np.var(accuracies, ddof=1))
-    assert found.interval.low == pytest.approx(max(0.6 - half, 0))
-    assert found.interval.high == pytest.approx(min(0.6 + half, 1))
+    assert found.interval[:2] == pytest.approx(worth_so_many(0.6, half))
+    assert found.interval.how == "corrected-resampled"
 
 
 def test_stratified_folds_that_agree_too_well_do_not_narrow_the_interval() -> None:
@@ -73,10 +83,39 @@ def test_degrees_of_freedom_are_of_patients() -> None:
     assert one.sizes == (90, 30)
     low, high, _ = dependent.kfold(one, ("accuracy", None)).interval
     within = one.variances["accuracy", None].mean()
-    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 119) * math.sqrt((1 / 4 + 1 / 3) * within))
+    half = stats.t.ppf(0.975, 119) * math.sqrt((1 / 4 + 1 / 3) * within)
+    assert (low, high) == pytest.approx(worth_so_many(0.6, half))
     # Patients, not cases: every one of them twice.
     folds = [Fold(panel(y[fold == k], np.full(30, 0.2)), np.arange(30) // 2) for k in range(4)]
     assert Folded(folds, [Repeat(one.whole, np.arange(120) // 2, fold)]).sizes == (45, 15)
+
+
+@pytest.mark.parametrize("k, repeats", [(5, 1), (3, 2)])
+def test_few_folds_keep_shares_near_one_within_reason(k: int, repeats: int) -> None:
+    """357 patients, 238 without the event, of whom 3 in one fold are called: on the logit's scale it began at .54 and .74."""
+    y = (np.arange(357) % 3 == 0).astype(np.int64)
+    score = np.where(y == 1, 0.8, 0.2)
+    score[np.flatnonzero(y == 0)[:3]] = 0.81
+    one = data(y, [score] * repeats, [np.arange(357) * k // 357] * repeats)
+    share, auc = (dependent.kfold(one, (name, None)) for name in ("specificity", "auc"))
+    assert 0.97 < share.value < 1 and 0.79 < share.interval.low < share.value < share.interval.high < 1
+    single = wilson(235, 238)  # wider than as many patients tested once, all the same
+    assert share.interval.high - share.interval.low > single.high - single.low
+    assert 0.79 < auc.interval.low < auc.value < auc.interval.high <= 1
+
+
+def test_a_share_is_worth_no_more_than_the_patients_counted() -> None:
+    y, fold = np.tile([0, 0, 0, 0, 1], 40).astype(np.int64), np.repeat(np.arange(4), 50)
+    score = np.where(np.arange(200) % 10 == 4, 0.9, 0.1)  # one event of two, in every fold
+    one = data(y, [score], [fold])
+    one.__dict__["variances"] = {key: np.full(4, 1e-6) for key in one.variances}
+    found = dependent.kfold(one, ("sensitivity", None)).interval
+    assert found is NONE or found.high - found.low > 0.2
+    shaken = one.values["sensitivity", None] + [0.01, -0.01, 0.01, -0.01]
+    one.values["sensitivity", None] = shaken
+    found = dependent.kfold(one, ("sensitivity", None)).interval
+    of_forty = wilson(20, 40)
+    assert found.high - found.low >= of_forty.high - of_forty.low
 
 
 def test_a_fold_that_defines_no_share_makes_it_pooled() -> None:
@@ -213,3 +252,24 @@ def test_a_floor_that_tells_nobody_apart_has_no_calibration_slope() -> None:
     assert dependent.kfold(one, ("calibration_in_the_large", key[1])).value == pytest.approx(0, abs=0.05)
     half = np.where(of == 0, np.linspace(0.3, 0.5, len(y)), said)  # one fold that tells some apart
     assert math.isfinite(dependent.kfold(data(y, [half], [of]), key).value)
+
+
+def test_floors_that_tell_nobody_apart_have_no_interval_where_no_sample_says_otherwise() -> None:
+    fold, rng = np.repeat(np.arange(3), 30), np.random.default_rng(0)
+    reference, proba = rng.normal(1.1, 1, 90), np.tile([0.6, 0.3, 0.1], (90, 1))
+    mean, y = np.array([reference[fold != k].mean() for k in fold]), np.arange(90) % 5 // 2
+    floors: list[tuple[tuple[str, ...], float, Any, list[Any]]] = []
+    values = [ValuePanel(reference[fold == k], mean[fold == k]) for k in range(3)]
+    floors.append((("ccc",), 0.0, ValuePanel(reference, mean), values))
+    grades = [GradePanel(y[fold == k], np.zeros(30, dtype=np.int64), proba[fold == k]) for k in range(3)]
+    whole = GradePanel(y, np.zeros(90, dtype=np.int64), proba)
+    floors += [
+        (("balanced_accuracy",), 1 / 3, whole, grades),
+        (("kappa_quadratic", "kappa_linear"), 0.0, whole, grades),
+    ]
+    for names, value, pooled, folds in floors:
+        one = Folded([Fold(p, np.arange(30)) for p in folds], [Repeat(pooled, np.arange(90), fold)])
+        for name in names:
+            found, sites = dependent.kfold(one, (name, None)), dependent.sites(one, (name, None))
+            assert found.value == sites.value == pytest.approx(value, abs=1e-9)
+            assert found.interval is sites.interval is sites.prediction is NONE

@@ -358,6 +358,18 @@ def test_recalibration_is_shown_apart_and_mends_the_level(tmp_path: Path, model:
     assert {r.metric for r in found.evaluation.estimates if r.group == "recalibrated"}.isdisjoint({"auc", "accuracy"})
 
 
+def test_calibration_on_the_calibrators_own_scores_is_not_shown(tmp_path: Path, home: Path, model: Model) -> None:
+    cohort = external.index(model, home / "home.csv", patient_column="patient_id")
+    calm = isocenter.fit(cohort, isocenter.split(cohort), "linear", recalibrate="platt")
+    for one, shown in ((model, True), (calm, False)):
+        rows = elsewhere(tmp_path, hospital(80, 9, prefix="h"), one).side_by_side()
+        told = {row["metric"]: "tuning" in row for row in rows}
+        assert told["auc"] and told["accuracy"]
+        calibration = {"calibration_slope", "calibration_in_the_large", "brier", "ici", "ece", "brier_reliability"}
+        assert {told[metric] for metric in calibration} == {shown}
+        assert all("external" in row for row in rows)
+
+
 def test_case_mix_stands_beside(tmp_path: Path, model: Model) -> None:
     found = elsewhere(tmp_path, hospital(120, 8, shift=1.0, prefix="g"), model)
     rows = {row["name"]: row for row in found.case_mix}

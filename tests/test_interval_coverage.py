@@ -50,6 +50,9 @@ def wilson_coverage(share: float, called: float) -> float:
     "family, name",
     [
         ("binary", "n 50, prevalence 0.2, AUC 0.9"),
+        ("binary", "n 20, prevalence 0.2, AUC 0.75"),
+        ("grades", "n 50, grades 60/30/10 %"),
+        ("labels", "n 50, labels of 30, 20, 10 %"),
         ("clustered", "50 patients, one class a patient, prevalence 0.5, AUC 0.95"),
         ("clustered", "50 patients, both classes in a patient, prevalence 0.2, AUC 0.75"),
         ("classes", "n 50, classes 70/20/10 %, signal 1"),

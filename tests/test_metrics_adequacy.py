@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isocenter.metrics import sample_size
-from isocenter.metrics.adequacy import HOLD_OUT, NESTED, Criterion, Verdict, verdict_for_classes, verdict_for_numbers
+from isocenter.metrics.adequacy import (
+    HOLD_OUT,
+    REPEATED,
+    Criterion,
+    Verdict,
+    repeated,
+    verdict_for_classes,
+    verdict_for_numbers,
+)
 from isocenter.metrics.intervals import expected_auc_width, wilson
 
 
@@ -21,14 +29,16 @@ def test_a_small_cohort_is_told_so() -> None:
     # 51 patients, 19 events: a 20 % hold-out leaves 4 of them (evidence.md).
     verdict = verdict_for_classes({"no": 32, "yes": 19}, 107)
     rows = by_name(verdict)
-    assert verdict.design == NESTED
+    assert verdict.design == REPEATED
     assert not verdict.enough
     assert rows["test events"].have == pytest.approx(3.8)
     assert "4 events" in rows["test events"].sentence
     assert rows["width of AUC"].have == expected_auc_width(4, 6, _auc(19 / 51)) > 0.6
     assert verdict.affordable == 0
     assert "not even one candidate predictor; there are 107" in verdict.summary
-    assert "repeated nested cross-validation" in verdict.summary
+    assert f"use {repeated(19)}, and read its interval" in verdict.summary
+    assert "--design kfold --folds 5 --repeats 10" in verdict.summary and "nested" not in verdict.summary
+    assert "--folds 3" in verdict_for_classes({"no": 32, "yes": 3}, 4).summary
 
 
 def _auc(prevalence: float) -> float:
@@ -77,7 +87,7 @@ def test_numbers() -> None:
     assert (rows["shrinkage"].needed, rows["optimism"].needed, rows["residual"].needed) == (918, 401, 259)
     assert verdict.enough
     assert verdict.affordable >= 25
-    assert verdict_for_numbers(100, 1.9, 0.6, 25).design == NESTED
+    assert verdict_for_numbers(100, 1.9, 0.6, 25).design == REPEATED
     around_zero = by_name(verdict_for_numbers(1300, 0.0, 0.6, 25))["mean"]
     assert around_zero.met is None
     assert "no answer" in around_zero.sentence
@@ -100,7 +110,7 @@ def test_it_never_fails_and_says_no_nan(counts: list[int], parameters: int, frac
     verdict = verdict_for_classes(
         {str(i): n for i, n in enumerate(counts)}, parameters, test_fraction=fraction, auc=auc
     )
-    assert verdict.design in (HOLD_OUT, NESTED)
+    assert verdict.design in (HOLD_OUT, REPEATED)
     assert not any("nan" in text for text in [verdict.summary, *(row.sentence for row in verdict.rows)])
 
 

@@ -239,7 +239,48 @@ def test_optional_metrics_get_intervals_where_they_are_asked_for() -> None:
     expected = sk.roc_auc_score(p.reference, p.proba[:, 1], max_fpr=0.1)
     assert found.value == pytest.approx(expected)
     assert 0.9 / 1.9 < found.interval.low < expected < found.interval.high < 1
-    assert found.interval.how == "bootstrap-patients-logit"
+    assert found.interval.how == "bootstrap-patients-wilson"
+
+
+@pytest.mark.parametrize("per", [1, 2])
+def test_a_partial_area_at_its_end_gets_no_sliver_and_no_limit_outside(per: int) -> None:
+    key, least = ("partial_auc", None), 0.9 / 1.9  # McClish's scale where the strip of the curve is empty
+    patients, reference = np.arange(60) // per, np.arange(60) % 60 // 40
+    for low, high, events in ((0.0, 1 - wilson(20, 20).low, "below"), (wilson(20, 20).low, 1.0, "above")):
+        score = np.where(reference == 1, 0.05 if events == "below" else 0.95, np.linspace(0.1, 0.9, 60))
+        called = np.zeros(60, dtype=np.int64)
+        found = estimate(ClassPanel(reference, called, np.column_stack([1 - score, score]), 1), patients, also=[key])
+        interval = found[key].interval
+        assert found[key].value == pytest.approx(least if events == "below" else 1)
+        assert least - 1e-12 <= interval.low < interval.high <= 1
+        if per == 1:  # as of the share of 20 events
+            assert interval[:2] == pytest.approx((least + (1 - least) * low, least + (1 - least) * high))
+        assert interval.high - interval.low > 0.08
+    near = np.where(reference == 1, 0.05, np.linspace(0.1, 0.9, 60))
+    near[59] = 0.88  # a single event among the highest others
+    p = ClassPanel(reference, np.zeros(60, dtype=np.int64), np.column_stack([1 - near, near]), 1)
+    low, high, _ = estimate(p, patients, also=[key])[key].interval
+    assert least <= low and high - low > 0.08  # was 0.03
+
+
+def test_one_prediction_for_everybody_has_no_interval_where_it_is_the_same_in_every_sample() -> None:
+    reference = np.tile([0, 0, 1, 2], 15)
+    same = np.tile([0.5, 0.3, 0.2], (60, 1))
+    floor = GradePanel(reference, np.zeros(60, dtype=np.int64), same)
+    for patients in (np.arange(60), np.arange(60) // 2):
+        found = {key[0]: e for key, e in estimate(floor, patients).items() if key[1] is None}
+        assert found["balanced_accuracy"].interval == (1 / 3, 1 / 3, "constant-scores")
+        assert found["kappa_quadratic"].interval == found["kappa_linear"].interval == (0, 0, "constant-scores")
+        assert found["accuracy"].interval.low < 0.5 < found["accuracy"].interval.high  # moves with the classes
+        values = estimate(ValuePanel(np.random.default_rng(0).normal(size=60), np.full(60, 0.1)), patients)
+        assert values["ccc", None].interval[2] == "constant-scores"
+        assert values["mae", None].interval.low < values["mae", None].interval.high
+    calm = ClassPanel((reference > 0).astype(np.int64), np.zeros(60, dtype=np.int64), same[:, :2] * [[1, 5 / 3]], 1)
+    found = estimate(calm, np.arange(60), also=[("partial_auc", None)])
+    assert found["partial_auc", None].interval == (0.5, 0.5, "constant-scores")
+    # Scores that differ may call somebody in another sample
+    varied = ClassPanel(calm.reference, calm.decided, np.random.default_rng(0).dirichlet([5, 2], 60), 1)
+    assert estimate(varied, np.arange(60))["balanced_accuracy", None].interval.high > 0.55
 
 
 def test_draws_are_those_of_scikit_learn() -> None:

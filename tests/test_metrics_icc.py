@@ -101,7 +101,7 @@ def test_shapes_are_checked() -> None:
     "form, n, k, least", [("1", 10, 3, 0.93), ("3", 20, 2, 0.93), ("2", 8, 4, 0.92), ("2", 15, 3, 0.84)]
 )
 def test_intervals_cover(form: i.Form, n: int, k: int, least: float) -> None:
-    # Form 2 is Satterthwaite's approximation: with three readers as different as the cases it covers 88 %.
+    # Form 2 is Satterthwaite's approximation: with three readers as different as the cases it covers 87 %.
     rng, bias = np.random.default_rng(2), {"1": 0.0, "3": 1.0}.get(form, 0.3 if k == 4 else 1.0)
     noise, inside = 0.5, 0
     truth = 1 / (1 + noise**2 + (bias**2 if form == "2" else 0))

@@ -11,7 +11,9 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import binom, binomtest, t
 
+from isocenter.errors import BadShape, BadValues
 from isocenter.metrics import intervals as i
+from isocenter.metrics import ranking
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,22 @@ def test_expected_width_is_hanley_and_mcneils() -> None:
     assert i.expected_auc_width(4, 6) > i.expected_auc_width(40, 60)
     assert math.isnan(i.expected_auc_width(0, 20))
     assert i.expected_auc_width(1, 1) <= 1
+
+
+def test_what_is_no_share_and_no_score_is_refused() -> None:
+    for successes, trials in ((5, 3), (-1, 50), (0, -1), (math.inf, 3)):
+        for interval in (i.wilson, i.clopper_pearson):
+            with pytest.raises(BadValues, match="is no share"):
+                interval(successes, trials)
+    assert i.wilson(3 * (1 + 1e-12), 3).high == 1  # rounding is no fault
+    assert i.wilson(math.nan, 3) == i.wilson(0, 0) == i.NONE
+    events, scores = np.arange(30) < 15, np.linspace(0, 1, 30)
+    for score in (i.auc_interval, i.delong, ranking.auc, ranking.average_precision, ranking.partial_auc):
+        with pytest.raises(BadShape):
+            score(events, scores[:-1])
+        for infinite in (math.inf, -math.inf):
+            with pytest.raises(BadValues, match="1 of 30 scores are infinite"):
+                score(events, np.append(scores[:-1], infinite))
 
 
 def coverage(truth: float, limits: list[i.Interval]) -> float:

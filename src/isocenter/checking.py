@@ -14,6 +14,7 @@ from isocenter.evaluation.groups import subgroups
 from isocenter.features.harmonised import sites_of
 from isocenter.imaging.standardise import WAYS
 from isocenter.metrics import recalibration
+from isocenter.metrics.seeds import FEWEST
 from isocenter.metrics.thresholds import Criterion
 from isocenter.options import Options
 from isocenter.refining import Refining
@@ -35,8 +36,11 @@ def check(options: Options, cohort: Cohort) -> None:
         return  # said by the step that needs one
     if not 0 <= options.margin < math.inf:
         raise UsageError(f"--margin {options.margin:g} cannot be.", "Give a tolerable loss such as 0.05, or 0.")
-    if options.seeds < 1:
-        raise UsageError(f"--seeds {options.seeds} shows nothing.", "Give 3 or more, or 1 for none but --seed.")
+    if options.seeds < FEWEST and options.seeds != 1:
+        raise UsageError(
+            f"--seeds {options.seeds} shows nothing: {FEWEST} are the least.",
+            "Give 3 or more, or 1 for none but --seed.",
+        )
     options.shares  # noqa: B018  raises UsageError for what is no prevalence
     for _ in subgroups(cohort, list(cohort.case_ids), options.subgroups):
         pass  # raises for a column that is not there, or that has too many values

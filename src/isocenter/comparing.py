@@ -45,7 +45,8 @@ def compare_tables(
     names = dict.fromkeys([*first, *(n for n in tables if n not in floors), *floors])
     units = {name: _unit(_tested(tables[name], name, cohort), design) for name in names}
     called = {name: call(name, cohort.covariates) for name in floors}
-    return compare_methods(units, cohort.target, design, floors=called, margin=margin, seed=seed)
+    tuning = {n: _unit(rows, design) for n in names if len(rows := _inner(tables[n], design))}
+    return compare_methods(units, cohort.target, design, floors=called, margin=margin, seed=seed, tuning=tuning)
 
 
 def compare_groups(
@@ -85,6 +86,13 @@ def _tested(table: pd.DataFrame, name: str, cohort: Cohort) -> pd.DataFrame:
     assert cohort.target is not None
     own = {PATIENT: PATIENT, "reference": cohort.target.column}
     return rows.assign(**{c: cohort.table[own[c]].to_numpy()[at] for c in own if c not in rows})
+
+
+def _inner(table: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """The out-of-fold rows that a nested design compares; none where the table keeps none."""
+    if design.kind != "nested" or not {"part", "reference", PATIENT, "repeat", "fold"} <= set(table):
+        return table[:0]
+    return table[table["part"] == "tuning"]
 
 
 def _unit(rows: pd.DataFrame, design: Design) -> pd.DataFrame:

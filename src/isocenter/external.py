@@ -22,6 +22,7 @@ from isocenter.cohort import Cohort
 from isocenter.deciding import calibrators, torn_warning
 from isocenter.errors import BadTarget, Fault, SeenInTraining, UsageError
 from isocenter.evaluation import Estimate, Evaluation
+from isocenter.evaluation.calibrated import DISTANCES
 from isocenter.evaluation.groups import subgroups as subgroups_of
 from isocenter.metrics.recalibration import KINDS
 from isocenter.model import Decision, Model
@@ -139,7 +140,7 @@ def assess(
     evaluation = replace(evaluation, points=tuple(points))
     mix = compare_case_mix(model.card.get("case_mix", []), describe_case_mix(kept))
     own, curves = _of_own_test(internal)
-    rows = (*own, *(Estimate.from_dict(row) for row in model.card.get("tuning", ())))
+    rows = (*own, *_tuned(model))
     torn = torn_warning(kept) if model.decision.aggregation is not None else ()
     warnings = (*cohort.warnings, *_warnings(known), *torn, *evaluation.warnings)
     return External(
@@ -154,6 +155,17 @@ def assess(
         tuple(dict.fromkeys(warnings)),
         curves,
     )
+
+
+def _tuned(model: Model) -> list[Estimate]:
+    """The card's out-of-fold numbers; none of probabilities where a calibrator was fitted on those very scores.
+
+    Their slope is 1 there, whatever the model.
+    """
+    rows = [Estimate.from_dict(row) for row in model.card.get("tuning", ())]
+    own = (model.decision.calibrator, *model.decision.calibrators)
+    fitted = any(one is not None and not one.reason for one in own)
+    return [row for row in rows if not (fitted and row.metric in _OF_PROBABILITIES | DISTANCES)]
 
 
 def _check_recalibration(kind: str, model: Model) -> None:

@@ -20,7 +20,7 @@ from isocenter.crossing import Setting, plain
 from isocenter.errors import UsageError
 from isocenter.evaluation import Evaluation, headline
 from isocenter.metrics.intervals import Interval
-from isocenter.metrics.seeds import all_beyond_seeds, seed_band
+from isocenter.metrics.seeds import FEWEST, all_beyond_seeds, seed_band
 from isocenter.project import fingerprint
 from isocenter.recipes import Recipe
 from isocenter.splitting import Design, duration
@@ -39,8 +39,8 @@ def seeds(
 
     evaluations: of the study itself, the first seed; redesign: the design that another seed draws.
     """
-    if n < 2:
-        raise UsageError(f"--seeds {n} shows nothing.", "Give 3 or more.")
+    if n < FEWEST:
+        raise UsageError(f"--seeds {n} shows nothing: {FEWEST} are the least.", "Give 3 or more.")
     numbers = [setting.seed + k for k in range(n)]
     rows = [row for name, one in evaluations.items() for row in _rows(numbers[0], name, one)]
     rows += _others(setting, recipes, numbers[1:], redesign)

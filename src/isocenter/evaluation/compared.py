@@ -2,7 +2,8 @@
 
 One split: DeLong, McNemar or Obuchowski, else both methods in the same bootstrap draws of patients
 (`metrics.comparison`). Several splits: differences fold by fold, which share their training cases
-(corrected resampled t); sites left out in turn: a random-effects mean of the sites' differences.
+(corrected resampled t; nested designs by the rule of Bates, Hastie and Tibshirani, of inner and outer differences);
+sites left out in turn: a random-effects mean of the sites' differences.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from isocenter.errors import BadValues
 from isocenter.evaluation import dependent
 from isocenter.evaluation.claims import NOT_GIVEN, Comparison, corrected
 from isocenter.evaluation.dependent import DRAWS, RANKS, Folded
-from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_rows, folds_of, one_by_one
+from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_rows, folds_of, inner_values, one_by_one
 from isocenter.evaluation.nouns import Evaluation
 from isocenter.evaluation.single import headline
 from isocenter.metrics import Floats, Ints, comparison, pairs
-from isocenter.metrics.estimation import Panel, draws_of, estimate
-from isocenter.metrics.intervals import LEVEL, t_of, z_of
+from isocenter.metrics.estimation import Estimated, Panel, draws_of, estimate
+from isocenter.metrics.intervals import LEVEL, NONE, t_of, z_of
 from isocenter.metrics.panels import ClassPanel, Key
 from isocenter.metrics.pooling import pool
+from isocenter.metrics.resampling import nested
 from isocenter.splitting import Design
 
 _BESIDE_THE_HEADLINE = ("accuracy", "exact_match", "brier", "rps", "mae")
@@ -45,6 +47,7 @@ class Side:
     target: Target
     seed: int = 0
     kept: dict[tuple[Key, int], Floats] = field(default_factory=dict)
+    inner: Mapping[Key, Floats] = field(default_factory=dict)  # of a nested design, as `folded.inner_values` gives it
 
     @cached_property
     def panel(self) -> Panel:
@@ -95,12 +98,14 @@ def compare_methods(
     margin: float = 0.0,
     seed: int = 0,
     draws: int = 2000,
+    tuning: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[Comparison, ...]:
     """Every method against those named after it and every floor, by headline metric, decisions and probabilities.
 
     tables: test rows by method, at the reported unit (columns as in `scoring.scores`), the method that was
     best on tuning data first; floors: which of them are floors, and what sentences call them; margin: a loss of the
-    headline metric that is tolerable. Cases that one of two methods does not predict are left out for both.
+    headline metric that is tolerable; tuning: out-of-fold rows by method, which nested designs compare as well (without
+    them by the rule of k-fold). Cases that one of two methods does not predict are left out for both.
     Raises BadValues where two tables know the same case by different references.
     """
     floors = floors or {}
@@ -111,6 +116,9 @@ def compare_methods(
         key = name, mask.to_numpy().tobytes()
         if key not in sides:
             sides[key] = Side(whole[name][mask].reset_index(drop=True), target, seed)
+            if design.kind == "nested" and tuning is not None and name in tuning:
+                inner = inner_values(finite_rows(tuning[name], target)[0], target, design, sides[key].folded)
+                sides[key] = replace(sides[key], inner=inner)
         return sides[key]
 
     found = []
@@ -182,7 +190,7 @@ def _compared(first: Side, second: Side, key: Key, design: Design, draws: int) -
         return _over_sites(first, second, key)
     if one_by_one(design):
         return _paired(first, second, key, draws)
-    return _over_folds(first, second, key, design.repeats)
+    return _nested(first, second, key, design.repeats) or _over_folds(first, second, key, design.repeats)
 
 
 def _paired(first: Side, second: Side, key: Key, draws: int) -> Found:
@@ -195,6 +203,23 @@ def _paired(first: Side, second: Side, key: Key, draws: int) -> Found:
     return comparison.compare_drawn(
         first.value(key), second.value(key), (first.drawn(key, draws), second.drawn(key, draws))
     )
+
+
+def _nested(first: Side, second: Side, key: Key, repeats: int) -> Found | None:
+    """By the rule that gives each method its interval; None where some fold, outer or inner, does not define it."""
+    if key not in first.inner or key not in second.inner:
+        return None
+    pairs = list(zip(first.folds, second.folds, strict=True))
+    outer = np.array([a.value(key) - b.value(key) for a, b in pairs])
+    inner, spread = first.inner[key] - second.inner[key], np.array([_variance(a, b, key) for a, b in pairs])
+    if not all(np.isfinite(a).all() for a in (inner, outer, spread)):
+        return None
+    n = int(first.patients.max()) + 1
+    own = nested(inner.reshape(repeats, -1), outer.reshape(repeats, -1), spread.reshape(repeats, -1), n)
+    if own.interval is NONE:
+        return None
+    p = 2 * float(stdtr(n - 1, -abs(own.value / own.error)))
+    return _inside(Found(own.value, own.interval.low, own.interval.high, p, own.interval.how), key)
 
 
 def _over_folds(first: Side, second: Side, key: Key, repeats: int) -> Found:
@@ -228,16 +253,21 @@ def _inside(found: Found, key: Key) -> Found:
 def _of_one(side: Side, key: Key, design: Design, draws: int) -> Found:
     """Against one and the same score for everybody, which ranks at 0.5 in every sample: the own number less 0.5.
 
-    By the rule of the design (nested ones by that of k-fold, for the inner folds are not at hand); p goes with the
-    interval.
+    By the rule of the design; p goes with the interval.
     """
     if not design.several:
         own, free = estimate(side.panel, side.patients, draws=draws, seed=side.seed)[key], math.inf
     else:
-        free = float(np.isfinite(side.folded.values[key]).sum() - 1)
-        own = (dependent.kfold if design.group_column is None else dependent.over_sites)(side.folded, key)
+        own, free = _own(side, key, design), float(np.isfinite(side.folded.values[key]).sum() - 1)
+        free = float(side.patients.max()) if own.interval.how == "nested-cv" else free
     low, high, how = own.interval
     return comparison.touching(own.value - 0.5, low - 0.5, high - 0.5, how, freedom=free)
+
+
+def _own(side: Side, key: Key, design: Design) -> Estimated:
+    if design.group_column is not None:
+        return dependent.over_sites(side.folded, key)
+    return dependent.nested_cv(side.folded, key, side.inner[key]) if side.inner else dependent.kfold(side.folded, key)
 
 
 def _over_sites(first: Side, second: Side, key: Key) -> Found:

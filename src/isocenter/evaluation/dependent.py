@@ -28,19 +28,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import expit, logit
 
 from isocenter.evaluation.calibrated import DISTANCES
 from isocenter.evaluation.shifted import DECIDED, shift_of
 from isocenter.evaluation.weighing import calibration_measures, measures
 from isocenter.metrics import Floats, Ints, calibration
 from isocenter.metrics.bootstrap import bootstrap, strata_of
-from isocenter.metrics.estimation import Estimated, Panel
+from isocenter.metrics.estimation import TELLING, Estimated, Panel
 from isocenter.metrics.intervals import NONE, Interval, delong, z_of
 from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.metrics.pooling import Pooled, pool, steady_auc
-from isocenter.metrics.resampling import Resampled, Scale, corrected, nested
+from isocenter.metrics.resampling import Resampled, Scale, corrected, nested, of_share
 
 RANKS = frozenset({"auc", "average_precision", "spearman", "ordinal_c_index", "cumulative_auc"})
 # What scores that are the same for everybody bring to 0.5 in every sample.
@@ -51,7 +50,8 @@ LINES = frozenset({"calibration_slope", "calibration_intercept", "calibration_in
 OVER_CLASSES = frozenset({"auc", "average_precision", "balanced_accuracy", "f1", "ordinal_c_index"})
 _SLOPED = frozenset({"calibration_slope", "calibration_intercept"})
 DRAWS = 200  # bootstrap draws for a fold's sampling variance, which is then averaged over the folds
-_ON_LOGIT = frozenset({"auc", *DECIDED})
+_SHARES = frozenset({"accuracy", "ppv", "npv", *DECIDED})
+_BETWEEN = frozenset({*_SHARES, *RANKS, "balanced_accuracy", "f1", "micro_f1", "exact_match"}) - {"spearman"}
 _ROUGH = frozenset({"median_absolute_error"})  # a jackknife of a median is not consistent
 _NO_LIMIT = (-np.inf, np.inf)
 _LIMITS = {
@@ -188,6 +188,8 @@ def kfold(data: Folded, key: Key) -> Estimated:
         return pooled(data, key)
     values = data.values[key]
     known = np.isfinite(values)
+    if _certain(data, key):
+        return Estimated(_mean(values), NONE, int((~known).sum()))
     if not known.all() and key[0] not in RANKS:
         return pooled(data, key)
     found = corrected(values, data.variances[key][known], *data.sizes)
@@ -230,20 +232,27 @@ def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
 def _interval(data: Folded, found: Resampled, key: Key) -> Interval:
     """As many standard errors around the value as `found` takes, with what another share of events would do.
 
-    On the logit scale where a share or an AUC nears its end. (The values of pseudo-values centre on the
+    Shares, AUC and what else counts between 0 and 1 by Wilson's limits. (The values of pseudo-values centre on the
     number but for their bias: only their error is used.)
     """
     if found.interval is NONE or not math.isfinite(found.value):
         return NONE
     reach = (found.interval.high - found.interval.low) / 2 / found.error
-    half = reach * math.hypot(found.error, data.shift(key) if data.draws else 0.0)
+    error = math.hypot(found.error, data.shift(key) if data.draws else 0.0)
     value, how = found.value, found.interval.how
-    if key[0] not in _ON_LOGIT:
-        return _inside(Interval(value - half, value + half, how), key)
-    if not 0 < value < 1:
-        return NONE
-    half /= value * (1 - value)
-    return Interval(float(expit(logit(value) - half)), float(expit(logit(value) + half)), how)
+    if key[0] in _BETWEEN:
+        return of_share(value, error, reach, how, _counted(data, key))
+    return _inside(Interval(value - reach * error, value + reach * error, how), key)
+
+
+def _counted(data: Folded, key: Key) -> float:
+    """Patients whose share it is; no limit for what is none."""
+    panel, (name, k) = data.whole, key
+    if isinstance(panel, LabelPanel) and k is not None:
+        panel, key = panel.labels[k], (name, None)
+    if name not in _SHARES or not isinstance(panel, ClassPanel) or (share := panel.share(key)) is None:
+        return math.inf
+    return float(len(np.unique(data.repeats[0].patients[share[0]])))
 
 
 def sites(data: Folded, key: Key) -> Pooled:
@@ -253,9 +262,9 @@ def sites(data: Folded, key: Key) -> Pooled:
     standard errors that their own 95 % intervals imply. Where every site is at 0, or every one at 1, so is the mean,
     and only the limit on the other side is pooled. Constant scores rank at 0.5 everywhere: no interval.
     """
-    if key[0] in HALF and all(constant(fold.panel) for fold in data.folds):
+    if _certain(data, key):
         k = len(data.folds)
-        return Pooled(0.5, NONE, NONE, math.nan, math.nan, math.nan, math.nan, k, k)
+        return Pooled(_mean(data.values[key]), NONE, NONE, math.nan, math.nan, math.nan, math.nan, k, k)
     each = [_site(fold, key, data.seed) for fold in data.folds]
     scale: Scale = "logit" if any(steady for *_, steady in each) else "identity"
     found = pool([value for value, *_ in each], [variance for _, variance, _ in each], scale=scale)
@@ -289,6 +298,17 @@ def constant(panel: Panel) -> bool:
 def _flat(panel: Panel) -> bool:
     """Whether nothing is told apart: constant scores, or one predicted value."""
     return bool(np.ptp(panel.predicted) == 0) if isinstance(panel, ValuePanel) else constant(panel)
+
+
+def _certain(data: Folded, key: Key) -> bool:
+    """Whether no sample could say otherwise: of telling cases apart, where each fold says the same of all its cases."""
+    return key[0] in TELLING | HALF and all(_flat(fold.panel) for fold in data.folds)
+
+
+def _mean(values: Floats) -> float:
+    """Of the folds that define it, without the dust of rounding."""
+    known = values[np.isfinite(values)]
+    return round(float(known.mean()), 12) + 0.0 if known.size else math.nan
 
 
 def _line(fold: Fold, key: Key) -> tuple[float, float]:

@@ -137,13 +137,13 @@ def _estimates(data: Folded, rows: pd.DataFrame, target: Target, design: Design)
         none = Estimated(math.nan)
         return {k: none if k[0] in dependent.RANKS else dependent.pooled(data, k) for k in data.keys}, {}
     if design.kind == "nested":
-        inner = _inner_values(rows[rows["part"] == TUNING], target, design, data)
+        inner = inner_values(rows[rows["part"] == TUNING], target, design, data)
         nothing = np.full(len(data.folds), math.nan)
         return {key: dependent.nested_cv(data, key, inner.get(key, nothing)) for key in data.keys}, {}
     return {key: dependent.kfold(data, key) for key in data.keys}, {}
 
 
-def _inner_values(tuning: pd.DataFrame, target: Target, design: Design, data: Folded) -> dict[Key, Floats]:
+def inner_values(tuning: pd.DataFrame, target: Target, design: Design, data: Folded) -> dict[Key, Floats]:
     """(J,) of each metric: its mean over the inner folds of a split, which leave out one fold more.
 
     They are out-of-fold scores of the candidate that was chosen, and the choice was made on these very rows: where

@@ -17,7 +17,8 @@ from isocenter.metrics import sample_size as needs
 from isocenter.metrics.intervals import expected_auc_width, wilson
 
 TEST_EVENTS = 100  # fewer of the rarer kind in a test part say little (Collins, Ogundimu and Altman, Stat Med 2016)
-HOLD_OUT, NESTED = "hold-out", "repeated nested cross-validation"
+HOLD_OUT, REPEATED = "hold-out", "repeated cross-validation"
+SETTLED = 10  # repeats, below which the intervals of cross-validation are matters of chance (benchmarks/resampling.py)
 _SHARE = 0.8  # sensitivity and specificity supposed for their expected width
 
 
@@ -50,6 +51,16 @@ class Verdict:
         return bool(self.rows) and all(row.met is not False for row in self.rows)
 
 
+def repeated(rarest: float) -> str:
+    """What serves a small cohort, and what to type for it. rarest: patients of the rarest class.
+
+    Choices are made inside each fold, so that it is the nested cross-validation of the textbooks. Its interval covers
+    as well as that of --design nested, at a third of the fits (benchmarks/results/resampling.md).
+    """
+    folds = int(max(min(rarest, 5), 2))
+    return f"{REPEATED} with all choices inside its folds: --design kfold --folds {folds} --repeats {SETTLED}"
+
+
 def verdict_for_classes(
     counts: Mapping[str, int],
     parameters: int,
@@ -75,7 +86,7 @@ def verdict_for_classes(
     events = rarest * tested * total / max(memberships, 1)
     others = total * tested - events
     if len(sizes) < 2 or rarest == 0:
-        return Verdict((), 0, NESTED, "There are no patients of a second class: nothing can be learned.")
+        return Verdict((), 0, REPEATED, "There are no patients of a second class: nothing can be learned.")
     prevalence = rarest / memberships
     supposed = auc if auc is not None else _unknown_auc(prevalence)
 
@@ -92,7 +103,7 @@ def verdict_for_classes(
     ]
     most = needs.affordable(train, lambda p: _by_predictors(needed(p)))
     test = f"about {events:.0f} events"
-    return _verdict(rows, most, parameters, train, f"AUC {supposed:.2f}", test, events < TEST_EVENTS, in_turn)
+    return _verdict(rows, most, parameters, train, f"AUC {supposed:.2f}", test, rarest, events < TEST_EVENTS, in_turn)
 
 
 def verdict_for_numbers(
@@ -123,7 +134,7 @@ def verdict_for_numbers(
     ]  # fmt: skip
     most = needs.affordable(train, lambda p: _by_predictors(needed(p)))
     told = f"about {test:.0f} patients"
-    return _verdict(rows, most, parameters, train, f"R2 {r2:.2f}", told, test < TEST_EVENTS, in_turn)
+    return _verdict(rows, most, parameters, train, f"R2 {r2:.2f}", told, n, test < TEST_EVENTS, in_turn)
 
 
 def _for_classes(sizes: list[int], parameters: int, auc: float | None) -> dict[str, float]:
@@ -206,6 +217,7 @@ def _verdict(
     train: float,
     supposed: str,
     test: str,
+    rarest: float,
     small: bool,
     in_turn: bool,
 ) -> Verdict:
@@ -217,7 +229,7 @@ def _verdict(
     if in_turn:
         parts.append(f"All folds together test {test}{': few, so read the intervals' if small else ''}.")
     elif small:
-        parts.append(f"A test part with {test} would say little: use {NESTED} and read its interval.")
+        parts.append(f"A test part with {test} would say little; use {repeated(rarest)}, and read its interval.")
     elif most >= parameters:
         parts.append("The cohort is large enough for a hold-out.")
-    return Verdict(tuple(rows), most, NESTED if small or in_turn else HOLD_OUT, " ".join(parts))
+    return Verdict(tuple(rows), most, REPEATED if small or in_turn else HOLD_OUT, " ".join(parts))

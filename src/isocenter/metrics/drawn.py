@@ -50,8 +50,12 @@ def interval_of_draws(
     return Percentiles(Interval(*limits, f"{NAME}-{_scale_name(bounds)}"), undefined, len(draws))
 
 
-def interval_of_share(share: float, draws: Floats, sizes: Ints, level: float = LEVEL) -> Percentiles:
+def interval_of_share(
+    share: float, draws: Floats, sizes: Ints, level: float = LEVEL, *, drawn: int | None = None
+) -> Percentiles:
     """Share of cases where patients have several. sizes: (k,) cases counted, of each patient that has any.
+
+    drawn: patients whose draws they are, where these are more than those k.
 
     Wilson's interval of the number of independent cases whose share would vary as the draws do, at most all
     cases, lowered by Student's t of k - 1 (at least 3) degrees of freedom: Korn and Graubard (Surv Methodol
@@ -59,12 +63,12 @@ def interval_of_share(share: float, draws: Floats, sizes: Ints, level: float = L
     nothing, as many cases as there would be if all of a patient's agreed (Kish 1965).
     """
     defined, undefined = usable(draws)
-    patients, cases = len(sizes), float(sizes.sum())
-    if patients == 0:
+    patients, cases = drawn or len(sizes), float(sizes.sum())
+    if cases == 0:
         return Percentiles(NONE, undefined, len(draws))
     if defined is None or share in (0.0, 1.0):
         worth = cases**2 / float(np.sum(sizes.astype(np.float64) ** 2))
-        how = "wilson" if cases == patients else "wilson-patients"
+        how = "wilson" if cases == len(sizes) else "wilson-patients"
         return Percentiles(wilson(share * worth, worth, level)._replace(how=how), 0, 0)
     worth = min(share * (1 - share) / _error(defined, patients) ** 2, cases)
     worth *= (z_of(level) / t_of(level, max(patients - 1, 3))) ** 2

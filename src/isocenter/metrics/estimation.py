@@ -7,7 +7,8 @@
 | F1 | Wilson, of hits among the cases that are or were called | draws, logit scale |
 | kappa | closed form | draws, Fisher's z |
 | means over classes or labels: balanced accuracy, macro AUC, macro F1 | from the classes' intervals | the same |
-| average precision, partial AUC, c-index, R2, correlations | draws, on the scale of their bounds | the same |
+| partial AUC | Wilson between its ends, with as many events as the draws are worth | the same |
+| average precision, c-index, R2, correlations | draws, on the scale of their bounds | the same |
 | Brier and ranked probability score, MAE, RMSE and other losses | draws, corrected for skewness | the same |
 | Bland and Altman's bias | Student's t | by patients |
 | ... limits of agreement | from the draws' intervals of bias and standard deviation | closed form, by patients |
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,9 @@ from isocenter.metrics.grade_panel import CUMULATIVE, GradePanel
 from isocenter.metrics.intervals import NONE, Interval, mover, newcombe
 from isocenter.metrics.label_panel import MACRO, LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
+from isocenter.metrics.ranking import SCREENED
 
-__all__ = ["Estimated", "EventPanel", "Panel", "draws_of", "estimate"]
+__all__ = ["TELLING", "Estimated", "EventPanel", "Panel", "draws_of", "estimate"]
 
 Mask = NDArray[np.bool_]
 
@@ -59,11 +61,13 @@ _SHARES = frozenset({"accuracy", "sensitivity", "specificity", "ppv", "npv"})
 # A mean over the classes that occur, and what of each class it is the mean of.
 _MEANS = {"balanced_accuracy": "sensitivity", "auc": "auc", "f1": "f1"}
 _BOUNDS: dict[str, Bounds] = {
-    **dict.fromkeys(("average_precision", "partial_auc", "f1", "micro_f1", "ordinal_c_index"), SHARE),
+    **dict.fromkeys(("average_precision", "f1", "micro_f1", "ordinal_c_index"), SHARE),
     **dict.fromkeys(("spearman", "ccc", "kappa_quadratic", "kappa_linear"), CORRELATION),
     "r2": BELOW_ONE,
     "median_absolute_error": POSITIVE,
 }
+# What one and the same prediction for everybody brings to 0.5, or 0, in every sample.
+TELLING = {"balanced_accuracy", "partial_auc", "kappa_quadratic", "kappa_linear", "ccc"}
 _AGREEMENT = ("agreement_low", "agreement_high")
 # Means of losses, or (2) roots of a mean of squares.
 _LOSSES = {"brier": 1, "rps": 1, "grade_error": 1, "hamming_loss": 1, "mae": 1, "rmse": 2}
@@ -106,7 +110,21 @@ def estimate(
     rest = [key for key in defined if key not in means]
     sample = _Sample(panel, patients, values, draws_of(panel, patients, {*rest, *together}, draws=draws, seed=seed))
     known |= {key: Estimated(values[key], *_from_draws(sample, key)) for key in rest}
-    return found | known | {key: _mean(sample, key, parts, known) for key, parts in means.items()}
+    found |= known | {key: _mean(sample, key, parts, known) for key, parts in means.items()}
+    if _tells_nobody_apart(panel):
+        found |= {key: replace(found[key], interval=_certain(values[key])) for key in found if key[0] in TELLING}
+    return found
+
+
+def _tells_nobody_apart(panel: Panel) -> bool:
+    """One and the same prediction for everybody; of labels each is asked by itself."""
+    if isinstance(panel, LabelPanel):
+        return False
+    return not np.ptp(panel.predicted if isinstance(panel, ValuePanel) else panel.proba, axis=0).any()
+
+
+def _certain(value: float) -> Interval:
+    return NONE if math.isnan(value) else Interval(value, value, "constant-scores")
 
 
 def draws_of(panel: Panel, patients: Ints, keys: Collection[Key], *, draws: int, seed: int) -> dict[Key, Floats]:
@@ -153,6 +171,8 @@ def _from_draws(sample: _Sample, key: Key) -> Percentiles:
     if isinstance(panel, ClassPanel):
         if name in ("auc", CUMULATIVE):
             return _of_area(sample, panel, key)
+        if name == "partial_auc":
+            return _of_partial_area(sample, panel, key)
         if name in _SHARES and (share := panel.share(key)):
             return interval_of_share(value, sample.drawn[key], sample.sizes(share[0]))
     if name in _AGREEMENT:
@@ -166,11 +186,6 @@ def _from_draws(sample: _Sample, key: Key) -> Percentiles:
         # A mean over pairs of grades, so the rarest counts as much as any other.
         rarest = min(len(sample.sizes(panel.reference == code)) for code in panel.present)
         patients = min(max(2 * rarest, FEW_GRADED), patients)
-    if name == "partial_auc" and isinstance(panel, ClassPanel) and patients < len(sample.patients):
-        # It hangs on the rarer kind, as the AUC does there: with all patients it covered 93.1 % in the median of 24
-        # settings, so 94.5 %. With one case a patient this widens what is wide enough.
-        event = panel.is_event(key[1])
-        patients = max(min(len(sample.sizes(event)), len(sample.sizes(~event))), 2)
     return interval_of_draws(value, sample.drawn[key], patients, _BOUNDS.get(name, FREE))
 
 
@@ -223,6 +238,21 @@ def _of_area(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:
         if found.interval is not NONE:
             return found
     return Percentiles(newcombe(sample.values[key], n_events, n_others)._replace(how="newcombe-patients"), 0, 0)
+
+
+def _of_partial_area(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:
+    """Partial AUC, as the share of events above the others that it is on average: Wilson's, on what it can be.
+
+    The logit between its ends gave slivers near the lower one (0.469 to 0.478), which held the truth in 81 to 93 %.
+    It is worth no more events than there are. With several cases a patient it hangs on the rarer kind, as the AUC does.
+    """
+    event, (least, most), patients = panel.is_event(key[1]), SCREENED, sample.n_patients
+    if patients < len(sample.patients):
+        patients = min(len(sample.sizes(event)), len(sample.sizes(~event)))
+    share, draws = (np.clip((x - least) / (most - least), 0, 1) for x in (sample.values[key], sample.drawn[key]))
+    found = interval_of_share(float(share), draws, sample.sizes(event), drawn=patients)
+    low, high, how = found.interval
+    return found._replace(interval=Interval(least + (most - least) * low, least + (most - least) * high, how))
 
 
 def _at_the_edge(sample: _Sample, panel: ClassPanel, key: Key) -> Percentiles:

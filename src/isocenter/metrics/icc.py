@@ -96,8 +96,10 @@ def icc(measurements: ArrayLike, form: Form = "2", average: bool = False, weight
 def icc_interval(measurements: ArrayLike, form: Form = "2", average: bool = False, level: float = LEVEL) -> Interval:
     """F-based interval (Shrout and Fleiss 1979; McGraw and Wong, Psychol Methods 1996).
 
-    Exact for forms 1 and 3 with normal values, Satterthwaite's approximation for form 2. None where
-    readers never differ, or cases: no certainty. For one case a patient.
+    Exact for forms 1 and 3 with normal values, Satterthwaite's approximation for form 2, as R's irr and psych have
+    it. That one is too narrow with few readers: of three who differ as much as the cases do it covers 87 % and not 95
+    (simulated, 15 cases); of four who differ a third as much, 95. None where readers never differ, or cases: no
+    certainty. For one case a patient.
     """
     m = mean_squares_of(icc_columns(measurements).sum(axis=0))
     value, noise = float(icc_of(m, form)), float(m.within if form == "1" else m.residual)

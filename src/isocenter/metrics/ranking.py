@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.metrics import Floats, ratio, weighted
+from isocenter.errors import BadValues
+from isocenter.metrics import Floats, ratio, same_shape, weighted
 
 Rows = NDArray[np.int32]
 Axis = Literal["specificity", "sensitivity"]
@@ -151,6 +152,10 @@ def mcclish(area: Floats, low: float, high: float) -> Floats:
     return 0.5 * (1 + ratio(area - chance, most - chance))
 
 
+# What "partial_auc" can be: McClish's scale begins below 0.5, where no event ranks above the highest others.
+SCREENED = (float(mcclish(np.array(0.0), *_RATES)), 1.0)
+
+
 def _screening_of(events: Floats, others: Floats) -> Floats:
     return mcclish(strip_of(events, others, *_RATES), *_RATES)
 
@@ -159,13 +164,22 @@ def _screening_of(events: Floats, others: Floats) -> Floats:
 AREAS = {"auc": auc_of, "average_precision": average_precision_of, "partial_auc": _screening_of}
 
 
+def check(events: NDArray[np.bool_], scores: Floats) -> None:
+    """BadShape for lists of different lengths, BadValues for infinite scores; a missing one (NaN) makes a NaN."""
+    same_shape(events, scores)
+    if infinite := int(np.isinf(scores).sum()):
+        raise BadValues(f"{infinite} of {len(scores)} scores are infinite.", "Leave these cases out, and say so.")
+
+
 def auc(events: NDArray[np.bool_], scores: Floats, weights: Floats | None = None) -> Floats:
-    """Chance that a case with the event scores higher than one without; NaN without both kinds."""
+    """Chance that a case with the event scores higher than one without; NaN without both kinds. Raises as `check`."""
+    check(events, scores)
     return auc_of(*Ranking.of(scores, events).tally(weighted(weights, len(scores))))
 
 
 def average_precision(events: NDArray[np.bool_], scores: Floats, weights: Floats | None = None) -> Floats:
-    """Area under the precision-recall steps; NaN without both kinds of cases."""
+    """Area under the precision-recall steps; NaN without both kinds of cases. Raises as `check`."""
+    check(events, scores)
     return average_precision_of(*Ranking.of(scores, events).tally(weighted(weights, len(scores))))
 
 
@@ -182,8 +196,9 @@ def partial_auc(
     """Area under the part of the ROC curve where `of` is between low and high; NaN without both kinds.
 
     Along sensitivity the area is that of specificity, as in R's pROC. corrected: on McClish's
-    scale, else between 0 and high - low.
+    scale, else between 0 and high - low. Raises as `check`.
     """
+    check(events, scores)
     if of == "sensitivity":  # the same curve seen from its other corner
         events, scores = ~events, -scores
     tally = Ranking.of(scores, events).tally(weighted(weights, len(scores)))

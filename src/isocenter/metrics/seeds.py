@@ -18,6 +18,8 @@ from scipy.stats import t
 from isocenter.metrics import Floats
 from isocenter.metrics.intervals import LEVEL, NONE, Interval
 
+FEWEST = 3  # seeds: two say nothing of what a third may show
+
 
 @dataclass(frozen=True, slots=True)
 class SeedBand:
@@ -74,9 +76,9 @@ def beyond_seeds(
     claim = claimed if claimed is not None else float(finite[0]) if len(finite) else math.nan
     agreeing = int((np.sign(finite) == np.sign(claim)).sum())
     pair = f"{names[0]} against {names[1]}"
-    if band.seeds < 3 or not math.isfinite(claim):
+    if band.seeds < FEWEST or not math.isfinite(claim):
         sentence = f"{pair}: too few seeds to say what chance does to the difference; three are the least."
-        if len(differences) and (band.seeds == 0 or band.seeds >= 3):
+        if len(differences) and (band.seeds == 0 or band.seeds >= FEWEST):
             sentence = f"{pair}: the difference is not defined, so that seeds say nothing of it."
         return SeedDifference(*names, band, claim, agreeing, None, sentence)
     reach = (band.another.high - band.another.low) / 2

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from isocenter.cohort import Cohort
+from isocenter.metrics.adequacy import SETTLED, repeated
 from isocenter.metrics.intervals import expected_auc_width
 from isocenter.splitting.nouns import HOLDOUT, KFOLD, LEAVE_ONE_OUT, NESTED, Design, Split
 
 FEW_EVENTS = 100  # expected test events, below which a hold-out says little (evidence: 51 patients leave 4 events)
-SETTLED = 10  # repeats, below which the intervals of cross-validation are matters of chance (benchmarks/resampling.py)
 
 
 def warnings(cohort: Cohort, design: Design) -> tuple[str, ...]:
@@ -88,10 +88,7 @@ def _small_test_part(cohort: Cohort, design: Design) -> list[str]:
         events = n if labels else round(n * n_patients / sum(counts.values()))
         width = expected_auc_width(events, n_patients - events)
         said.append(f"The 95 % interval of an AUC near 0.80 will be about {width:.2f} wide.")
-    folds = min(5, *cohort.patients_with().values(), 5)
-    if design.kind == HOLDOUT and folds > 2:
-        # Choices are made inside each fold: the nested cross-validation of the textbooks. Its interval covers as well
-        # as that of --design nested, at a third of the fits (benchmarks/results/resampling.md).
-        words = f"--design kfold --folds {folds} --repeats {SETTLED}"
-        said.append(f"To test every patient, by repeated cross-validation with all choices inside its folds: {words}.")
+    rarest = min([*cohort.patients_with().values(), 5])
+    if design.kind == HOLDOUT and rarest > 2:
+        said.append(f"To test every patient, use {repeated(rarest)}.")
     return [" ".join(said)]
