@@ -44,8 +44,8 @@ def cluster(
     patient of each row, so that draws keep patients whole. components: principal components, None as
     many as hold 90 % of the variance, up to 10. scaled: each feature by its standard deviation.
 
-    Large tables are judged on random cases: above 5,000 whether there are clusters on 2,000 of them, and always how many
-    and how stable on 1,000 at the most; clusters are fitted on 4,000. Every case is then placed.
+    Large tables are judged on random cases: above 5,000 whether there are clusters on 2,000 of them, and always how
+    many and how stable on 1,000 at the most; clusters are fitted on 4,000. Every case is then placed.
 
     Raises UsageError (method, more clusters than cases), BadValues (text, infinite, constant), EmptyInput, BadShape.
     """
@@ -126,7 +126,11 @@ def _finish(
 
 
 def _tried(
-    points: Floats, patients: Ints | None, clusters: int | None, rng: np.random.Generator, structure: bool,
+    points: Floats,
+    patients: Ints | None,
+    clusters: int | None,
+    rng: np.random.Generator,
+    structure: bool,
     large: bool,
 ) -> tuple[Floats, tuple[Candidate, ...], int]:
     """The view (d, m) in which clusters are parted best, the numbers tried in it, and what the gap would choose.

@@ -255,7 +255,9 @@ def _umap(points: Points, seed: int) -> Points:
         try:
             from umap import UMAP
         except ImportError as fault:
-            raise MissingExtra("A UMAP map needs umap-learn.", 'pip install "isocenter[explore]", or use tsne.') from fault
+            raise MissingExtra(
+                "A UMAP map needs umap-learn.", 'pip install "isocenter[explore]", or use tsne.'
+            ) from fault
     start = coordinates(points) / max(float(np.abs(points[:, :1]).max()), 1e-6) * 10
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one thread, because of the seed: as meant
