@@ -173,7 +173,7 @@ def adrenal(data: Path, weights: str) -> list[str]:
     for volume in volumes:
         slices = np.stack([np.kron(volume[z].astype(np.uint8) * np.uint8(255), side) for z in SLICES])
         vectors.append(embedder(slices[:, None]).mean(axis=0))
-        shapes.append(volume_shape(volume, volume.astype(np.float64), (1.0, 1.0, 1.0)))
+        shapes.append(volume_shape(volume, np.ones(int(volume.sum())), (1.0, 1.0, 1.0)))
     shape = pd.DataFrame(shapes)
     tables = {"embedding": pd.DataFrame(vectors), "shape": shape, "volume": pd.DataFrame({"volume": volumes.sum(axis=(1, 2, 3))})}  # fmt: skip
     return compared("AdrenalMNIST3D, normal or hyperplasia", tables, "volume", truth)

@@ -22,7 +22,7 @@ from isocenter.subtypes import describe, held_out
 from isocenter.unsupervised import cluster
 
 SIZE = ["stat_mean", "morph_vol_approx"]
-NOISE = 120.0  # HU
+NOISE = 300.0  # HU
 
 
 def made(scanner: float = 0.0, disease: float = 0.0, n: int = 240, seed: int = 0) -> tuple[pd.DataFrame, Cohort]:
@@ -88,6 +88,12 @@ def test_demanded_clusters_of_noise_are_significant_in_nothing_that_is_tested() 
     assert found <= 5
 
 
+def test_what_made_the_clusters_is_not_tested_even_where_the_cohort_calls_it_a_covariate() -> None:
+    table, cohort = made(disease=4.0)
+    told = describe(cluster(table), Cohort(cohort.table, cohort.target), clusters_again=False)
+    assert {r.column for r in (*told.acquisition, *told.others)} == {"scanner", "age", "dead"}
+
+
 def test_missing_covariates_are_counted() -> None:
     table, cohort = made(scanner=4.0)
     cohort.table.loc[cohort.table.index[::3], "age"] = np.nan
@@ -134,7 +140,7 @@ def test_planted_subtypes_of_the_phantom_are_found(seed: int) -> None:
 def test_planted_scanners_of_the_phantom_are_named(seed: int) -> None:
     """The second scanner is very noisy: what is found in rendered scans is the scanner, and is said to be it."""
     noisy = [replace(p, scanner=replace(p.scanner, noise=NOISE)) if p.scanner.site == "B" else p
-             for p in draw_patients(seed, 150)]  # fmt: skip
+             for p in draw_patients(seed, 100)]  # fmt: skip
     table, cohort = rendered(noisy)
     told = describe(cluster(table), cohort, table, clusters_again=False)
     assert told.named == "scanner"

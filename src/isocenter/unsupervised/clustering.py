@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from isocenter.errors import BadShape, UsageError
 from isocenter.metrics import Floats, Ints
 from isocenter.unsupervised import METHODS, partition
+from isocenter.unsupervised.kmeans import kmeans, nearest
 from isocenter.unsupervised.nouns import Candidate, Clustering, Stability
 from isocenter.unsupervised.parts import Parts
 from isocenter.unsupervised.reduction import Points, Projection, learn, values_of
-from isocenter.unsupervised.stability import NEAR, agreements, candidates, choose, resample
+from isocenter.unsupervised.stability import NEAR, STEADY, agreements, candidates, choose, resample
 from isocenter.unsupervised.structure import FEWEST, LIMIT, ROUND, apart_p, structure_p, unstepped, whitened
 
 LARGEST = 10  # clusters tried, unless a number is given
@@ -107,7 +108,7 @@ def _finish(
     known = None if patients is None else patients[rows]
     structure = p <= LIMIT
     view, tried, by_gap = _tried(some, known, clusters, rng, structure, len(points) > LARGE)
-    wanted = clusters or (choose(tried) if structure and tried else 1)
+    wanted = clusters or (_confirmed(points, tried, view, rng) if structure and tried else 1)
     used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, view, rng)
     agreement = _agreement(some, known, used, shape, view, parts.n_clusters, tried, rng)
     stability = Stability(structure, p, parts.n_clusters, agreement, by_gap, tried,
@@ -160,6 +161,18 @@ def _tried(
     if wanted:  # the others beside it, in its view
         return best[0], *candidates(points @ best[0], patients, range(2, most + 1), rng, draws=draws)
     return best
+
+
+def _confirmed(points: Points, tried: Sequence[Candidate], view: Floats, rng: np.random.Generator) -> int:
+    """The number chosen; in large tables the largest choice that other cases, parted anew, show gaps for as well."""
+    left = list(tried)
+    while len(points) > LARGE and any(one.apart and one.agreement >= STEADY for one in left):
+        k = choose(left)
+        others = points[rng.permutation(len(points))[:_JUDGED]].astype(np.float64)
+        if apart_p(others, nearest(others @ view, kmeans(others @ view, k, rng)), rng) <= LIMIT / (k - 1):
+            return k
+        left = [one for one in left if one.clusters < k]
+    return choose(tried)
 
 
 def _widened(
