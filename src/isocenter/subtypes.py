@@ -200,10 +200,16 @@ def _per_patient(labels: Ints, patients: Ints) -> tuple[Ints, Ints] | None:
 
 def _of_levels(codes: Ints, labels: Ints, rng: np.random.Generator) -> tuple[float, float]:
     """Cramer's V and the permutation p of chi-squared."""
-    weights = None
-    table = contingency(codes, labels, weights)
+    table = contingency(codes, labels)
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    drawn = np.array([((contingency(codes, rng.permutation(labels)) ** 2) / expected).sum() for _ in range(DRAWS)])
+    rows, columns = (np.unique(one, return_inverse=True)[1] for one in (codes, labels))
+    rows = rows * table.shape[1]
+
+    def counted() -> float:
+        cells = np.bincount(rows + rng.permutation(columns), minlength=table.size)
+        return float((cells.reshape(table.shape) ** 2 / expected).sum())
+
+    drawn = np.array([counted() for _ in range(DRAWS)])
     seen = ((table**2) / expected).sum()
     return float(cramer_v(table)), float(1 + (drawn >= seen * (1 - 1e-12)).sum()) / (DRAWS + 1)
 

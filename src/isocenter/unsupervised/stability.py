@@ -39,7 +39,7 @@ def candidates(
         drawn = redrawn(flat, groups, k, rng, draws)
         alike = agreements(drawn)
         labels = nearest(flat, kmeans(flat, k, rng))
-        apart = apart_p(flat, labels, rng) <= LIMIT
+        apart = apart_p(flat, labels, rng) <= LIMIT / (k - 1)  # of as many numbers tried, one splits a piece by chance
         some = rng.permutation(len(flat))[:_PAIRED]
         pac = ambiguous(consensus(drawn[:, some]))
         gap, error = (float(one) for one in gaps[place + 1])
