@@ -55,7 +55,7 @@ REASONS = {
     "Newcombe's interval takes the patients for the cases, as if a patient's images all agreed.",
     "average_precision": "in small samples it is too large on average, most where the model is weak and events are few (by 0.10 with 3 events "
     "at AUC 0.6); no interval made of the sample alone sees that. High near 1: the logit of few steps.",
-    "partial_auc": "low, the truth below: with 10 to 25 others the strip stands on the one or two of them that score "
+    "partial_auc": "low, the truth below: with 10 to 75 others the strip stands on the one to eight of them that score "
     "highest, whose false-alarm rates are on average larger than the strip's, so that it flatters (at n 20 and half "
     "events most). High: it is taken for a share of the events, and believed no better than that of so many.",
     "accuracy": "a share of few cases takes few values: Wilson's coverage swings about 95 % from one true share to the next.",
