@@ -7,7 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-PYTEST := $(BIN)/python -m pytest
+# Two workers, one thread each: OpenMP's loops, two threads on a busy core, wait for each other for minutes.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 WANTED := pyproject.toml constraints.txt
 
 .PHONY: demo test slow proof lint types docs bench clean
@@ -31,10 +32,10 @@ demo: $(VENV)/.core
 	$(BIN)/isocenter demo
 
 test: $(VENV)/.test
-	$(PYTEST) -m 'not slow' --durations=10
+	$(PYTEST) -m 'not slow' --durations=10 --numprocesses 2 --dist worksteal
 
 slow: $(VENV)/.test
-	$(PYTEST) -m slow --durations=10
+	$(PYTEST) -m slow --durations=10 --numprocesses 2 --dist worksteal
 
 proof: $(VENV)/.test
 	set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

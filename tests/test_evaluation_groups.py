@@ -81,4 +81,4 @@ def test_without_patient_ids_cases_are_spoken_of() -> None:
     few = [f"c{i}" for i in range(20)]
     assert "by patient" in next(subgroups(c, few, ["sex"])).suppressed
     unknown = Cohort(c.table.assign(patient_id=pd.array([None] * len(c), dtype="str")), TARGET)
-    assert "by case 7 events" in next(subgroups(unknown, few, ["sex"])).suppressed
+    assert "7 events by case" in next(subgroups(unknown, few, ["sex"])).suppressed

@@ -10,6 +10,7 @@ _COLUMNS = 6
 
 
 def clusters(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    """The answer first (disease or scanner, how many and why), then what sets the clusters apart."""
     features = found["features"]
     yield ""
     if found["clusters"] > 1:
@@ -77,6 +78,7 @@ def _look(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+    """The nearest cases, nearest first, with the target where there is one."""
     yield f"Nearest to {found['case']} of {found['of']} cases ({found['features']}, {found['distance']})"
     target = found["target"]
     width = max([8, *(len(str(one["case_id"])) for one in found["cases"])]) + 2
@@ -87,6 +89,7 @@ def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
 
 
 def placed(path: str, result: dict[str, Any]) -> Iterator[str]:
+    """How many new cases went into each cluster, and where the table lies."""
     told = ", ".join("in none " + str(n) if k == "-1" else f"{int(k) + 1}: {n}" for k, n in result["counts"].items())
     yield f"{result['cases']} cases placed in clusters, {told}; {result['borderline']} borderline"
     if not result["structure"]:
@@ -98,6 +101,7 @@ def placed(path: str, result: dict[str, Any]) -> Iterator[str]:
 
 
 def page(path: str, _: dict[str, Any]) -> Iterator[str]:
+    """Where the page lies."""
     yield f"Page      {path}"
 
 
