@@ -53,7 +53,7 @@ def test_a_killed_cross_validation_with_all_its_surroundings_goes_on(data: Path,
             "--folds",
             "3",
             "--seeds",
-            "2",
+            "3",
             "--learning-curve",
         ]
 
