@@ -38,6 +38,7 @@ from isocenter import formats, store
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.features import Radiomics
 from isocenter.features import radiomics as step
+from isocenter.features.standard import Standard
 from isocenter.radiomics import Settings, extract, preset
 from isocenter.radiomics.extraction import leveled
 from isocenter.radiomics.filters.kinds import LoG
@@ -116,7 +117,7 @@ def case_of(image: Path, mask: Path, name: str = "case") -> Case:
 
 def ours(image: Path, mask: Path, settings: Settings) -> float:
     """Seconds of what the feature step does for a case: both files read, all features."""
-    task = step._Task(case_of(image, mask), "image", ("mask",), "one", settings)  # noqa: SLF001  what the step does for one case, and nothing around it
+    task = step._Task(case_of(image, mask), "image", ("mask",), "one", settings, Standard())  # noqa: SLF001  what the step does for one case, and nothing around it
     began = time.perf_counter()
     step._measure(task)  # noqa: SLF001
     return time.perf_counter() - began
