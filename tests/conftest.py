@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from browser import Browser, browser, missing
 
 # No test asserts a time: on a busy machine the same examples only take longer.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,3 +42,12 @@ def octave(tmp_path: Path) -> Callable[[str], str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium, one a file of tests."""
+    if reason := missing():
+        pytest.skip(reason)
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browser import Browser, browser, missing
+from browser import Browser
 from isocenter.reporting.map import Atlas, Sheets, render
 from studies import EVIL, thumbnail
 from test_reporting_browser import FAINT, OVER_THE_EDGE, SCREENS
 
 MAP = "document.getElementById('map-stage').isocenter"
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if reason := missing():
-        pytest.skip(reason)
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Compiled loops over bootstrap draws: the one door to numba.
+"""Compiled loops over bootstrap draws.
 
 Importing this file costs half a second (and, once on a machine, some seconds of compiling), so it is
 imported only where blocks of draws are large. Every kernel has a twin in numpy that makes the same
@@ -8,16 +8,13 @@ draws run in several threads; none starts threads of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
-from numba import njit
 
+from isocenter.compiling import compiled, part, summing
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics.ranking import Rows
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -26,27 +23,7 @@ _CHUNK = 512  # random numbers made at a stretch, so that the compiler makes sev
 _TINY = 1e-300
 
 
-def compiled(signature: str) -> Callable[[F], F]:
-    """Compiles for these types at once, and keeps the code on disk for the next process.
-
-    Without a folder to write to, on a full disk or with a damaged cache it compiles without one.
-    """
-
-    def compiling(function: F) -> F:
-        try:
-            return cast(F, njit(signature, nogil=True, cache=True)(function))
-        except Exception:  # noqa: BLE001  # of many kinds; a fault of the function itself is raised again below
-            return cast(F, njit(signature, nogil=True)(function))
-
-    return compiling
-
-
-def _part(function: F) -> F:
-    """A piece of a kernel."""
-    return cast(F, njit(function))
-
-
-@_part
+@part
 def _mixed(z: np.uint64) -> np.uint64:
     """The twin of `bootstrap.mixed`."""
     z = (z ^ (z >> _30)) * _FIRST
@@ -82,7 +59,7 @@ def fill(weights: Floats, places: Rows, alone: bool, ends: Ints, key: np.uint64,
                 weights[draw, case] = counts[places[case]]
 
 
-@_part
+@part
 def _cumulate(row: Floats, rows: Rows, out: Floats) -> float:
     """Sums (g + 1,) of the first 0..g weights; the last is returned.
 
@@ -102,7 +79,7 @@ def _cumulate(row: Floats, rows: Rows, out: Floats) -> float:
     return total
 
 
-@_part
+@part
 def _area(events: Floats, others: Floats, pieces: Rows) -> float:
     """Twice the area under the ROC curve, in counts."""
     area, left = 0.0, 0.0
@@ -113,7 +90,7 @@ def _area(events: Floats, others: Floats, pieces: Rows) -> float:
     return area
 
 
-@_part
+@part
 def _strip(events: Floats, others: Floats, pieces: Rows, low: float, high: float) -> float:
     """Twice that area between low and high counts of others."""
     area, left = 0.0, 0.0
@@ -129,7 +106,7 @@ def _strip(events: Floats, others: Floats, pieces: Rows, low: float, high: float
     return area
 
 
-@_part
+@part
 def _precision(events: Floats, others: Floats, steps: Rows) -> float:
     """Sum of precision times gain of hits."""
     area, hits = 0.0, 0.0
@@ -171,7 +148,7 @@ def _dot(a: Floats, b: Floats) -> float:
     return total
 
 
-_dot = cast(Any, njit(_dot, fastmath={"reassoc", "contract"}))  # in any order: several products at once
+_dot = cast(Any, summing(_dot))  # in any order: several products at once
 
 
 @compiled("void(float64[:, ::1], int32[::1], float64[::1], float64[:, ::1])")
@@ -187,8 +164,8 @@ def tally(weights: Floats, cells: Rows, losses: Floats, out: Floats) -> None:
         row = weights[draw]
         parts[:] = 0
         for i in range(0, whole, 4):
-            for part in range(4):
-                parts[part, cells[i + part]] += row[i + part]
+            for lane in range(4):
+                parts[lane, cells[i + lane]] += row[i + lane]
         for i in range(whole, n):
             parts[0, cells[i]] += row[i]
         for cell in range(last):

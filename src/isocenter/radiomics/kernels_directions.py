@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.radiomics.kernels_base import compiled, part
+from isocenter.compiling import compiled, part
 
 Levels = NDArray[np.uint16]
 Counts = NDArray[np.int32]

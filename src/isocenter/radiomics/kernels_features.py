@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.radiomics.kernels_base import compiled, part, summing
+from isocenter.compiling import compiled, part, summing
 
 Levels = NDArray[np.uint16]
 Counts = NDArray[np.int32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.radiomics.kernels_base import compiled
+from isocenter.compiling import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

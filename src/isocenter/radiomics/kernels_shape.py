@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter.radiomics.kernels_base import compiled, part
+from isocenter.compiling import compiled, part
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]

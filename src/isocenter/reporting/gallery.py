@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -26,7 +26,7 @@ def gallery(study: Study) -> list[dict[str, Any]]:
     part = table[table["part"] == "test"] if "part" in table else table
     shown = part[part["case_id"].isin([*chosen["worst"], *chosen["typical"]])]  # of a million rows, a dozen
     rows: dict[str, Mapping[Any, Any]] = {str(row["case_id"]): row for row in shown.to_dict("records")}
-    pictures = _pictures(study, [*chosen["worst"], *chosen["typical"]])
+    pictures = data_urls([*chosen["worst"], *chosen["typical"]], study.thumbnails)
     groups = []
     for kind, (heading, about) in _texts(study, part).items():
         cards = [_card(study, case_id, rows[case_id], pictures.get(case_id, "")) for case_id in chosen[kind]]
@@ -51,12 +51,12 @@ def _texts(study: Study, part: pd.DataFrame) -> dict[str, tuple[str, str]]:
     }
 
 
-def _pictures(study: Study, case_ids: list[str]) -> dict[str, str]:
-    """Data URLs by case id, as far as the page can carry them; what is no PNG is left out."""
+def data_urls(case_ids: Iterable[str], thumbnails: Mapping[str, bytes]) -> dict[str, str]:
+    """Data URLs by case id, as far as a page can carry them; what is no PNG is left out."""
     found: dict[str, str] = {}
     room = MOST_BYTES
     for case_id in dict.fromkeys(case_ids):
-        png = study.thumbnails.get(case_id, b"")
+        png = thumbnails.get(case_id, b"")
         if png.startswith(_PNG) and len(png) <= room:
             room -= len(png)
             found[case_id] = f"data:image/png;base64,{base64.b64encode(png).decode()}"

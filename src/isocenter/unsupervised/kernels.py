@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from isocenter.compiling import compiled
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def dip(x: Floats) -> float:
     """Hartigan's dip of sorted values (n,): the furthest that their distribution is from the nearest unimodal one.
 
@@ -42,7 +43,7 @@ def dip(x: Floats) -> float:
     return best / (2 * n)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _hull(x: Floats, low: int, high: int, sign: float, kept: NDArray[np.int64]) -> int:
     """Corners of the greatest convex minorant (sign 1) or least concave majorant (-1) of the steps' counts."""
     m = 0
@@ -57,7 +58,7 @@ def _hull(x: Floats, low: int, high: int, sign: float, kept: NDArray[np.int64]) 
     return m
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _widest(x: Floats, below: NDArray[np.int64], above: NDArray[np.int64]) -> tuple[float, int, int]:
     """Largest distance between the two hulls at any corner, and the corners (convex, concave) around it."""
     gap, left, right = 0.0, below[0], above[-1]
@@ -80,12 +81,12 @@ def _widest(x: Floats, below: NDArray[np.int64], above: NDArray[np.int64]) -> tu
     return gap, left, right
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _share(value: float, start: float, end: float) -> float:
     return (value - start) / (end - start) if end > start else 0.0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _under(x: Floats, a: int, b: int) -> float:
     """Furthest that the counts lie above the chord of the convex hull from a to b."""
     most = 1.0
@@ -94,7 +95,7 @@ def _under(x: Floats, a: int, b: int) -> float:
     return most
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _over(x: Floats, a: int, b: int) -> float:
     """Furthest that the counts lie below the chord of the concave hull from a to b."""
     most = 1.0
@@ -103,7 +104,7 @@ def _over(x: Floats, a: int, b: int) -> float:
     return most
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def start(points: Singles, luck: Floats) -> Singles:
     """(k', d) centres drawn from points (n, d), each by its squared distance from those before; luck (k,) 0 to 1."""
     n, d = points.shape
@@ -131,7 +132,7 @@ def start(points: Singles, luck: Floats) -> Singles:
     return found
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def lloyd(points: Singles, centres: Singles, rounds: int) -> tuple[Singles, float]:
     """Means of the points nearest to each centre, until no point moves; and the summed squared distance.
 
@@ -164,7 +165,7 @@ def lloyd(points: Singles, centres: Singles, rounds: int) -> tuple[Singles, floa
     return centres, spread
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _nearest(points: Singles, centres: Singles, labels: NDArray[np.int64]) -> int:
     """How many labels change to that of the nearest centre."""
     k, d = centres.shape

@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from isocenter import __version__
-from isocenter.reporting.gallery import MOST_BYTES
+from isocenter.reporting.gallery import data_urls
 from isocenter.reporting.map.atlas import Atlas, Card, Section
 from isocenter.reporting.map.payload import payload
 from isocenter.reporting.map.still import still_map
@@ -21,7 +21,6 @@ from isocenter.reporting.page import page
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("data.js", "colour.js", "paint.js", "map.js", "hands.js", "legend.js")
-_PNG = b"\x89PNG\r\n\x1a\n"
 _ROWS, _COLUMNS = 300, 5  # of the table for readers without the script
 
 
@@ -29,7 +28,8 @@ def render(atlas: Atlas) -> str:
     """The page as one HTML text; equal data give equal texts."""
     script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    pictures = _pictures(atlas)
+    shown = (c for s in atlas.sections for g in s.groups for card in g.cards for c in card.cases)
+    pictures = data_urls(shown, atlas.thumbnails)
     return page(
         "map.html.jinja",
         {
@@ -76,19 +76,6 @@ def _map(atlas: Atlas) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _pictures(atlas: Atlas) -> dict[str, str]:
-    """Data URLs by case, as far as the page can carry them."""
-    found: dict[str, str] = {}
-    room = MOST_BYTES
-    wanted = (c for s in atlas.sections for g in s.groups for card in g.cards for c in card.cases)
-    for case_id in dict.fromkeys(wanted):
-        png = atlas.thumbnails.get(case_id, b"")
-        if png.startswith(_PNG) and len(png) <= room:
-            room -= len(png)
-            found[case_id] = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    return found
 
 
 def _section(section: Section, pictures: dict[str, str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""How kernels of this room are compiled: once for given types, kept on disk, without Python's lock.
+"""The one door to numba: how loops are compiled, kept on disk, without Python's lock.
 
-Kernels live in `kernels_*.py`, one a theme, and are imported where they are called: numba starts in
-half a second, and the first time on a machine each file compiles for some seconds.
+Kernels live in files of their own (`kernels*.py` of the rooms that need them) and are imported where they are called:
+numba starts in half a second, and the first time on a machine each file compiles for some seconds.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from numba import njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def compiled(signature: str) -> Callable[[F], F]:
-    """Compiles for these types at once, and keeps the code on disk for the next process.
+def compiled(signature: str | None = None) -> Callable[[F], F]:
+    """Compiles for these types at once (None: for what it is first called with), and keeps the code on disk.
 
     Without a folder to write to, on a full disk or with a damaged cache it compiles without one.
     """
+    types = () if signature is None else (signature,)
 
     def compiling(function: F) -> F:
         try:
-            return cast(F, njit(signature, nogil=True, cache=True)(function))
+            return cast(F, njit(*types, nogil=True, cache=True)(function))
         except Exception:  # noqa: BLE001  # of many kinds; a fault of the function itself is raised again below
-            return cast(F, njit(signature, nogil=True)(function))
+            return cast(F, njit(*types, nogil=True)(function))
 
     return compiling
 
