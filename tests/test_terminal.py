@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from designs import write_table
-from isocenter import progress
+from isocenter import cli, progress
 from isocenter.terminal import Terminal
 
 
@@ -69,3 +69,21 @@ def test_facts_are_printed_as_they_come_and_only_what_changed_again(capsys: pyte
     with terminal.listening(), progress.without_facts():
         progress.facts({"cohort": cohort})
     assert capsys.readouterr().out == ""
+
+
+def test_ctrl_c_inside_an_import_is_an_interruption_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python up to 3.11 says RuntimeError when an interrupt falls into a class being made."""
+
+    def wrapped(**_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise RuntimeError("Error calling __set_name__") from stop
+
+    monkeypatch.setattr(cli, "app", wrapped)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\nInterrupted. The same command goes on where this one stopped.\n"

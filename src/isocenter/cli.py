@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -304,11 +304,12 @@ def main() -> None:
         _say(fault)
         sys.exit(fault.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\nInterrupted. The same command goes on where this one stopped.\n")
-        sys.exit(130)
+        _interrupted()
     except BrokenPipeError:
         sys.exit(0)
     except Exception as wrong:
+        if _from_an_interrupt(wrong):
+            _interrupted()
         if callable(
             show := getattr(wrong, "show", None)
         ):  # typer's own: wrong usage (its class moved between versions)
@@ -317,6 +318,18 @@ def main() -> None:
         traceback.print_exc()
         sys.stderr.write("\nThis is a bug of Isocenter, not of your data. Please report it with the lines above.\n")
         sys.exit(70)
+
+
+def _interrupted() -> NoReturn:
+    sys.stderr.write("\nInterrupted. The same command goes on where this one stopped.\n")
+    sys.exit(130)
+
+
+def _from_an_interrupt(wrong: BaseException | None) -> bool:
+    """Ctrl-C inside an import reaches us as another error: Python up to 3.11 wraps whatever `__set_name__` raises."""
+    while wrong is not None and not isinstance(wrong, KeyboardInterrupt):
+        wrong = wrong.__cause__ or wrong.__context__
+    return wrong is not None
 
 
 def _say(fault: IsocenterError) -> None:
