@@ -17,7 +17,6 @@ import datetime as dt
 import math
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -81,7 +80,7 @@ def computed(data: Path, name: str, settings: Settings) -> tuple[dict[str, float
     began = time.perf_counter()
     found = extract(image, mask, spacing, settings)
     seconds = time.perf_counter() - began
-    return {**diagnostics(image, mask, spacing, replace(settings, filter=None)), **found}, seconds
+    return {**diagnostics(image, mask, spacing, settings), **found}, seconds
 
 
 def report(data: Path, lines: list[str]) -> int:

@@ -28,6 +28,7 @@ def cluster(
     features: str | None = None,
     preset: Sequence[str] = (),
     regions: str = ONE,
+    image_filters: Sequence[str] = (),
     weights: str | None = None,
     window: str = "auto",
     seed: int = 0,
@@ -37,10 +38,11 @@ def cluster(
 
     method: "auto", "kmeans", "gmm", "hdbscan" or "consensus"; clusters: how many, 0 lets stability choose, and *no
     structure* be the answer; features: a key of FEATURES, or several joined by + (None: what suits the input); preset,
-    regions, weights, window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises UsageError,
+    regions, image_filters, weights, window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises UsageError,
     BadValues.
     """
-    told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
+    told: dict[str, Any] = {"preset": preset, "regions": regions, "image_filters": image_filters}
+    told |= {"weights": weights, "window": window}
     measured = measure(cohort, features, store=store, **told)
     return grouped(cohort, measured, method=method, clusters=clusters, seed=seed)
 
@@ -63,6 +65,7 @@ def similar(
     distance: str = "auto",
     preset: Sequence[str] = (),
     regions: str = ONE,
+    image_filters: Sequence[str] = (),
     weights: str | None = None,
     window: str = "auto",
     store: str | None = None,
@@ -73,7 +76,8 @@ def similar(
     distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are
     centred and scaled. Exact. Raises UsageError for a case that is not there, naming those like it.
     """
-    told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
+    told: dict[str, Any] = {"preset": preset, "regions": regions, "image_filters": image_filters}
+    told |= {"weights": weights, "window": window}
     return nearest_cases(cohort, measure(cohort, features, store=store, **told), case, n, distance)
 
 

@@ -33,7 +33,7 @@ from isocenter.unsupervised import Clustering, coordinates
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _TSNE = 3000  # cases up to which t-SNE takes seconds
-_MEASURING = ("preset", "regions", "weights", "window")
+_MEASURING = ("preset", "regions", "image_filters", "weights", "window")
 _LEVELS = 60  # texts with more values are not for colouring
 
 
@@ -65,8 +65,8 @@ class Mapping(Study):
 
     def _fingerprint(self, what: str, *more: object) -> str:
         options = self.options
-        told = [options.features, options.seed, options.window, options.preset, options.regions, *more]
-        return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), told)
+        told = [options.features, options.seed, options.window, options.preset, options.regions, options.image_filters]
+        return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), [*told, *more])
 
     @cached_property
     def sheets(self) -> Sheets | None:

@@ -51,6 +51,7 @@ def measure(
     *,
     preset: Sequence[str] = (),
     regions: str = ONE,
+    image_filters: Sequence[str] = (),
     weights: str | None = None,
     window: str = "auto",
     store: str | None = None,
@@ -64,7 +65,7 @@ def measure(
     names = [name.strip() for name in features.split(JOINS)]
     for name in names:
         _refuse(name, cohort)
-    settings = training.settings_of(cohort, [features], preset, regions, store, weights, window)
+    settings = training.settings_of(cohort, [features], preset, regions, store, weights, window, image_filters)
     steps = tuple((name, _step(name, settings[name]).fit(cohort.X)) for name in names)
     return Measured(JOINS.join(names), table_of(steps, cohort), steps)
 

@@ -101,6 +101,11 @@ class Options:
         CLUSTER,
         SIMILAR,
     )
+    image_filters: tuple[str, ...] = _option(
+        (), "Filters of IBSI 2 over the images, whose responses radiomics measure beside them: mean, log, laws, gabor, "
+        "wavelet (all bands), simoncelli; with their settings log:sigma_mm=3 or wavelet:wavelet=coif1:level=2. "
+        "(--filters drops columns of features.)", FIT, CLUSTER, SIMILAR,
+    )  # fmt: skip
     store_limit: float = _option(
         0.0, "GB of costly results that the project's store keeps after fitting; what was used longest ago goes first. "
         "0: no limit.", FIT,
@@ -109,7 +114,7 @@ class Options:
     reference_site: str | None = _option(None, "The site that --harmonise brings the others to, itself unchanged.", FIT)
     filters: tuple[str, ...] = _option(
         (), "Features to drop, learned inside the folds: missing=0.5 (share above), constant (nearly), "
-        "correlation=0.95 (above, with an earlier one).", FIT,
+        "correlation=0.95 (above, with an earlier one). (--image-filters filters images.)", FIT,
     )  # fmt: skip
     reliable: str | None = _option(
         None, "Table of repeated measurements (an id column, a row a measurement) or of columns feature and icc: "

@@ -90,7 +90,8 @@ class Stages:
         """What was found wrong, left out or to beware of, case by case."""
         cohort = self.cohort
         options = self.options
-        how: dict[str, Any] = {"features": options.features, "preset": options.preset, "regions": options.regions}
+        names = ("features", "preset", "regions", "image_filters")
+        how: dict[str, Any] = {name: getattr(options, name) for name in names}
         measured = [how] if training.measures(options.features) else []
         inputs = fingerprint("audit", self.project.inputs(artefacts.COHORT), *measured)
         return self.project.get_or_make(
@@ -130,6 +131,7 @@ class Stages:
             parameters=options.parameters,
             preset=options.preset,
             regions=options.regions,
+            image_filters=options.image_filters,
             store=self.project.store,
             with_floors=True,
             weights=options.weights,

@@ -50,6 +50,7 @@ def plan(
     window: str = "auto",
     refining: Refining = Refining(),  # noqa: B008  frozen
     standardise: str | None = None,
+    image_filters: Sequence[str] = (),
 ) -> list[Recipe]:
     """What will be fitted, the primary recipe first and the floors last."""
     if cohort.target is None:
@@ -63,7 +64,7 @@ def plan(
                 f"Features '{name}' do not suit this input.",
                 f"A feature table takes 'given'; scans take {', '.join(FROM_SCANS)}.",
             )
-    settings = settings_of(cohort, features, preset, regions, store, weights, window)
+    settings = settings_of(cohort, features, preset, regions, store, weights, window, image_filters)
     if standardise is not None:
         _standardise(settings, standardise, features or (default,))
     found = recipes.compose(
@@ -89,8 +90,9 @@ def settings_of(
     store: str | None,
     weights: str | None = None,
     window: str = "auto",
+    image_filters: Sequence[str] = (),
 ) -> dict[str, dict[str, object]]:
-    """Keyword arguments of each feature step, as plain values."""
+    """Keyword arguments of each feature step, as plain values. UsageError for what no scan need be read to refuse."""
     if cohort.features:
         return {"given": {"columns": cohort.features}}
     has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
@@ -99,11 +101,13 @@ def settings_of(
     found |= {"descriptors": {**inside, "window": window}}
     found |= {"embedding": {**inside, "window": window, "weights": weights}}
     if measures(features):
-        found["radiomics"] = Radiomics(tuple(preset), regions=regions, store=store).told(
-            cohort.select(cohort.case_ids[:1]).cases
+        step = Radiomics(tuple(preset), regions=regions, store=store, image_filters=tuple(image_filters))
+        found["radiomics"] = step.told(cohort.select(cohort.case_ids[:1]).cases)
+    elif preset or regions != ONE or image_filters:
+        raise UsageError(
+            "--preset, --regions and --image-filters are about radiomics.",
+            "Add --features radiomics, or leave them out.",
         )
-    elif preset or regions != ONE:
-        raise UsageError("--preset and --regions are about radiomics.", "Add --features radiomics, or leave them out.")
     return found
 
 
@@ -124,11 +128,11 @@ def measures(features: Sequence[str]) -> bool:
     return any("radiomics" in name.split("+") for name in features)
 
 
-def unmeasured(
-    cohort: Cohort, features: Sequence[str], preset: Sequence[str], regions: str, store: str | None
-) -> list[Fault]:
-    """Cases whose regions cannot be measured. Each case is measured by itself: nothing is learned from any."""
-    settings = settings_of(cohort, features, preset, regions, store)
+def unmeasured(cohort: Cohort, settings: Mapping[str, Mapping[str, object]]) -> list[Fault]:
+    """Cases whose regions cannot be measured. Each case is measured by itself: nothing is learned from any.
+
+    settings: of the feature steps, from `settings_of`.
+    """
     if "radiomics" not in settings or not len(cohort):
         return []  # of a feature table there is nothing to measure: `plan` refuses it
     step = Radiomics(**settings["radiomics"])  # type: ignore[arg-type]

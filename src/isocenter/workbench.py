@@ -99,18 +99,20 @@ def audit(
     features: Sequence[str] = (),
     preset: Sequence[str] = (),
     regions: str = "one",
+    image_filters: Sequence[str] = (),
     store: str | None = None,
 ) -> Audit:
     """Read every pixel once: unreadable cases, exact duplicates, conflicting labels, counts.
 
-    features, preset, regions: as on the command line; of "radiomics" each case is measured here, so that one that
+    features, preset, regions, image_filters: as on the command line; of "radiomics" each case is measured here, so that one that
     cannot be is left out like one that cannot be read. store: folder for results that are costly to compute, or
     None to keep them in memory.
     """
+    settings = training.settings_of(cohort, features, preset, regions, store, image_filters=image_filters)
     facts, faults = training.facts_of(cohort, store)
     lost = {fault.where for fault in faults}
     readable = cohort.select([name for name in cohort.case_ids if name not in lost]) if lost else cohort
-    faults = [*faults, *training.unmeasured(readable, features, preset, regions, store)]
+    faults = [*faults, *training.unmeasured(readable, settings)]
     return audit_cohort(cohort, facts, faults)
 
 
@@ -172,6 +174,7 @@ def fit(
     refine: Mapping[str, Any] | None = None,
     preset: Sequence[str] = (),
     regions: str = "one",
+    image_filters: Sequence[str] = (),
     **parameters: object,
 ) -> Model:
     """Fit one method on the training part; inner folds of `design` make every choice.
@@ -180,8 +183,8 @@ def fit(
     (`card["tested"]` is False); `evaluate` then takes the method's name.
 
     method: a key of METHODS; features: a key of FEATURES, or several joined by + (None: what suits
-    the input); decide, recalibrate, aggregate, weights, window, preset, regions: as on the command line; refine: what
-    is done to features first, by the names of the command line ({"filters": ["constant"], "select": "mrmr",
+    the input); decide, recalibrate, aggregate, weights, window, preset, regions, image_filters: as on the command line;
+    refine: what is done to features first, by the names of the command line ({"filters": ["constant"], "select": "mrmr",
     "keep": 10}: filters, reliable, min_icc, select, keep, reference_site, standardise); parameters: those
     of the method. Raises UsageError, TooFewPatients, NothingLeft.
     """
@@ -190,7 +193,8 @@ def fit(
     named = [] if features is None else [features]
     how: dict[str, Any] = {"parameters": parameters, "store": store, "refining": training.refining(cohort, options)}
     how |= {"standardise": options.standardise, "weights": weights, "window": window, "preset": preset}
-    recipe = training.plan(cohort, design, [method], named, regions=regions, **how)[0]
+    how |= {"regions": regions, "image_filters": image_filters}
+    recipe = training.plan(cohort, design, [method], named, **how)[0]
     wish = Wish(decide, recalibrate, aggregate)
     return training.fit_recipe(recipe, cohort, design, seed=seed, store=store, wish=wish).model
 
@@ -209,6 +213,7 @@ def evaluate(
     prevalences: Sequence[float] = (),
     preset: Sequence[str] = (),
     regions: str = "one",
+    image_filters: Sequence[str] = (),
     seed: int = 0,
     store: str | None = None,
     weights: str | None = None,
@@ -219,9 +224,8 @@ def evaluate(
     """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
-    (features, decide, recalibrate, aggregate, refine, store, weights, window, preset, regions and parameters
-    as in `fit`). A design of
-    several splits takes the name only: its numbers are about the procedure, and the model that
+    (features, decide, recalibrate, aggregate, refine, store, weights, window, preset, regions, image_filters and
+    parameters as in `fit`). A design of several splits takes the name only: its numbers are about the procedure, and the model that
     `fit` gives is not itself tested.
 
     subgroups: columns whose groups are evaluated by themselves; prevalences: shares of 0..1 at which
@@ -239,6 +243,7 @@ def evaluate(
     if isinstance(model, Model) and (design is None or not design.several):
         made = {"features": features, "decide": decide, "aggregate": None if aggregate == "auto" else aggregate}
         made |= {"preset": ",".join(preset) or None, "regions": None if regions == "one" else regions}
+        made |= {"image_filters": ",".join(image_filters) or None}
         made |= {} if design is None or recalibrate == "none" else {"recalibrate": recalibrate}
         given = [name for name, value in made.items() if value is not None]
         checking.refuse_making([*given, *(refine or {}), *parameters])
@@ -259,7 +264,8 @@ def evaluate(
     named = [] if features is None else [features]
     planned: dict[str, Any] = {"parameters": parameters, "store": store, "refining": training.refining(cohort, options)}
     planned |= {"standardise": options.standardise, "weights": weights, "window": window, "preset": preset}
-    recipe = training.plan(cohort, design, [model], named, regions=regions, **planned)[0]
+    planned |= {"regions": regions, "image_filters": image_filters}
+    recipe = training.plan(cohort, design, [model], named, **planned)[0]
     wish = Wish(decide, recalibrate, aggregate)
     table = training.cross_scores(recipe, cohort, design, seed=seed, store=store, wish=wish)
     return scoring.evaluate_table(table, recipe.name, cohort, design, **how)

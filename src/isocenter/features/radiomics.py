@@ -24,6 +24,7 @@ from isocenter.imaging.shape import plane_shape
 from isocenter.preparation import image_source, mask_source, per_case
 from isocenter.preparation.cases import named
 from isocenter.radiomics import Settings, extract, preset
+from isocenter.radiomics.filters import written
 from isocenter.store import Row
 
 VERSION = 1  # of the values; raise it when they change
@@ -53,10 +54,11 @@ class Radiomics(FeatureStep):
     neither tells. image: names of images, None: all that the first case has. mask: names of masks, False: none, None:
     all that the first case has; a mask called like an image is of that image only, others are of all, resampled where
     the grid differs. regions: "one" a mask; "labels": each label has its own columns; "mean": of all labels.
+    image_filters: of IBSI 2, as text (`radiomics.filters.written`), whose responses are measured beside each image.
     standardise: as `Intensity`'s, done to images whose preset is neither "ct" nor "pet", which have a unit; Nyul's
     scale is learned from the training cases. store: folder of the results, or None.
 
-    Columns: [IMAGE_][REGION_]FEATURE, IMAGE and REGION where there are several; IBSI tags, or PyRadiomics' names
+    Columns: [IMAGE_][REGION_][FILTER_]FEATURE, IMAGE and REGION where there are several; IBSI tags, or PyRadiomics' names
     with its preset. Without a mask the whole image is the region, and what grows with its size is left out. Pictures
     keep their grid, their texture is in plane, and a region's shape is that of `Intensity`. What is not defined is NaN.
     """
@@ -69,6 +71,7 @@ class Radiomics(FeatureStep):
         regions: str = ONE,
         standardise: str | None = None,
         store: str | None = None,
+        image_filters: Names = None,
     ) -> None:
         self.preset = preset
         self.image = image
@@ -76,6 +79,7 @@ class Radiomics(FeatureStep):
         self.regions = regions
         self.standardise = standardise
         self.store = store
+        self.image_filters = image_filters
 
     def _learn(self, X: list[Case]) -> None:
         """Learn which images, masks and presets there are, and the names of the features."""
@@ -93,7 +97,7 @@ class Radiomics(FeatureStep):
         return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
 
     def plan(self, cases: Sequence[Case]) -> tuple[tuple[str, tuple[str, ...], str], ...]:
-        """Image, its masks and its preset, each. UsageError for a preset that does not exist."""
+        """Image, its masks and its preset, each. UsageError for a preset or a filter that does not exist."""
         check_way(self.regions)
         sources = cases[0].sources if cases else ()
         images = _names(self.image) or tuple(s.name for s in sources if s.role == IMAGE) or ("image",)
@@ -101,6 +105,8 @@ class Radiomics(FeatureStep):
         own = set(images) & set(masks)
         codes = {s.name: s.modality for s in sources if s.role == IMAGE}
         presets = presets_of(images, _names(self.preset), codes)
+        for chosen in dict.fromkeys(presets.values()):
+            written.check(_names(self.image_filters), by_slice=preset(chosen).by_slice)
         return tuple(
             (image, tuple(m for m in masks if m == image or m not in own) or masks, presets[image]) for image in images
         )
@@ -115,6 +121,7 @@ class Radiomics(FeatureStep):
             "mask": masks or False,
             "regions": self.regions,
             "store": self.store,
+            "image_filters": _names(self.image_filters),
         }
 
     def said(self, cases: Sequence[Case]) -> str:
@@ -124,7 +131,8 @@ class Radiomics(FeatureStep):
             f"{image} by preset {chosen} {'in mask ' + ' and '.join(masks) if masks else 'as a whole'}"
             for image, masks, chosen in plan
         ]
-        return f"Radiomics: {'; '.join(each)}."
+        responses = ", ".join(_names(self.image_filters))
+        return f"Radiomics: {'; '.join(each)}{f'; and of responses to {responses}' if responses else ''}."
 
     def faults(self, cases: Sequence[Case]) -> dict[str, IsocenterError]:
         """Cases that cannot be measured, by id; what can be is in the store then."""
@@ -143,16 +151,22 @@ class Radiomics(FeatureStep):
         return standards(cases, image, self._how(chosen), self.scales_[image], self.store)
 
     def _rows(self, cases: list[Case]) -> list[Outcome[dict[str, float]]]:
-        """One row a case, of all its images; its first fault where there is one."""
+        """One row a case, of all its images; its first fault where there is one.
+
+        Raises UsageError for a filter that does not suit flat images, or volumes: it is what was asked for that is
+        wrong. Once learned it is the case.
+        """
         plan = self.plan_ if hasattr(self, "plan_") else self.plan(cases)
         found: list[dict[str, float]] = [{} for _ in cases]
         faults: dict[int, IsocenterError] = {}
         for image, masks, chosen in plan:
             how = self._standards(cases, image, chosen)
-            own = (image, masks, self.regions, preset(chosen))
+            own = (image, masks, self.regions, preset(chosen), _names(self.image_filters))
             tasks = [_Task(case, *own, one) for case, one in zip(cases, how, strict=True)]
             prefix = f"{image}_" if len(plan) > 1 else ""
             for i, outcome in enumerate(_measured(tasks, self.store)):
+                if isinstance(outcome.fault, UsageError) and not hasattr(self, "names_"):
+                    raise outcome.fault
                 if outcome.fault is not None:
                     faults.setdefault(i, outcome.fault)
                 else:
@@ -195,6 +209,7 @@ class _Task:
     masks: tuple[str, ...]
     regions: str
     settings: Settings
+    filters: tuple[str, ...]
     standard: Standard
 
     def sources(self) -> tuple[Source, ...]:
@@ -213,9 +228,9 @@ def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
         except IsocenterError as fault:
             outcomes[i] = Outcome(fault=fault)
     if sources:
-        settings = tasks[0].settings
-        parameters = {**asdict(settings), "filter": repr(settings.filter), "regions": tasks[0].regions}
-        parameters |= tasks[0].standard.parameters
+        first = tasks[0]
+        parameters = {**asdict(first.settings), "filters": first.filters, "regions": first.regions}
+        parameters |= first.standard.parameters
         wanted, stage = [tasks[i] for i in sources], f"radiomics of {tasks[0].image}"
         keys = list(sources.values())
         rows = per_case("radiomics", VERSION, parameters, _measure, wanted, keys, store=store, stage=stage)
@@ -253,7 +268,7 @@ def _of_regions(
     pixels: NDArray[np.generic], regions: Sequence[Region], image: Image, task: _Task, *, framed: bool
 ) -> dict[str, float]:
     """Of each region, or their mean; one that vanishes on the new grid is left out as long as another is there."""
-    settings = _suited(task.settings, image, framed=framed)
+    settings = _suited(task.settings, task.filters, image, framed=framed)
     each: dict[str, dict[str, float]] = {}
     fault: EmptyRegion | None = None
     for region in regions:
@@ -265,7 +280,7 @@ def _of_regions(
             fault = empty
             continue
         if framed:
-            found = {name: value for name, value in found.items() if not _GROWS.fullmatch(name)}
+            found = {name: value for name, value in found.items() if not _grows(name, settings)}
         elif image.geometry.shape[0] == 1:
             found |= _flat_shape(pixels, region, image)
         each[region.name] = found
@@ -276,9 +291,16 @@ def _of_regions(
     return {f"{name}_{key}" if name else key: value for name, found in each.items() for key, value in found.items()}
 
 
-def _suited(settings: Settings, image: Image, *, framed: bool) -> Settings:
+def _grows(name: str, settings: Settings) -> bool:
+    """Whether a feature, of the intensities or of a response, tells how large the image is."""
+    beginnings = ("", *(f"{chosen.label}_" for chosen in settings.filters))
+    return any(_GROWS.fullmatch(name.removeprefix(start)) for start in beginnings)
+
+
+def _suited(settings: Settings, filters: tuple[str, ...], image: Image, *, framed: bool) -> Settings:
     """For pictures and for whole images: their grid is kept, and what speaks of space or of the frame goes."""
     flat = image.geometry.shape[0] == 1
+    settings = replace(settings, filters=written.filters_of(filters, by_slice=settings.by_slice or flat))
     without = _NEEDS_SPACE if flat or framed else ()
     families = tuple(family for family in settings.families if family not in without)
     if not flat:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +23,10 @@ def extract(
     *,
     place: Box | None = None,
 ) -> dict[str, float]:
-    """Features by IBSI tag, or by PyRadiomics' name where `settings.names` says so.
+    """Features by IBSI tag, or by PyRadiomics' name where `settings.names` says so; then those of each response.
+
+    Features of a response have its filter's label before them, `log_sigma_mm_3_stat_mean`; the image is read once.
+    Of PyRadiomics only the names are taken: filters are IBSI 2's, not its wavelets and LoG.
 
     image, mask: (D, H, W), the whole image, in any type; place: the mask is of this box of the image only;
     spacing: (slice, row, column) mm. NaN where a feature is undefined (texture of one voxel, skewness of none).
@@ -33,13 +34,19 @@ def extract(
     """
     margin = PEAK_RADIUS if "local" in settings.families else 0.0
     one = prepare(image, mask, spacing, settings, margin, place=place)
-    if settings.filter is not None:
-        settings = replace(settings, range=None)  # it was that of intensities
-    return features(one, settings)
+    found = _prefixed(features(one, settings), "original" if settings.names == "pyradiomics" else "")
+    how = settings.of_responses
+    for chosen in settings.filters if how.families else ():
+        found |= _prefixed(features(one.filtered(chosen), how), chosen.label)
+    return found
+
+
+def _prefixed(found: dict[str, float], before: str) -> dict[str, float]:
+    return {f"{before}_{name}": value for name, value in found.items()} if before else found
 
 
 def features(one: Prepared, settings: Settings) -> dict[str, float]:
-    """Features of what is prepared, family by family in the order of the reference manual."""
+    """Features of what is prepared, family by family in the order of the reference manual, filters left out."""
     values = one.values
     found: dict[str, float] = {}
     wanted = settings.families
@@ -83,7 +90,7 @@ def _named_otherwise(found: dict[str, float], one: Prepared, settings: Settings)
     if "glcm" in settings.families:
         levels, n_levels = leveled(one, settings)
         named["glcm_MCC"] = maximal_correlation(levels, n_levels, planar=planar, merged=merged)
-    return {f"original_{name}": value for name, value in named.items()}
+    return named
 
 
 def discretised(values: Floats, settings: Settings) -> tuple[Levels, int]:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.errors import BadShape, EmptyRegion
-from isocenter.radiomics.filtered import response, widened, within
+from isocenter.radiomics.filtered import placed, response, widened, within
+from isocenter.radiomics.filters.kinds import Filter
 from isocenter.radiomics.grid import Box, Floats, Grid, Pasted
 from isocenter.radiomics.settings import Settings, Spacing
 
@@ -24,22 +25,35 @@ PEAK_RADIUS = (3 / (4 * math.pi)) ** (1 / 3) * 10  # mm: a sphere of 1 cm3, the 
 
 @dataclass(frozen=True)
 class Prepared:
-    """image, shape, inside: (D, H, W), the box around the region with a margin of `PEAK_RADIUS`.
+    """image, shape, inside: (D, H, W), the box around the region with the margin that was asked for.
 
-    image: intensities, or the response of `settings.filter` to them, NaN where the file had none; shape: the
-    morphological mask; inside: the intensity mask, at least one voxel; core: the region's own box in them.
+    wide: intensities, NaN where the file had none, of as much more as `settings.filters` need; here: where the box
+    lies in it; shape: the morphological mask; inside: the intensity mask, at least one voxel; core: the region's
+    own box in them.
     """
 
-    image: Floats
+    wide: Floats
+    here: Box
     shape: Bools
     inside: Bools
     spacing: Spacing
     core: Box
 
     @property
+    def image(self) -> Floats:
+        """Intensities (D, H, W)."""
+        return self.wide[self.here]
+
+    @property
     def values(self) -> Floats:
         """Intensities of the region (n,), in C order."""
         return self.image[self.core][self.inside[self.core]]
+
+    def filtered(self, chosen: Filter) -> Prepared:
+        """The response to a filter, one of those it was prepared for, in the region's own box and nowhere else."""
+        found = response(self.wide, self.spacing, chosen, placed(self.core, self.here))
+        box = tuple(slice(0, n) for n in found.shape)
+        return Prepared(found, box, self.shape[self.core], self.inside[self.core], self.spacing, box)
 
 
 def prepare(
@@ -64,7 +78,7 @@ def prepare(
     box = marked(mask)
     mask = mask[box]  # what lies around is unmarked: it is not looked at again
     if place is not None:
-        box = tuple(slice(a.start + b.start, a.start + b.stop) for a, b in zip(place, box, strict=True))
+        box = placed(box, place)
     grid = Grid.of(image.shape, spacing, settings.wanted(spacing))
     around = grid.around(box, margin_mm)
     shape = _mask(grid, Pasted(mask, box, image.shape), around, settings)
@@ -73,18 +87,16 @@ def prepare(
             "The region is smaller than half a voxel of the new grid, nothing is left of it.",
             "Use a finer spacing, or leave this region out.",
         )
-    wide = around if settings.filter is None else widened(grid, around, settings.filter)
+    core = marked(shape)
+    wide = widened(grid, around, placed(core, around), settings.filters)
     known = _intensities(grid, image, wide, settings)
     values = known[within(around, wide)]
-    core = marked(shape)
     inside = resegmented(values[core], shape[core], settings)
     if not inside.any():
         raise EmptyRegion("No intensity of the region is finite and within the range.", "Check the image, or --range.")
     whole = np.zeros_like(shape)
     whole[core] = inside
-    if settings.filter is not None:
-        values = response(known, grid.spacing, settings.filter, within(around, wide))
-    return Prepared(values, shape, whole, grid.spacing, core)
+    return Prepared(known, within(around, wide), shape, whole, grid.spacing, core)
 
 
 def marked(mask: NDArray[np.bool_]) -> Box:

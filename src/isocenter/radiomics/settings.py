@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from isocenter.errors import UsageError
-from isocenter.radiomics.filters.kinds import Filter
+from isocenter.radiomics.filters.kinds import Filter, distinct
 from isocenter.radiomics.textures import AGGREGATIONS
 from isocenter.radiomics.textures import FAMILIES as TEXTURES
 
@@ -16,6 +16,8 @@ Spacing = tuple[float, float, float]
 
 # `autocorrelation` is Moran's I and Geary's C, which IBSI counts as morphology: all pairs of voxels enter.
 FAMILIES = ("morphology", "autocorrelation", "local", "statistics", "histogram", "ivh", *TEXTURES)
+OF_RESPONSES = ("statistics", "histogram", "ivh", *TEXTURES)
+RESPONSE_BINS = 32
 IN_PLANE, IN_SPACE = AGGREGATIONS[:4], AGGREGATIONS[4:]
 INTERPOLATIONS = ("linear", "cubic", "nearest")
 
@@ -24,7 +26,7 @@ INTERPOLATIONS = ("linear", "cubic", "nearest")
 class Settings:
     """Everything that changes a feature.
 
-    by_slice: interpolate (and filter) in plane only. spacing: wanted mm, one number or (slice, row, column);
+    by_slice: interpolate in plane only. spacing: wanted mm, one number or (slice, row, column);
     None keeps the grid. interpolation: of intensities; masks are interpolated linearly (nearest where
     intensities are), and a voxel belongs to the region from `mask_threshold` on. round_intensities: to whole
     numbers after interpolation (HU). range: intensities kept, an open end is None. outliers: keep those
@@ -32,7 +34,8 @@ class Settings:
     extremes; bin_width: their size, from the lower end of `range`, else from the region's minimum; exactly
     one of the two. bin_origin: "zero" puts edges on multiples of bin_width instead, as PyRadiomics does.
     ivh_bins, ivh_width: the same for the intensity-volume histogram, which with neither takes
-    intensities as they are. names: "ibsi" tags, or those of "pyradiomics".
+    intensities as they are. names: "ibsi" tags, or those of "pyradiomics". filters: the features of each response
+    join those of the intensities, see `of_responses`.
     """
 
     preset: str = ""
@@ -51,7 +54,7 @@ class Settings:
     aggregations: tuple[str, ...] = IN_SPACE
     families: tuple[str, ...] = FAMILIES
     names: str = "ibsi"
-    filter: Filter | None = None
+    filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.bins is None) == (self.bin_width is None):
@@ -76,6 +79,20 @@ class Settings:
                     raise UsageError(f"There is no {what} {one!r}.", f"Known: {', '.join(known)}.")
         if any(not 0 < side < float("inf") for side in self.wanted((1.0, 1.0, 1.0))):
             raise UsageError(f"A voxel of {self.spacing} mm cannot be.", "Give one or three positive numbers.")
+        distinct(self.filters)
+
+    @property
+    def of_responses(self) -> Settings:
+        """How the features of a response map are computed.
+
+        Responses have no unit. So grey levels are a fixed number of bins (IBSI 1 manual, section 2.7, recommends it
+        for such images; MIRP, of IBSI 2's authors, does so too), `bins` or else 32; the intensity-volume histogram
+        has 1000 (there for arbitrary units). `range` has done its work: it was that of intensities. Shape
+        and peaks are not of a response.
+        """
+        families = tuple(family for family in self.families if family in OF_RESPONSES)
+        told = {"bins": self.bins or RESPONSE_BINS, "bin_width": None, "ivh_bins": 1000, "ivh_width": None}
+        return replace(self, range=None, families=families, filters=(), **told)  # type: ignore[arg-type]
 
     def wanted(self, given: Spacing) -> Spacing:
         """Spacing after interpolation, from that of the image."""

@@ -6,6 +6,7 @@ arrays are (z, y, x). Lengths are millimetres where their name says so, else vox
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from math import isfinite, pi
 from typing import ClassVar
@@ -27,6 +28,7 @@ class Filter:
     """
 
     name: ClassVar[str] = ""
+    always: ClassVar[tuple[str, ...]] = ()  # fields that a label says even where they are the defaults
     by_slice: bool = False
     boundary: str = "mirror"
 
@@ -40,11 +42,15 @@ class Filter:
 
     @property
     def label(self) -> str:
-        """Name and what differs from the defaults, for the names of columns: log_sigma_mm_1.5."""
+        """Name, what its kind always says and what differs from the defaults: wavelet_band_LLH, log_sigma_mm_1.5.
+
+        For the names of columns: letters, digits, `_` and `.` only, and another label for another filter.
+        """
         said = [self.name]
-        for field in fields(self):
+        own = (field for field in fields(self) if field.name in self.always)
+        for field in (*own, *(field for field in fields(self) if field.name not in self.always)):
             value = getattr(self, field.name)
-            if value != field.default:
+            if field.name in self.always or value != field.default:
                 said.append(field.name if value is True else f"{field.name}_{_text(value)}")
         return "_".join(said)
 
@@ -54,6 +60,7 @@ class Mean(Filter):
     """The mean of `size` voxels a side (odd)."""
 
     name: ClassVar[str] = "mean"
+    always: ClassVar[tuple[str, ...]] = ("size",)
     size: int = 5
 
     def _check(self) -> None:
@@ -69,6 +76,7 @@ class LoG(Filter):
     """
 
     name: ClassVar[str] = "log"
+    always: ClassVar[tuple[str, ...]] = ("sigma_mm",)
     sigma_mm: float = 1.5
     cutoff: float = 4.0
     riesz: Order | None = None
@@ -87,6 +95,7 @@ class Laws(Filter):
     """
 
     name: ClassVar[str] = "laws"
+    always: ClassVar[tuple[str, ...]] = ("kernels",)
     kernels: str = "L5E5E5"
     rotations: bool = True
     pooling: str = "max"
@@ -140,6 +149,7 @@ class Wavelet(Filter):
     """
 
     name: ClassVar[str] = "wavelet"
+    always: ClassVar[tuple[str, ...]] = ("band",)
     wavelet: str = "db3"
     band: str = "LLH"
     level: int = 1
@@ -164,6 +174,7 @@ class Simoncelli(Filter):
     """
 
     name: ClassVar[str] = "simoncelli"
+    always: ClassVar[tuple[str, ...]] = ("level",)
     boundary: str = "periodic"
     level: int = 1
     riesz: Order | None = None
@@ -176,14 +187,27 @@ class Simoncelli(Filter):
 KINDS: dict[str, type[Filter]] = {kind.name: kind for kind in (Mean, LoG, Laws, Gabor, Wavelet, Simoncelli)}
 
 
+def distinct(filters: Sequence[Filter]) -> tuple[Filter, ...]:
+    """The same filters; UsageError where two have one label, whose columns would be the same."""
+    labels = [one.label for one in filters]
+    if twice := [label for label in labels if labels.count(label) > 1]:
+        raise UsageError(f"The image filter {twice[0]} is there twice.", "Name each once.")
+    return tuple(filters)
+
+
 def _axes(chosen: Filter) -> int:
     return 2 if chosen.by_slice else 3
 
 
 def _text(value: object) -> str:
     if isinstance(value, tuple):
-        return "".join(map(_text, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value).lower() if value in (None, False) else str(value)
+        return ".".join(map(_text, value))
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, int | float):
+        whole = f"{value:.0f}" if value == int(value) and abs(value) < 1e6 else repr(value)
+        return whole.replace("-", "minus").replace("+", "")
+    return str(value)
 
 
 def _one_of(chosen: Filter, field: str, allowed: tuple[str, ...]) -> None:
