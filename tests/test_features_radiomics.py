@@ -7,19 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import docx
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image as Picture
 from scipy import ndimage
 from sklearn.base import clone
 
+import isocenter
 from isocenter import formats, preparation
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.errors import BadGeometry, BadValues, UsageError
 from isocenter.features import Radiomics
 from isocenter.features import radiomics as step
 from isocenter.radiomics import extract, preset
+from isocenter.radiomics.filters import LoG, Wavelet
 
 SIZE = (24, 22, 12)  # columns, rows, slices
 
@@ -129,9 +133,10 @@ def test_a_thousand_regions_are_no_columns_but_a_mean(tmp_path: Path) -> None:
     assert Radiomics("mr", regions="mean").fit_transform([case])["regions"].item() == 1200
 
 
+@pytest.mark.parametrize("chosen", ["mr", "pyradiomics"])
 @pytest.mark.parametrize("depth", [1, 10])
-def test_a_whole_image_does_not_tell_its_size(depth: int, tmp_path: Path) -> None:
-    """Noise of the same kind in images of two sizes: no feature grows with it."""
+def test_a_whole_image_does_not_tell_its_size(depth: int, chosen: str, tmp_path: Path) -> None:
+    """Noise of the same kind in images of two sizes: no feature grows with it, of its responses neither."""
     cases = []
     for side in (40, 120):
         noise = np.random.default_rng(side).gamma(2, 20, (side, side, depth))
@@ -143,11 +148,18 @@ def test_a_whole_image_does_not_tell_its_size(depth: int, tmp_path: Path) -> Non
         else:
             content = nibabel.Nifti1Image(pixels.astype(np.float32), np.eye(4))
             cases.append(case_of(tmp_path, str(side), {"image": content}, {}))
-    table = Radiomics("mr").fit_transform(cases)
+    table = Radiomics(chosen, image_filters=("log:sigma_mm=2", "mean:size=3")).fit_transform(cases)
+    flat, bare = "_by_slice" if depth == 1 else "", {name.removeprefix("original_") for name in table.columns}
+    log = {name.removeprefix(f"log_sigma_mm_2{flat}_") for name in table.columns if name.startswith("log_")}
+    assert len(log) > 60 and log == {name for name in bare if not name.startswith(("log_", "mean_"))}
+    table = table[[name for name in table.columns if not name.startswith("log_")]]  # their mean is 0: no ratio
+    assert len(table.columns) == 2 * len(log)
     small, large = table.to_numpy()
-    assert len(table.columns) > 80
-    apart = np.abs(small - large) / (np.abs(small) + np.abs(large))
-    assert [n for n, a in zip(table.columns, apart) if a > 0.4] == []  # what grows with the area, 9 times, has 0.8
+    apart = np.abs(small - large) / np.maximum(np.abs(small) + np.abs(large), 1e-9)
+    near_0 = ("mean_size_3_by_slice_stat_kurt", "mean_size_3_by_slice_ih_kurt")  # excess of what is nearly normal
+    assert [
+        n for n, a in zip(table.columns, apart) if a > 0.4 and n not in near_0
+    ] == []  # what grows with the area, 9 times, has 0.8
 
 
 def test_a_region_of_a_picture_has_shape_in_plane(tmp_path: Path) -> None:
@@ -167,6 +179,47 @@ def test_a_region_of_a_picture_has_shape_in_plane(tmp_path: Path) -> None:
     row = Radiomics().fit_transform([case]).iloc[0]
     assert row["shape_area"] == 200 and row["stat_energy"] > 0
     assert not [n for n in row.index if n.startswith("morph_")] and "cm_contrast_2D_avg" in row
+
+
+def test_responses_are_measured_beside_the_image(tmp_path: Path) -> None:
+    """In space for a volume, in the plane for a preset by slice and for a picture; the columns say which."""
+    case = case_of(tmp_path, "a", {"PET": volume(0), "T1": volume(1)}, {"mask": ball()})
+    texts = ("wavelet", "log:sigma_mm=2")
+    row = Radiomics(("PET=mr", "T1=ibsi-B"), image_filters=texts).fit_transform([case]).iloc[0]
+    image, mask = preparation.read_case(case, image="PET", mask="mask")
+    assert mask is not None
+    bands = [Wavelet(band=band) for band in ("LLL", "LLH", "LHH", "HHH")]
+    settings = preset("mr", filters=(*bands, LoG(sigma_mm=2.0)))
+    expected = extract(image.array[0], mask.labels > 0, image.geometry.spacing, settings)
+    own = {name.removeprefix("PET_"): value for name, value in row.items() if str(name).startswith("PET_")}
+    assert own == pytest.approx(expected, nan_ok=True)
+    assert row["T1_wavelet_band_HH_by_slice_stat_var"] > 0 and "T1_wavelet_band_HHH_stat_var" not in row
+    flat = _picture(tmp_path)
+    row = Radiomics(image_filters=texts).fit_transform([flat]).iloc[0]
+    assert {"log_sigma_mm_2_by_slice_cm_contrast_2D_avg", "wavelet_band_LL_by_slice_stat_mean"} < set(row.index)
+    assert not [name for name in row.index if "by_slice_shape_" in name]
+
+
+def _picture(folder: Path) -> Case:
+    path = folder / "picture.png"
+    Picture.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50), dtype=np.uint8)).save(path)
+    return Case("picture", None, (Source(IMAGE, "image", (str(path),)),))
+
+
+def test_a_filter_that_does_not_suit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flat, case = _picture(tmp_path), case_of(tmp_path, "a", {"image": volume(0)}, {"mask": ball()})
+    for what, texts in ((flat, "wavelet:band=LLH"), (case, "wavelet:band=LH")):
+        for ask in ("faults", "fit"):
+            with pytest.raises(UsageError, match="wavelet:band=L"):
+                getattr(Radiomics(image_filters=texts), ask)([what])
+    learned = Radiomics(mask=False, image_filters="wavelet:band=LLH").fit([case])
+    assert list(learned.faults([flat, case])) == ["picture"]  # a new case that does not suit is left out
+    monkeypatch.setattr(step, "per_case", lambda *a, **k: pytest.fail("read"))
+    for wrong in ("nosuch", "log:sigma=2", "log:sigma_mm=-2"):
+        with pytest.raises(UsageError, match="filter"):
+            Radiomics(image_filters=("mean", wrong)).faults([case])
+    with pytest.raises(UsageError, match="in the plane"):
+        Radiomics("ibsi-A", image_filters="wavelet:band=LLH").plan([case])
 
 
 def test_sequences_in_one_file_are_measured_each(tmp_path: Path) -> None:
@@ -191,6 +244,56 @@ def test_the_second_time_nothing_is_read(tmp_path: Path, monkeypatch: pytest.Mon
     assert second.equals(first)
     with pytest.raises(pytest.fail.Exception):
         Radiomics("mr", regions="mean", store=str(tmp_path / "store")).fit(cases)
+    with pytest.raises(pytest.fail.Exception):
+        Radiomics("mr", store=str(tmp_path / "store"), image_filters="mean").fit(cases)
+
+
+@pytest.mark.slow
+def test_image_filters_through_the_command(tmp_path: Path) -> None:
+    """Texture that only a band of the wavelet tells apart; the saved model filters new cases, and says what it did."""
+    lines = ["case,label"]
+    for i in range(24):
+        case_of(tmp_path / "scans", f"c{i:02}", {"x": _rough(i, i % 2)}, {"x": ball()})
+        lines.append(f"c{i:02},{i % 2}")
+    for i in (0, 1):
+        case_of(tmp_path / "new", f"n{i}", {"x": _rough(50 + i, i)}, {"x": ball()})
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    run = ["run", str(tmp_path / "scans"), "--labels", str(tmp_path / "labels.csv"), "--image", "x_image.nii.gz",
+           "--mask", "x_mask.nii.gz", "--features", "radiomics", "--preset", "mr", "--method", "linear",
+           "--project", str(tmp_path / "project"), "--json"]  # fmt: skip
+    wrong = _isocenter(tmp_path, *run, "--image-filters", "wavelet:bnad=LLH")
+    assert wrong.returncode == 2 and "wavelet knows by_slice, boundary, wavelet" in wrong.stderr
+    assert not (tmp_path / "project" / "store").exists()  # refused before any scan was read
+    done = _isocenter(tmp_path, *run, "--image-filters", "wavelet,log:sigma_mm=2")
+    assert done.returncode == 0, done.stderr
+    model = isocenter.load(tmp_path / "project" / "models" / "radiomics-linear.iso")
+    names = model.card["feature_names"]
+    assert "wavelet_band_HHH_cm_contrast_3D_avg" in names and "log_sigma_mm_2_stat_mean" in names
+    assert model.card["radiomics"]["image_filters"] == ["wavelet", "log:sigma_mm=2"]
+    new = _isocenter(tmp_path, "predict", str(tmp_path / "project" / "models" / "radiomics-linear.iso"),
+                     str(tmp_path / "new"), "--output", str(tmp_path / "new.csv"))  # fmt: skip
+    assert new.returncode == 0, new.stderr
+    said = pd.read_csv(tmp_path / "new.csv")
+    assert said["prediction"].tolist() == [0, 1]
+    paper = _isocenter(tmp_path, "export", "--project", str(tmp_path / "project"), "--output", str(tmp_path / "paper"))
+    assert paper.returncode == 0, paper.stderr
+    text = "\n".join(one.text for one in docx.Document(str(tmp_path / "paper" / "manuscript.docx")).paragraphs)
+    assert "by preset image=mr. They were computed of the responses to image filters too (wavelet, log:" in text
+    useless = [word if word != "radiomics" else "intensity" for word in run]
+    alone = _isocenter(tmp_path, *useless[: useless.index("--preset")], "--image-filters", "mean")
+    assert alone.returncode == 2 and "are about radiomics" in alone.stderr
+
+
+def _rough(seed: int, rough: int) -> nibabel.Nifti1Image:
+    """The same intensities in each voxel's neighbourhood, shuffled: only how fine they change differs."""
+    values = np.random.default_rng(seed).normal(100, 20, SIZE)
+    fine = values if rough else ndimage.gaussian_filter(values, 1.0)
+    fine = (fine - fine.mean()) / fine.std() * 20 + 100
+    return nibabel.Nifti1Image(fine.astype(np.float32), np.diag([1.0, 1.0, 2.0, 1.0]))
+
+
+def _isocenter(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "isocenter", *words], capture_output=True, text=True, cwd=folder)
 
 
 def test_what_cannot_be_measured_is_a_fault_of_its_case(tmp_path: Path) -> None:

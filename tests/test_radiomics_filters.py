@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 import sys
 from dataclasses import replace
 from itertools import permutations, product
@@ -329,5 +330,8 @@ def test_images_that_cannot_be_filtered(image: NDArray[np.float64]) -> None:
 def test_labels_tell_filters_apart() -> None:
     assert len({one.label for one in LOCAL + ENDLESS}) == len(LOCAL + ENDLESS)
     assert LoG(sigma_mm=3.0).label == "log_sigma_mm_3"
-    assert Wavelet().label == "wavelet"
-    assert LoG(riesz=(0, 2, 0)).label == "log_riesz_020"
+    assert Wavelet().label == "wavelet_band_LLH"
+    assert LoG(riesz=(0, 2, 0)).label == "log_sigma_mm_1.5_riesz_0.2.0"
+    assert Gabor(angle=0.78).label != Gabor(angle=0.7800001).label
+    odd = [LoG(sigma_mm=1e-7), LoG(sigma_mm=1e30), Gabor(angle=-0.5), *LOCAL, *ENDLESS]
+    assert [one.label for one in odd if not re.fullmatch(r"[a-z][A-Za-z0-9_.]*", one.label)] == []

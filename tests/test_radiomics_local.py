@@ -37,5 +37,6 @@ def test_as_a_plain_loop(where: tuple[slice, ...], gaps: bool) -> None:
 def test_a_sphere_smaller_than_a_voxel_is_the_voxel() -> None:
     image = np.arange(27.0).reshape(3, 3, 3)
     mask = np.ones(image.shape, dtype=bool)
-    one = Prepared(image, mask, mask, (20.0, 20.0, 20.0), marked(mask))
+    everywhere = tuple(slice(0, 3) for _ in range(3))
+    one = Prepared(image, everywhere, mask, mask, (20.0, 20.0, 20.0), marked(mask))
     assert local_intensity(one) == {"loc_peak_loc": 26.0, "loc_peak_glob": 26.0}

@@ -38,8 +38,8 @@ def cluster(
 
     method: "auto", "kmeans", "gmm", "hdbscan" or "consensus"; clusters: how many, 0 lets stability choose, and *no
     structure* be the answer; features: a key of FEATURES, or several joined by + (None: what suits the input); preset,
-    regions, image_filters, weights, window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises UsageError,
-    BadValues.
+    regions, image_filters, weights, window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises
+    UsageError, BadValues.
     """
     told: dict[str, Any] = {"preset": preset, "regions": regions, "image_filters": image_filters}
     told |= {"weights": weights, "window": window}

@@ -102,7 +102,10 @@ def _filters(given: Iterable[str]) -> dict[str, Any]:
     for text in given:
         name, equals, value = text.partition("=")
         if name not in FILTERS or (name == "constant" and equals):
-            raise UsageError(f"There is no filter '{text}'.", "Filters: missing=0.5, constant, correlation=0.95.")
+            raise UsageError(
+                f"There is no filter '{text}'.",
+                "Filters of features: missing=0.5, constant, correlation=0.95; filters of images: --image-filters.",
+            )
         if name == "constant":
             found[name] = True
             continue

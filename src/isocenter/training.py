@@ -222,6 +222,8 @@ def fit_recipe(
         "seen": fingerprints(part, facts),
         "tested": bool(split.test),
     }
+    if (radiomics := recipe.settings.get("radiomics")) and "radiomics" in recipe.features:
+        card["radiomics"] = {k: radiomics.get(k) for k in ("preset", "regions", "image_filters")}
     if facts is not None:
         card["profile"] = preparation.Profile.of(facts).to_dict()
     if kept and split.test:  # nothing is learned from it: its digests only keep it out of external tests

@@ -104,9 +104,9 @@ def audit(
 ) -> Audit:
     """Read every pixel once: unreadable cases, exact duplicates, conflicting labels, counts.
 
-    features, preset, regions, image_filters: as on the command line; of "radiomics" each case is measured here, so that one that
-    cannot be is left out like one that cannot be read. store: folder for results that are costly to compute, or
-    None to keep them in memory.
+    features, preset, regions, image_filters: as on the command line; of "radiomics" each case is measured here, so
+    that one that cannot be is left out like one that cannot be read. store: folder for results that are costly to
+    compute, or None to keep them in memory.
     """
     settings = training.settings_of(cohort, features, preset, regions, store, image_filters=image_filters)
     facts, faults = training.facts_of(cohort, store)
@@ -184,8 +184,8 @@ def fit(
 
     method: a key of METHODS; features: a key of FEATURES, or several joined by + (None: what suits
     the input); decide, recalibrate, aggregate, weights, window, preset, regions, image_filters: as on the command line;
-    refine: what is done to features first, by the names of the command line ({"filters": ["constant"], "select": "mrmr",
-    "keep": 10}: filters, reliable, min_icc, select, keep, reference_site, standardise); parameters: those
+    refine: what is done to features first, by the names of the command line ({"filters": ["constant"], "select":
+    "mrmr", "keep": 10}: filters, reliable, min_icc, select, keep, reference_site, standardise); parameters: those
     of the method. Raises UsageError, TooFewPatients, NothingLeft.
     """
     asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, **(refine or {})}
@@ -225,8 +225,8 @@ def evaluate(
 
     model: a fitted model; or the name of a method, which is fitted on every split of the design
     (features, decide, recalibrate, aggregate, refine, store, weights, window, preset, regions, image_filters and
-    parameters as in `fit`). A design of several splits takes the name only: its numbers are about the procedure, and the model that
-    `fit` gives is not itself tested.
+    parameters as in `fit`). A design of several splits takes the name only: its numbers are about the procedure, and
+    the model that `fit` gives is not itself tested.
 
     subgroups: columns whose groups are evaluated by themselves; prevalences: shares of 0..1 at which
     predictive values are told.

@@ -29,11 +29,14 @@ from isocenter.store import Row
 
 VERSION = 1  # of the values; raise it when they change
 
-# What grows with the number of voxels, or is made of the largest runs and zones. Of whole images that is their size,
-# which scanner and protocol choose: a model would learn those. A test holds the list against noise of two sizes.
+# What grows with the number of voxels, or is made of the extremes or the largest runs and zones. Of whole images that
+# is their size, which scanner and protocol choose: a model would learn those. A test holds the list against noise of
+# two sizes. PyRadiomics' names are there too.
 _GROWS = re.compile(
-    r"stat_energy|ih_(max|min)_grad|(rlm|szm|ngl)_(glnu|rlnu|zsnu|dcnu)_[23].*|ngt_(coarseness|busyness|strength)_.*"
+    r"stat_energy|ivh_v90|ih_(max|min)_grad|(rlm|szm|ngl)_(glnu|rlnu|zsnu|dcnu)_[23].*|ngt_(coarseness|busyness|strength)_.*"
     r"|dzm_.*|(rlm|szm)_(lre|lrlge|lrhge|rl_var|lze|lzlge|lzhge|zs_var)_.*"
+    r"|(original_)?(firstorder_(Total)?Energy|ngtdm_(Coarseness|Busyness|Strength)|glrlm_(LongRun.*|RunVariance)"
+    r"|(glrlm|glszm|gldm)_(GrayLevel|RunLength|SizeZone|Dependence)NonUniformity|glszm_(LargeArea.*|ZoneVariance))"
 )
 _NEEDS_SPACE = ("morphology", "autocorrelation", "local")  # nor has an image's frame a shape that tells
 _BY_CODE = {"CT": "ct", "PT": "pet", "MR": "mr"}
@@ -58,9 +61,10 @@ class Radiomics(FeatureStep):
     standardise: as `Intensity`'s, done to images whose preset is neither "ct" nor "pet", which have a unit; Nyul's
     scale is learned from the training cases. store: folder of the results, or None.
 
-    Columns: [IMAGE_][REGION_][FILTER_]FEATURE, IMAGE and REGION where there are several; IBSI tags, or PyRadiomics' names
-    with its preset. Without a mask the whole image is the region, and what grows with its size is left out. Pictures
-    keep their grid, their texture is in plane, and a region's shape is that of `Intensity`. What is not defined is NaN.
+    Columns: [IMAGE_][REGION_][FILTER_]FEATURE, IMAGE and REGION where there are several; IBSI tags, or PyRadiomics'
+    names with its preset. Without a mask the whole image is the region, and what grows with its size is left out.
+    Pictures keep their grid, their texture and filters are in plane, and a region's shape is that of `Intensity`. What
+    is not defined is NaN.
     """
 
     def __init__(
@@ -306,7 +310,8 @@ def _suited(settings: Settings, filters: tuple[str, ...], image: Image, *, frame
     if not flat:
         spacing = settings.spacing if image.geometry.calibrated else None
         return replace(settings, families=families, spacing=spacing)
-    aggregations = tuple(dict.fromkeys(f"2D_{one.rpartition('_')[2]}" for one in settings.aggregations))
+    plane = "2_5D" if settings.names == "pyradiomics" else "2D"  # of one slice they are the same
+    aggregations = tuple(dict.fromkeys(f"{plane}_{one.rpartition('_')[2]}" for one in settings.aggregations))
     return replace(settings, families=families, spacing=None, by_slice=True, aggregations=aggregations)
 
 

@@ -177,9 +177,23 @@ def _predictors(paper: Finished) -> Iterator[str]:
         yield f"Predictors were {listed(told)}."
     if covariates:
         yield f"Covariates were {listed(list(covariates))}."
+    yield from _radiomics(paper)
     yield from _refining(paper)
     if sets or covariates:
         yield "Missing values of predictors were replaced by the median of the cases that were learned from."
+
+
+def _radiomics(paper: Finished) -> Iterator[str]:
+    """By which presets, and of which filtered images."""
+    told = [c["radiomics"] for c in paper.study.models if c.get("radiomics") and not is_floor(c)]
+    if not told:
+        return
+    yield f"Radiomics were computed by preset {listed([str(one) for one in told[0]['preset']])}."
+    if filters := [str(one) for one in told[0].get("image_filters") or ()]:
+        yield (
+            f"They were computed of the responses to image filters too ({', '.join(filters)}; IBSI 2 definitions): "
+            "statistics, histograms and texture, in a fixed number of bins."
+        )
 
 
 def _refining(paper: Finished) -> Iterator[str]:

@@ -3,8 +3,9 @@
     respond(image, spacing, Laws(kernels="L5E5E5"), box)     the response in a box around a region
     margin(Laws(kernels="L5E5E5"), spacing)                  voxels around it that matter
 
-`kinds` says what filters there are, as plain values; `separable`, `gabor` and `spectral` make their responses,
-`kernels` and `padding` serve them. A box gives what the whole image gives: it is taken with what its kernel needs.
+`kinds` says what filters there are, as plain values, `written` as text; `separable`, `gabor` and `spectral` make
+their responses, `kernels` and `padding` serve them. A box gives what the whole image gives: it is taken
+with what its kernel needs.
 
 Source: Whybra, Zwanenburg et al., The Image Biomarker Standardization Initiative: standardized convolutional filters
 for reproducible radiomics, Radiology 2024; reference manual arXiv 2006.05470. 33 of its 36 response maps have a

@@ -1,7 +1,8 @@
-"""Filters as text, as the command line takes them: NAME[:key=value]..., log:sigma_mm=3 or wavelet:wavelet=coif1:level=2.
+"""Filters as text, as the command line takes them: NAME[:key=value]..., log:sigma_mm=3 or wavelet:wavelet=haar:level=2.
 
 Keys are the fields of the filter's kind (`kinds`). Numbers of a Riesz order are joined by dots, 1.0.0: commas part
-filters. A wavelet without a band stands for all bands that differ; Laws without kernels for "L5E5E5", in the plane "L5E5".
+filters. A wavelet without a band stands for all bands that differ; Laws without kernels for "L5E5E5", in the plane for
+"L5E5".
 """
 
 from __future__ import annotations
