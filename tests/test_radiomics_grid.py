@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from isocenter.radiomics.grid import Axis, Grid
+from isocenter.radiomics import Settings
+from isocenter.radiomics.grid import TIE, Axis, Grid
+from isocenter.radiomics.prepared import prepare
 
 GIVEN = (3.0, 0.977, 0.7)
 
@@ -31,7 +33,8 @@ def test_enough_voxels_to_cover_the_image_and_one_centre(n: int, given: float, w
 def test_as_scipy_interpolates(method: str, order: int) -> None:
     grid = Grid.of((20, 50, 60), GIVEN, (2.0, 2.0, 1.3))
     found = grid.values(image(), grid.whole, method)
-    places = [np.clip(axis.at(np.arange(axis.new)), 0, axis.n - 1) for axis in grid.axes]
+    up = TIE if method == "nearest" else 0.0  # half way the next voxel is meant, whatever rounding made of the half
+    places = [np.clip(axis.at(np.arange(axis.new)) + up, 0, axis.n - 1) for axis in grid.axes]
     expected = ndimage.map_coordinates(image(), np.meshgrid(*places, indexing="ij"), order=order, mode="mirror")
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
@@ -61,3 +64,18 @@ def test_one_slice_and_a_kept_grid() -> None:
         assert found.shape == (5, 50, 60) and np.allclose(found, flat)
     kept = Grid.of(flat.shape, (5.0, 1.0, 1.0), (5.0, 1.0, 1.0))
     assert np.array_equal(kept.values(flat, kept.whole, "cubic"), flat)
+
+
+@pytest.mark.parametrize("method", ["linear", "nearest"])
+def test_the_last_digits_of_a_spacing_decide_nothing(method: str) -> None:
+    """NIfTI has 1.3 mm as 32 bits, MetaImage as text, an oblique affine gives 1.30000005: one region all the same."""
+    mask = np.zeros((20, 50, 60), dtype=bool)
+    mask[8:14, 10:31, 20:43] = True  # box faces on the grid: many masks lie at a half
+    settings = Settings(spacing=1.0, bins=8, interpolation=method)
+    shapes = []
+    for stretched in (1.0, 1 + 1e-7, 1 - 1e-7):
+        spacing = (2.5 * stretched, 1.3 / stretched, 0.8 * stretched)
+        shapes.append(prepare(image(), mask, spacing, settings).shape)
+    assert np.array_equal(shapes[0], shapes[1])
+    assert np.array_equal(shapes[0], shapes[2])
+    assert [Axis(500, 0.8 * one, 1.0).new for one in (1.0, 1 + 1e-7, 1 - 1e-7)] == [400] * 3

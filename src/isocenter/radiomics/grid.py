@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 Box = tuple[slice, ...]
 
 _SAME = 1e-6  # relative; closer spacings are one
+# Files round spacings to 32 bits, or work them out of an oblique affine: positions of one grid differ by some 1e-5 of
+# a voxel from file to file. What is decided at a tie (a voxel more, which is the nearest, half of a mask) must not.
+TIE = 1e-4
 _REACH = {"nearest": 1, "linear": 1, "cubic": 28}  # voxels: what lies further weighs less than rounding (0.27 ** 28)
 
 
@@ -36,7 +39,7 @@ class Axis:
     @property
     def new(self) -> int:
         """Voxels of the new grid: enough to cover the old extent."""
-        return self.n if self.kept else max(1, math.ceil(self.n * self.given / self.wanted - _SAME))
+        return self.n if self.kept else max(1, math.ceil(self.n * self.given / self.wanted - TIE))
 
     def at(self, index: NDArray[np.int64]) -> Floats:
         """Where new voxels lie, in old voxels."""
@@ -122,7 +125,7 @@ class Grid:
         if method == "cubic":
             return _cubic(part, local, moved)
         if method == "nearest":
-            z, y, x = (np.floor(at + 0.5).astype(np.intp) for at in local)
+            z, y, x = (np.floor(at + 0.5 + TIE).astype(np.intp) for at in local)
             return np.ascontiguousarray(part[np.ix_(z, y, x)])
         return _linear(part, local)
 

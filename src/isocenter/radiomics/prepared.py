@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isocenter.errors import BadShape, EmptyRegion
 from isocenter.radiomics.filtered import placed, response, widened, within
 from isocenter.radiomics.filters.kinds import Filter
-from isocenter.radiomics.grid import Box, Floats, Grid, Pasted
+from isocenter.radiomics.grid import TIE, Box, Floats, Grid, Pasted
 from isocenter.radiomics.settings import Settings, Spacing
 
 Bools = NDArray[np.bool_]
@@ -115,7 +115,7 @@ def marked(mask: NDArray[np.bool_]) -> Box:
 
 def _mask(grid: Grid, mask: Pasted, around: Box, settings: Settings) -> Bools:
     method = "nearest" if settings.interpolation == "nearest" else "linear"
-    return grid.values(mask, around, method, _set) >= settings.mask_threshold - 1e-9
+    return grid.values(mask, around, method, _set) >= settings.mask_threshold - TIE
 
 
 def _intensities(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
