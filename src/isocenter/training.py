@@ -26,6 +26,7 @@ from isocenter.features.regions import ONE
 from isocenter.formats import tables
 from isocenter.model import Model
 from isocenter.options import Options
+from isocenter.project import fingerprint
 from isocenter.recipes import Recipe
 from isocenter.refining import Refining
 from isocenter.splitting import Design, Split, walk
@@ -126,6 +127,16 @@ def _standardise(settings: dict[str, dict[str, object]], how: str, features: Seq
 def measures(features: Sequence[str]) -> bool:
     """Whether these feature sets hold radiomics, which is measured before anything is split."""
     return any("radiomics" in name.split("+") for name in features)
+
+
+def measuring(options: Options) -> dict[str, Any]:
+    """The options by which regions are measured."""
+    return {name: getattr(options, name) for name in ("features", "preset", "regions", "image_filters")}
+
+
+def audit_inputs(cohort: str, options: Options) -> str:
+    """The fingerprint of what an audit is made from; cohort: that of the cohort."""
+    return fingerprint("audit", cohort, *([measuring(options)] if measures(options.features) else []))
 
 
 def unmeasured(cohort: Cohort, settings: Mapping[str, Mapping[str, object]]) -> list[Fault]:
