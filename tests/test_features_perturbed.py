@@ -11,12 +11,14 @@ import pytest
 from scipy import ndimage
 
 import isocenter
+from isocenter import training
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.errors import NothingLeft, UsageError
 from isocenter.features import Radiomics
 from isocenter.features import radiomics as step
 from isocenter.features.perturbed import WAYS, perturbed, reliable
 from isocenter.features.regions import Bools, Region, whole
+from isocenter.options import Options
 from isocenter.tables.told import sentences
 
 SPACING = (3.0, 1.0, 1.0)
@@ -47,8 +49,16 @@ def test_volume_and_place_change_as_the_way_says() -> None:
         assert moved == pytest.approx([sign * 0.5] * 3, abs=0.15)
     for way in ("grown", "shrunk"):
         assert ndimage.center_of_mass(found[way]) == pytest.approx(middle, abs=0.05)
+    deep = ndimage.distance_transform_edt(ball, sampling=SPACING)
+    assert deep[ball & ~found["shrunk"]].max() <= deep[found["shrunk"]].min() + 0.01
     grown = ndimage.distance_transform_edt(~ball, sampling=SPACING)[found["grown"] & ~ball]
     assert grown.max() <= 3  # voxels that touch it, not somewhere else
+
+
+def test_the_border_of_the_image_is_a_border_of_the_region() -> None:
+    shape = (20, 20, 20)
+    lost = ~full(perturbed(whole(shape), shape, (1.0, 1.0, 1.0), "shrunk"), shape)
+    assert lost.any() and not lost[1:-1, 1:-1, 1:-1].any()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -146,6 +156,10 @@ def test_only_training_cases_are_perturbed(tmp_path: Path, monkeypatch: pytest.M
     (told,) = [one for one in model.card["refining"] if one["step"] == "perturbed"]
     assert told["left"] == len(model.card["feature_names"]) and told["removed"] > 10 and told["least"] == 0.9
     assert "below 0.9 over perturbed masks of the training cases were removed" in sentences([told])[0]
+    asked = training.refining(cohort, Options(reliable="perturbed"))
+    recipe = training.plan(cohort, design, ["linear"], ["radiomics"], preset=["mr"], refining=asked)[0]
+    candidates = told["left"] + told["removed"]
+    assert training.predictors(recipe, cohort, design) == candidates
     isocenter.save(model, tmp_path / "model.iso")
     again = isocenter.load(tmp_path / "model.iso").predict(cohort.select(design.split.test).cases)
     assert np.array_equal(again.proba, model.predict(cohort.select(design.split.test).cases).proba)
