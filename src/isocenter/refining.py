@@ -34,12 +34,12 @@ class Refining:
     correlation: float | None = None
     iccs: tuple[tuple[str, float], ...] | None = None
     min_icc: float = MIN_ICC
-    perturbed: bool = False
     select: str | None = None
     keep: int = KEEP
     harmonise: str | None = None
     reference_site: str | None = None
     preserve: tuple[str, ...] = ()
+    perturbed: bool = False
 
     @classmethod
     def of(cls, filters: Iterable[str] = (), **given: Any) -> Refining:
