@@ -70,6 +70,14 @@ def test_33_response_maps_match(ibsi2: ModuleType, shared_data: Path) -> None:
     assert sum(one.matched for one in outcomes) == 33
 
 
+def test_features_in_the_plane_match(ibsi2: ModuleType, shared_data: Path) -> None:
+    """Those of phase 2 that take a second, through `filters` of the settings."""
+    names = [name for name in ibsi2.PHASE_TWO if name.endswith(".A")]
+    outcomes = list(ibsi2.phase_two(shared_data / "ibsi", names))
+    assert [one.misses for one in outcomes if one.misses] == []
+    assert sum(one.total for one in outcomes) == 9 * 18
+
+
 @pytest.mark.slow
 def test_323_features_match(ibsi2: ModuleType, shared_data: Path) -> None:
     outcomes = list(ibsi2.phase_two(shared_data / "ibsi"))

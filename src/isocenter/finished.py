@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from isocenter import artefacts, methods, presenting, scoring
+from isocenter import artefacts, methods, presenting, scoring, training
 from isocenter.errors import MissingStep
 from isocenter.model import Model
 from isocenter.options import SPLIT, Options
@@ -59,7 +59,7 @@ def _refuse_stale(project: Project, options: Options) -> None:
     cohort, audit, design = artefacts.COHORT, artefacts.AUDIT, artefacts.DESIGN
     if not project.names("evaluations"):
         raise MissingStep("This project has no evaluation yet.", _EVALUATE)
-    audited = project.inputs(audit) == fingerprint("audit", project.inputs(cohort))
+    audited = project.inputs(audit) == training.audit_inputs(project.inputs(cohort), options)
     if not audited or project.inputs(design) != fingerprint("split", project.inputs(audit), options.of(SPLIT)):
         raise MissingStep("The cohort or the split was changed after the evaluation.", _EVALUATE)
 

@@ -118,7 +118,8 @@ class Options:
     )  # fmt: skip
     reliable: str | None = _option(
         None, "Table of repeated measurements (an id column, a row a measurement) or of columns feature and icc: "
-        "features below --min-icc go.", FIT,
+        "features below --min-icc go. Or perturbed: radiomics over masks of the training cases, grown, shrunk and "
+        "moved.", FIT,
     )  # fmt: skip
     min_icc: float = _option(0.75, "Smallest intraclass correlation of --reliable.", FIT)
     select: str | None = _option(

@@ -17,6 +17,7 @@ from isocenter.tables.filters import Correlated, Missing, NearConstant, Reliable
 from isocenter.tables.narrowing import Narrowing
 from isocenter.tables.selection import WAYS, Select
 
+PERTURBED = "perturbed"  # what --reliable takes in place of a table
 FILTERS = {"missing": 0.5, "constant": 0.0, "correlation": 0.95}  # names and what they take if nothing is said
 KEEP, MIN_ICC = 20, 0.75
 
@@ -24,8 +25,8 @@ KEEP, MIN_ICC = 20, 0.75
 @dataclass(frozen=True)
 class Refining:
     """missing: largest share of missing values; constant: near-constant features go; correlation: largest
-    correlation; iccs, min_icc: reliability; select, keep: how many are chosen, and how; harmonise: column of sites.
-    None or False: not done.
+    correlation; iccs, min_icc: reliability; perturbed: by masks that are perturbed, which radiomics measure; select,
+    keep: how many are chosen, and how; harmonise: column of sites. None or False: not done.
     """
 
     missing: float | None = None
@@ -38,6 +39,7 @@ class Refining:
     harmonise: str | None = None
     reference_site: str | None = None
     preserve: tuple[str, ...] = ()
+    perturbed: bool = False
 
     @classmethod
     def of(cls, filters: Iterable[str] = (), **given: Any) -> Refining:
@@ -79,6 +81,9 @@ def told(pipeline: Any) -> list[dict[str, Any]]:
     """What each step of a fitted pipeline did, as plain values for the card."""
     ways = dict.fromkeys(getattr(step, "standardise", None) for step in feature_steps(pipeline))
     found: list[dict[str, Any]] = [{"step": "standardise", "how": how} for how in ways if how is not None]
+    for step in feature_steps(pipeline):
+        if (least := getattr(step, "perturbed", None)) is not None:
+            found.append({"step": "perturbed", "least": least, "removed": step.unreliable_, "left": len(step.names_)})
     for step in harmonised_in(pipeline):
         counts = dict(zip(step.sites_, step.counts_, strict=True))
         found.append(

@@ -90,10 +90,8 @@ class Stages:
         """What was found wrong, left out or to beware of, case by case."""
         cohort = self.cohort
         options = self.options
-        names = ("features", "preset", "regions", "image_filters")
-        how: dict[str, Any] = {name: getattr(options, name) for name in names}
-        measured = [how] if training.measures(options.features) else []
-        inputs = fingerprint("audit", self.project.inputs(artefacts.COHORT), *measured)
+        how = training.measuring(options)
+        inputs = training.audit_inputs(self.project.inputs(artefacts.COHORT), options)
         return self.project.get_or_make(
             artefacts.AUDIT, inputs, lambda: workbench.audit(cohort, **how, store=self.project.store)
         )

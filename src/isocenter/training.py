@@ -26,8 +26,9 @@ from isocenter.features.regions import ONE
 from isocenter.formats import tables
 from isocenter.model import Model
 from isocenter.options import Options
+from isocenter.project import fingerprint
 from isocenter.recipes import Recipe
-from isocenter.refining import Refining
+from isocenter.refining import PERTURBED, Refining
 from isocenter.splitting import Design, Split, walk
 from isocenter.tables.reliability import iccs
 
@@ -67,6 +68,10 @@ def plan(
     settings = settings_of(cohort, features, preset, regions, store, weights, window, image_filters)
     if standardise is not None:
         _standardise(settings, standardise, features or (default,))
+    if refining.perturbed:
+        if "radiomics" not in settings:
+            raise UsageError("--reliable perturbed is about radiomics.", "Add --features radiomics, or give a table.")
+        settings["radiomics"]["perturbed"] = refining.min_icc
     found = recipes.compose(
         methods,
         features,
@@ -128,6 +133,16 @@ def measures(features: Sequence[str]) -> bool:
     return any("radiomics" in name.split("+") for name in features)
 
 
+def measuring(options: Options) -> dict[str, Any]:
+    """The options by which regions are measured."""
+    return {name: getattr(options, name) for name in ("features", "preset", "regions", "image_filters")}
+
+
+def audit_inputs(cohort: str, options: Options) -> str:
+    """The fingerprint of what an audit is made from; cohort: that of the cohort."""
+    return fingerprint("audit", cohort, *([measuring(options)] if measures(options.features) else []))
+
+
 def unmeasured(cohort: Cohort, settings: Mapping[str, Mapping[str, object]]) -> list[Fault]:
     """Cases whose regions cannot be measured. Each case is measured by itself: nothing is learned from any.
 
@@ -142,7 +157,8 @@ def unmeasured(cohort: Cohort, settings: Mapping[str, Mapping[str, object]]) -> 
 
 def refining(cohort: Cohort, options: Options) -> Refining:
     """What is done to features first, as the options say; the table of `--reliable` is read. UsageError, InputError."""
-    table = None if options.reliable is None else iccs(tables.read_table(Path(options.reliable)))
+    given = options.reliable not in (None, PERTURBED)
+    table = iccs(tables.read_table(Path(str(options.reliable)))) if given else None
     site = cohort.beside[0] if cohort.beside else None
     if options.harmonise not in (None, site):
         raise UsageError(
@@ -153,6 +169,7 @@ def refining(cohort: Cohort, options: Options) -> Refining:
         options.filters,
         iccs=table,
         min_icc=options.min_icc,
+        perturbed=options.reliable == PERTURBED,
         select=options.select,
         keep=options.keep,
         harmonise=site,
@@ -183,7 +200,10 @@ def predictors(recipe: Recipe, cohort: Cohort, design: Design) -> int:
     assert cohort.target is not None
     part = cohort.select(design.final.fitting)
     some = part.select(part.case_ids[:FEW_CASES]) if {"intensity", "radiomics"} & {*recipe.features} else part
-    alone = replace(recipe, covariates=(), refining=Refining()) if recipe.features else recipe
+    settings = {
+        name: {**one, "perturbed": None} if "perturbed" in one else one for name, one in recipe.settings.items()
+    }
+    alone = replace(recipe, covariates=(), refining=Refining(), settings=settings) if recipe.features else recipe
     n = len(alone.build(cohort.target.task, 0)[0].fit(some.X).get_feature_names_out())
     if recipe.features and recipe.covariates:
         covariates = Covariates(recipe.covariates).fit(part.X)

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from isocenter import formats
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.compute import Outcome
-from isocenter.errors import EmptyRegion, IsocenterError, UsageError
+from isocenter.errors import EmptyRegion, IsocenterError, NothingLeft, UsageError
+from isocenter.features import perturbed
 from isocenter.features.base import FeatureStep, case_index, values
 from isocenter.features.regions import MEAN, ONE, Region, check_way, regions_of, whole
 from isocenter.features.standard import Standard, learned_scale, standards
@@ -61,6 +62,9 @@ class Radiomics(FeatureStep):
     standardise: as `Intensity`'s, done to images whose preset is neither "ct" nor "pet", which have a unit; Nyul's
     scale is learned from the training cases. store: folder of the results, or None.
 
+    perturbed: smallest ICC(2,1) over perturbed masks of the training cases (`features.perturbed`) with which a feature
+    is kept; None keeps all.
+
     Columns: [IMAGE_][REGION_][FILTER_]FEATURE, IMAGE and REGION where there are several; IBSI tags, or PyRadiomics'
     names with its preset. Without a mask the whole image is the region, and what grows with its size is left out.
     Pictures keep their grid, their texture and filters are in plane, and a region's shape is that of `Intensity`. What
@@ -76,6 +80,7 @@ class Radiomics(FeatureStep):
         standardise: str | None = None,
         store: str | None = None,
         image_filters: Names = None,
+        perturbed: float | None = None,
     ) -> None:
         self.preset = preset
         self.image = image
@@ -84,6 +89,7 @@ class Radiomics(FeatureStep):
         self.standardise = standardise
         self.store = store
         self.image_filters = image_filters
+        self.perturbed = perturbed
 
     def _learn(self, X: list[Case]) -> None:
         """Learn which images, masks and presets there are, and the names of the features."""
@@ -91,14 +97,32 @@ class Radiomics(FeatureStep):
         self.scales_ = {name: learned_scale(X, name, self._how(chosen), self.store) for name, _, chosen in self.plan_}
         rows = values(X, self._rows(X))
         self.names_ = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
+        self.unreliable_ = 0
+        if self.perturbed is not None:
+            self._keep_reliable(X, rows)
+
+    def _keep_reliable(self, X: list[Case], rows: list[dict[str, float]]) -> None:
+        """Drop the features that perturbed masks change; NothingLeft where that is all of them."""
+        assert self.perturbed is not None
+        if not all(masks for _, masks, _ in self.plan_):
+            raise UsageError("--reliable perturbed changes masks, and here is none.", "Give masks, or leave it out.")
+        # a region that a perturbation leaves nothing of has no value by it
+        others = [[outcome.value or {} for outcome in self._rows(X, way)] for way in perturbed.WAYS]
+        good = perturbed.reliable([_tabled(one, self.names_) for one in (rows, *others)], self.perturbed)
+        if not good.any():
+            raise NothingLeft(
+                f"Perturbed masks leave none of {len(good)} features with an ICC of {self.perturbed:g}.",
+                "Lower --min-icc, or check the masks: they may be very small.",
+            )
+        self.unreliable_ = int((~good).sum())
+        self.names_ = [name for name, stays in zip(self.names_, good, strict=True) if stays]
 
     def transform(self, X: list[Case]) -> pd.DataFrame:
         """(n, features) float64. Raises the first case's fault."""
         check_is_fitted(self, "names_")
         rows = values(X, self._rows(X))
-        table = np.array([[row.get(name, np.nan) for name in self.names_] for row in rows], dtype=np.float64)
-        columns = pd.Index(self.names_, dtype="str")
-        return pd.DataFrame(table.reshape(len(X), len(self.names_)), index=case_index(X), columns=columns)
+        table = _tabled(rows, self.names_)
+        return pd.DataFrame(table, index=case_index(X), columns=pd.Index(self.names_, dtype="str"))
 
     def plan(self, cases: Sequence[Case]) -> tuple[tuple[str, tuple[str, ...], str], ...]:
         """Image, its masks and its preset, each. UsageError for a preset or a filter that does not exist."""
@@ -154,8 +178,8 @@ class Radiomics(FeatureStep):
             return [Standard()] * len(cases)
         return standards(cases, image, self._how(chosen), self.scales_[image], self.store)
 
-    def _rows(self, cases: list[Case]) -> list[Outcome[dict[str, float]]]:
-        """One row a case, of all its images; its first fault where there is one.
+    def _rows(self, cases: list[Case], way: str = "") -> list[Outcome[dict[str, float]]]:
+        """One row a case, of all its images; its first fault where there is one. way: in which masks are perturbed.
 
         Raises UsageError for a filter that does not suit flat images, or volumes: it is what was asked for that is
         wrong. Once learned it is the case.
@@ -166,7 +190,7 @@ class Radiomics(FeatureStep):
         for image, masks, chosen in plan:
             how = self._standards(cases, image, chosen)
             own = (image, masks, self.regions, preset(chosen), _names(self.image_filters))
-            tasks = [_Task(case, *own, one) for case, one in zip(cases, how, strict=True)]
+            tasks = [_Task(case, *own, one, way) for case, one in zip(cases, how, strict=True)]
             prefix = f"{image}_" if len(plan) > 1 else ""
             for i, outcome in enumerate(_measured(tasks, self.store)):
                 if isinstance(outcome.fault, UsageError) and not hasattr(self, "names_"):
@@ -215,6 +239,7 @@ class _Task:
     settings: Settings
     filters: tuple[str, ...]
     standard: Standard
+    way: str = ""
 
     def sources(self) -> tuple[Source, ...]:
         """Raises where the case lacks one."""
@@ -234,7 +259,7 @@ def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
     if sources:
         first = tasks[0]
         parameters = {**asdict(first.settings), "filters": first.filters, "regions": first.regions}
-        parameters |= first.standard.parameters
+        parameters |= first.standard.parameters | ({"perturbed": first.way} if first.way else {})
         wanted, stage = [tasks[i] for i in sources], f"radiomics of {tasks[0].image}"
         keys = list(sources.values())
         rows = per_case("radiomics", VERSION, parameters, _measure, wanted, keys, store=store, stage=stage)
@@ -248,11 +273,20 @@ def _measure(task: _Task) -> Row:
     image = task.standard.applied(formats.read_image(image_file))
     masks = [(source.name, formats.read_mask(source)) for source in mask_files]
     regions = regions_of(masks, image.geometry, task.regions) if masks else [whole(image.geometry.shape)]
+    if task.way:
+        geometry = image.geometry
+        regions = [perturbed.perturbed(one, geometry.shape, geometry.spacing, task.way) for one in regions]
     found: dict[str, float] = {}
     for prefix, pixels in _channels(image):
         measured = _of_regions(pixels, regions, image, task, framed=not masks)
         found |= {prefix + name: value for name, value in measured.items()}
     return {"names": "\n".join(found), "values": np.array(list(found.values()), dtype="<f8").tobytes()}
+
+
+def _tabled(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDArray[np.float64]:
+    """(n, p), NaN where a row lacks a feature."""
+    table = np.array([[row.get(name, np.nan) for name in names] for row in rows], dtype=np.float64)
+    return table.reshape(len(rows), len(names))
 
 
 def _unpacked(row: Row) -> dict[str, float]:

@@ -30,6 +30,7 @@ def _sentence(step: Mapping[str, Any]) -> str:
     why = {
         "missing": "missing in more than {share:.0%} of the cases",
         "constant": "with next to no variation",
+        "perturbed": "with an intraclass correlation below {least:g} over perturbed masks of the training cases",
         "reliable": "with an intraclass correlation below {least:g}",
         "correlation": "correlated above {limit:g} with an earlier one",
     }
