@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.preprocessing import StandardScaler
 
 import isocenter
-from isocenter import grouping, lines, mapping
+from isocenter import datasets, grouping, ingest, lines, mapping, preparation
+from isocenter.case import Case
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
-from isocenter.errors import InputDoesNotFit, MissingStep, UsageError
+from isocenter.errors import InputDoesNotFit, IsocenterError, MissingStep, UsageError
 from isocenter.mapping import Mapping
 from isocenter.options import Options
 from isocenter.project import Project
@@ -171,6 +174,78 @@ def test_a_case_that_is_not_there_is_answered_with_those_like_it(scans: Path, pr
     with pytest.raises(UsageError, match="Features here"):
         isocenter.similar(cohort, "s010", features="given")
     assert len(isocenter.similar(cohort, "s010", n=1000, features="intensity")) == N - 1
+
+
+def test_a_scan_from_outside_finds_its_like(scans: Path, project: Path, tmp_path: Path) -> None:
+    """A copy of s011 under the name of another case, beside a mask that is not asked for."""
+    outside = tmp_path / "s000.png"
+    outside.write_bytes((scans / "images" / "s011.png").read_bytes())
+    told = made(scans, project, features="pixels").similar(str(outside), 3)
+    inside = made(scans, project, features="pixels").similar("s011", 3)
+    cases = [(one["case_id"], one["distance"]) for one in told["similar"]["cases"]]
+    assert cases[0] == ("s011", pytest.approx(0, abs=1e-9))
+    known = [(one["case_id"], pytest.approx(one["distance"])) for one in inside["similar"]["cases"]]
+    assert cases[1:] == known[:2]
+    assert (told["similar"]["case"], told["similar"]["of"], inside["similar"]["of"]) == (str(outside), N, N - 1)
+    page = Path(told["page"]).read_text("utf-8")
+    assert page.count("data:image/png") == 4
+    assert f"of {N} cases" in page
+    study = made(scans, project)  # the picture that is kept of the real s000 is its own
+    real = study.usable.select(["s000"]).cases[0]
+    assert study._thumbnail(real) == preparation.thumbnail(real) != preparation.thumbnail(_case_at(outside))
+
+
+def _case_at(path: Path) -> Case:
+    return ingest.index(path, with_labels=False).cases[0]
+
+
+def test_nothing_is_fitted_again_for_a_case_from_outside(tmp_path: Path) -> None:
+    """The distance is that of a scikit-learn scaler which saw the database only; one row of a table in its own order."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(rng.normal(size=(50, 3)) * [1, 10, 100] + 5, columns=list("abc"))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    row = pd.DataFrame({"c": [300.0], "a": [40.0], "other": [1.0], "b": [np.nan]})
+    row.to_csv(tmp_path / "one.csv", index=False)
+    cohort = ingest.index(tmp_path / "t.csv", with_labels=False)
+    found = isocenter.similar(cohort, tmp_path / "one.csv", n=50)
+    scaler = StandardScaler().fit(table)
+    asked = scaler.transform(table.iloc[[0]].assign(a=40.0, b=table["b"].mean(), c=300.0))
+    away = np.linalg.norm(scaler.transform(table) - asked, axis=1)
+    np.testing.assert_allclose(found["distance"], np.sort(away), rtol=1e-5)
+    assert list(found.index) == [str(i) for i in np.argsort(away)]
+
+
+def test_what_is_no_case_and_no_single_case_is_refused(scans: Path, project: Path, tmp_path: Path) -> None:
+    cohort = made(scans, project).usable
+    with pytest.raises(UsageError, match=r"no case 's01x' here, and no file or folder.*"):
+        isocenter.similar(cohort, "s01x", features="intensity")
+    with pytest.raises(UsageError, match="no file or folder"):  # a Path is never an id
+        isocenter.similar(cohort, Path("s010"), features="intensity")
+    with pytest.raises(UsageError, match="holds 160 cases"):
+        isocenter.similar(cohort, scans / "images", features="intensity")
+    pd.DataFrame({"a": [1.0], "b": [2.0]}).to_csv(tmp_path / "row.csv", index=False)
+    with pytest.raises(InputDoesNotFit, match="row of features"):
+        isocenter.similar(cohort, tmp_path / "row.csv", features="intensity")
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG no more")
+    with pytest.raises(IsocenterError):
+        isocenter.similar(cohort, tmp_path / "torn.png", features="intensity")
+
+
+def test_a_dicom_series_from_outside(tmp_path: Path) -> None:
+    """With its mask beside it, named as for the cases of the project."""
+    datasets.phantom(tmp_path / "data", patients=6, seed=5)
+    scans = tmp_path / "data" / "scans"
+    asked = next(path.parent for path in sorted(scans.rglob("*.dcm")))
+    asked = asked if list(asked.glob("lesion_mask*")) else asked.parent
+    shutil.move(asked, tmp_path / "new")
+    told: dict[str, object] = {"input": str(scans), "mask": "lesion_mask.nii.gz", "features": "radiomics"}
+    study = Mapping(Options().changed(**told), Project(tmp_path / "p"))
+    result = study.similar(str(tmp_path / "new"), 2)
+    assert (len(study.usable), result["similar"]["of"], len(result["similar"]["cases"])) == (5, 5, 2)
+    assert Path(result["page"]).read_text("utf-8").count("data:image/png") == 3
+    steps = dict(study.measured.steps)
+    whole = ingest.index(tmp_path / "new", with_labels=False, mask=["lesion_mask.nii.gz"])
+    assert steps["radiomics"].transform(whole.X).notna().all(axis=None)
 
 
 def test_what_cannot_be_is_refused_before_anything_is_read(scans: Path, tmp_path: Path) -> None:

@@ -236,7 +236,12 @@ def cluster(
 @verb(SIMILAR)
 def similar(
     case: Annotated[
-        str, typer.Argument(metavar="CASE", help="Id of a case of the project, or of a patient with one case.")
+        str,
+        typer.Argument(
+            metavar="CASE",
+            help="Id of a case of the project, or of a patient with one case; or the file or folder of one that is not in "
+            "it: a scan, a DICOM series, a table of one row.",
+        ),
     ],
     project: Path,
     n: Annotated[int, typer.Option("-n", "--count", help="How many cases.")] = 10,

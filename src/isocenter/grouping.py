@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def grouped(cohort: Cohort, measured: Measured, *, method: str, clusters: int, s
 
 def similar(
     cohort: Cohort,
-    case: str,
+    case: str | Path,
     *,
     n: int = 10,
     features: str | None = None,
@@ -65,26 +66,65 @@ def similar(
     regions: str = ONE,
     weights: str | None = None,
     window: str = "auto",
+    image: Sequence[str] = (),
+    mask: Sequence[str] = (),
     store: str | None = None,
 ) -> pd.DataFrame:
-    """The n cases nearest to a case of the cohort, the nearest first: index case_id, distance and what is
-    known of them.
+    """The n cases nearest to a case, the nearest first: index case_id, distance and what is known of them.
 
-    distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are
-    centred and scaled. Exact. Raises UsageError for a case that is not there, naming those like it.
+    case: one of the cohort (its id, or its patient's who has no other), or a file or folder with one that is not in it:
+    a scan, a DICOM series, a table or array of one row. It meets the features as the cohort has them: nothing
+    is fitted again. A `Path` is never an id. distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings
+    and wide tables), on features that are centred and scaled as in the cohort. image, mask: which files of a new
+    case are what, as in `index`. Exact. Raises UsageError for what is neither a case nor a file, naming those like it.
     """
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
-    return nearest_cases(cohort, measure(cohort, features, store=store, **told), case, n, distance)
+    asked = asked_case(cohort, case, image, mask)
+    return nearest_cases(cohort, measure(cohort, features, store=store, **told), asked, n, distance)
 
 
-def nearest_cases(cohort: Cohort, measured: Measured, case: str, n: int = 10, distance: str = "auto") -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The case whose like are sought. name: as it is shown; own: the cohort of it alone; row: in the cohort, or None."""
+
+    name: str
+    own: Cohort
+    row: int | None = None
+
+
+def asked_case(cohort: Cohort, case: str | Path, image: Sequence[str] = (), mask: Sequence[str] = ()) -> Asked:
+    """What `case` means: a case of the cohort first, then a file or folder. UsageError for neither, or for several."""
+    row = None if isinstance(case, Path) else _row(cohort, case)
+    if row is not None:
+        name = str(cohort.case_ids[row])
+        return Asked(name, cohort.select([name]), row)
+    if not Path(case).exists():
+        raise UsageError(
+            f"There is no case '{case}' here, and no file or folder of that name.", _like(cohort, str(case))
+        )
+    own = ingest.index(Path(case), with_labels=False, image=image, mask=mask)
+    if len(own) != 1:
+        few = ", ".join(map(str, own.case_ids[:5]))
+        raise UsageError(f"{case} holds {len(own)} cases ({few}); one is needed.", "Name the file or folder of one.")
+    if bool(own.features) != bool(cohort.features):
+        what, are = ("a row of features", "scans") if own.features else ("a scan", "rows of features")
+        raise InputDoesNotFit(f"{case} is {what}, the cases here are {are}.", "Give a case of the same kind.")
+    return Asked(str(case), own)
+
+
+def nearest_cases(
+    cohort: Cohort, measured: Measured, asked: Asked, n: int = 10, distance: str = "auto"
+) -> pd.DataFrame:
     """`similar` on features that are there."""
-    row = _row(cohort, case)
     if n < 1:
         raise UsageError(f"{n} cases cannot be shown.", "Ask for 1 or more.")
     vectors = vectors_of(measured.table)
-    rows, away = neighbours.nearest(vectors, vectors[row : row + 1], n + 1, metric(measured, distance))
-    others = [(int(i), float(d)) for i, d in zip(rows[0], away[0], strict=True) if i != row][:n]
+    if asked.row is None:
+        own = vectors_of(table_of(measured.steps, asked.own), measured.table)
+    else:
+        own = vectors[[asked.row]]
+    rows, away = neighbours.nearest(vectors, own, n + 1, metric(measured, distance))
+    others = [(int(i), float(d)) for i, d in zip(rows[0], away[0], strict=True) if i != asked.row][:n]
     told = cohort.table.iloc[[i for i, _ in others]]
     known = [PATIENT] if cohort.knows_patients else []
     shown = told[[*known, *([cohort.target.column] if cohort.target else []), *cohort.attributes]]
@@ -99,23 +139,21 @@ def metric(measured: Measured, distance: str) -> str:
     return "euclidean" if measured.likeness is None else "cosine"
 
 
-def named_case(cohort: Cohort, case: str) -> str:
-    """The id of the case that is meant."""
-    return str(cohort.case_ids[_row(cohort, case)])
-
-
-def _row(cohort: Cohort, case: str) -> int:
+def _row(cohort: Cohort, case: str) -> int | None:
+    """The row that a name means: an id, the end of just one, or a patient with just one case."""
     ids = [str(one) for one in cohort.case_ids]
     if case in ids:
         return ids.index(case)
-    ending = [one for one in ids if one.endswith(f"/{case}")]
-    if len(ending) == 1:
-        return ids.index(ending[0])
-    own = np.flatnonzero(cohort.patients == case)
-    if len(own) == 1:
-        return int(own[0])
-    near = [ids[i] for i in own[:5]] or ending or difflib.get_close_matches(case, ids, 5, 0.4) or ids[:5]
-    raise UsageError(f"There is no case '{case}' here.", f"Cases like it: {', '.join(near[:5])}.")
+    ending = [i for i, one in enumerate(ids) if one.endswith(f"/{case}")]
+    own = ending if len(ending) == 1 else np.flatnonzero(cohort.patients == case).tolist()
+    return int(own[0]) if len(own) == 1 else None
+
+
+def _like(cohort: Cohort, case: str) -> str:
+    """The cases that may have been meant, in words."""
+    ids = [str(one) for one in cohort.case_ids]
+    near = [ids[i] for i in np.flatnonzero(cohort.patients == case)] or [i for i in ids if i.endswith(f"/{case}")]
+    return f"Cases like it: {', '.join((near or difflib.get_close_matches(case, ids, 5, 0.4) or ids)[:5])}."
 
 
 def assign_to(

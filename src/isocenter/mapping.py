@@ -137,27 +137,35 @@ class Mapping(Study):
         return None if self.project.folder is None else str(self.project.folder / name)
 
     # -- nearest cases ------------------------------------------------------------------------------
-    def similar(self, case: str, n: int = 10, distance: str = "auto") -> dict[str, Any]:
-        """The nearest cases as plain data, and their page in PROJECT/similar."""
+    def similar(self, case: str | Path, n: int = 10, distance: str = "auto") -> dict[str, Any]:
+        """The nearest cases as plain data, and their page in PROJECT/similar. case: as in `isocenter.similar`."""
         with progress.without_facts():  # what index and audit found was told when they were asked
             cohort, measured = self.usable, self.measured
-        table = grouping.nearest_cases(cohort, measured, case, n, distance)
-        asked = grouping.named_case(cohort, case)
+        asked = grouping.asked_case(cohort, case, self.options.image, self.options.mask)
+        table = grouping.nearest_cases(cohort, measured, asked, n, distance)
         told = {
-            "case": asked,
+            "case": asked.name,
+            "new": asked.row is None,
             "features": measured.name,
             "distance": grouping.metric(measured, distance),
-            "of": len(cohort) - 1,
+            "of": len(cohort) - (asked.row is not None),
             "cases": _jsonable(table.reset_index().to_dict("records")),
             "target": cohort.target.column if cohort.target else None,
-            "patient": _jsonable(cohort.table.loc[asked, PATIENT]),
+            "patient": _jsonable(asked.own.table[PATIENT].iloc[0]),
         }
-        atlas = similar_atlas(told, cohort.table.loc[[asked]], self._thumbnails([asked, *table.index]))
-        name = f"similar/{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
+        atlas = similar_atlas(told, asked.own.table, self._thumbnails(list(table.index)) | self._own_thumbnail(asked))
+        name = f"similar/{hashlib.sha256(asked.name.encode()).hexdigest()[:16]}"
         self._write(f"{name}.html", render_map(atlas))
         if (path := self._path(f"{name}.csv")) is not None:
             tables.write_table(table, Path(path))
         return {"similar": told, **self._place(), "page": self._path(f"{name}.html")}
+
+    def _own_thumbnail(self, asked: grouping.Asked) -> dict[str, bytes]:
+        """Of a case from outside straight from its file: its id may be that of another case here."""
+        if asked.own.features:
+            return {}
+        case = asked.own.cases[0]
+        return {asked.name: self._thumbnail(case) if asked.row is not None else preparation.thumbnail(case)}
 
 
 _WITHOUT_TARGET = ("id_column", "patient_column", "mask_column", "split_column", "image", "mask", "exclude", "ignore",

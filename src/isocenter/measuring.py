@@ -90,13 +90,21 @@ def _step(name: str, settings: dict[str, object]) -> Any:
     return getattr(importlib.import_module(module), attribute)(**settings)
 
 
-def vectors_of(table: pd.DataFrame) -> NDArray[np.float32]:
-    """(n, p) each column centred and divided by its standard deviation; missing values are the mean, constants 0."""
-    values = table.to_numpy(dtype=np.float64, na_value=np.nan)
-    known = np.isfinite(values)
+def vectors_of(table: pd.DataFrame, by: pd.DataFrame | None = None) -> NDArray[np.float32]:
+    """(n, p) each column centred and divided by its standard deviation; missing values are the mean, constants 0.
+
+    by: the table whose means and deviations count, where it is another (new cases beside a database).
+    """
+    values = _values(table)
+    learned = values if by is None else _values(by[table.columns])
+    known = np.isfinite(learned)
     count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, values, 0).sum(axis=0) / count
-    centred = np.where(known, values - mean, 0.0)
-    spread = np.sqrt((centred**2).sum(axis=0) / count)
+    mean = np.where(known, learned, 0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, learned - mean, 0.0) ** 2).sum(axis=0) / count)
     away = spread > 1e-9 * np.maximum(np.abs(mean), 1e-300)
+    centred = np.where(np.isfinite(values), values - mean, 0.0)
     return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=away), dtype=np.float32)
+
+
+def _values(table: pd.DataFrame) -> NDArray[np.float64]:
+    return np.asarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
