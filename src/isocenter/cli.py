@@ -222,7 +222,14 @@ def cluster(
     input: Annotated[
         str | None, typer.Argument(metavar="[INPUT]", help="Scans or rows; without it those of the project.")
     ] = None,
-    method: Annotated[str, typer.Option("--method", help="auto, kmeans, gmm, hdbscan or consensus.")] = "auto",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="auto, kmeans, gmm, hdbscan or consensus; minibatch: k-means in batches, for tables (.npy .parquet "
+            ".csv .tsv) or features that do not fit in memory.",
+        ),
+    ] = "auto",
     **options: Any,
 ) -> Any:
     """Find groups among cases without labels, if there are any; a map to look at, duplicates, outliers."""
@@ -239,8 +246,8 @@ def similar(
         str,
         typer.Argument(
             metavar="CASE",
-            help="Id of a case of the project, or of a patient with one case; or the file or folder of one that is not in "
-            "it: a scan, a DICOM series, a table of one row.",
+            help="Id of a case of the project, or of a patient with one case; or the file or folder of one that is not "
+            "in it: a scan, a DICOM series, a table of one row.",
         ),
     ],
     project: Path,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import ingest, neighbours, unsupervised
+from isocenter import batching, ingest, neighbours, unsupervised
+from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import InputDoesNotFit, UsageError
@@ -20,9 +21,11 @@ from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.unsupervised import Clustering
 
+METHODS = (*unsupervised.METHODS, MINIBATCH)
+
 
 def cluster(
-    cohort: Cohort,
+    cohort: Cohort | str | Path,
     *,
     method: str = "auto",
     clusters: int = 0,
@@ -36,20 +39,33 @@ def cluster(
 ) -> Clustering:
     """Groups among cases that nobody labelled, and whether there are any; no label is looked at.
 
-    method: "auto", "kmeans", "gmm", "hdbscan" or "consensus"; clusters: how many, 0 lets stability choose, and *no
+    cohort: or a path, which is indexed without labels. method: "auto", "kmeans", "gmm", "hdbscan", "consensus"; or
+    "minibatch" for databases that do not fit in memory: a file (.npy, .parquet, .csv, .tsv) is then read in batches,
+    and so are the features of a cohort. clusters: how many, 0 lets stability choose, and *no
     structure* be the answer; features: a key of FEATURES, or several joined by + (None: what suits the input); preset,
     regions, weights, window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises UsageError,
     BadValues.
     """
-    told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
-    measured = measure(cohort, features, store=store, **told)
-    return grouped(cohort, measured, method=method, clusters=clusters, seed=seed)
+    check(method, clusters)
+    if method == MINIBATCH and not isinstance(cohort, Cohort) and batching.streams(Path(cohort)):
+        return batching.minibatch(batching.of_file(Path(cohort)), clusters=clusters, seed=seed)
+    cases = cohort if isinstance(cohort, Cohort) else ingest.index(Path(cohort), with_labels=False)
+    told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window, "store": store}
+    if method == MINIBATCH:
+        return batching.minibatch(batching.of_cohort(cases, features, seed, **told), clusters=clusters, seed=seed)
+    return grouped(cases, measure(cases, features, **told), method=method, clusters=clusters, seed=seed)
+
+
+def check(method: str, clusters: int) -> None:
+    """UsageError for what cannot be, before anything is read."""
+    if method not in METHODS:
+        raise UsageError(f"There is no clustering method '{method}'.", f"Choose one of {', '.join(METHODS)}.")
+    if clusters < 0:
+        raise UsageError(f"{clusters} clusters cannot be.", "Ask for 1 or more; 0 lets stability choose.")
 
 
 def grouped(cohort: Cohort, measured: Measured, *, method: str, clusters: int, seed: int) -> Clustering:
     """`cluster` on features that are there; draws keep patients whole."""
-    if clusters < 0:
-        raise UsageError(f"{clusters} clusters cannot be.", "Ask for 1 or more; 0 lets stability choose.")
     return unsupervised.cluster(
         measured.table, method=method, clusters=clusters or None, groups=cohort.patients, seed=seed
     )
@@ -85,7 +101,7 @@ def similar(
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """The case whose like are sought. name: as it is shown; own: the cohort of it alone; row: in the cohort, or None."""
+    """The case whose like are sought. name: as shown; own: the cohort of it alone; row: in the cohort, or None."""
 
     name: str
     own: Cohort

@@ -7,6 +7,7 @@ and `similar/`.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import __version__, artefacts, compute, curating, disk, grouping, ingest, preparation, progress, training
+from isocenter import (
+    __version__,
+    artefacts,
+    batching,
+    compute,
+    curating,
+    disk,
+    grouping,
+    ingest,
+    preparation,
+    progress,
+    training,
+)
 from isocenter.auditing.shortcuts import FACTS
+from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import Grouping
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import NoTarget, UsageError
 from isocenter.formats import tables
-from isocenter.measuring import Measured, measure
+from isocenter.measuring import Measured, measure, table_of
 from isocenter.options import INDEX
 from isocenter.project import fingerprint
 from isocenter.reporting.map import Sheets, picture_size
@@ -68,14 +82,13 @@ class Mapping(Study):
         told = [options.features, options.seed, options.window, options.preset, options.regions, *more]
         return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), told)
 
-    @cached_property
-    def sheets(self) -> Sheets | None:
-        """Small pictures of all cases; None for given features."""
-        cohort = self.usable
+    def sheets(self, cohort: Cohort) -> Sheets | None:
+        """Small pictures of the cases that are shown; None for given features."""
         if cohort.features:
             return None
         size = picture_size(len(cohort))
-        inputs = fingerprint("pictures", self.project.inputs(artefacts.AUDIT), size)
+        some = [] if len(cohort) == len(self.usable) else [list(cohort.case_ids)]
+        inputs = fingerprint("pictures", self.project.inputs(artefacts.AUDIT), size, *some)
 
         def make() -> Sheets:
             draw = partial(preparation.thumbnail, size=size)
@@ -86,47 +99,99 @@ class Mapping(Study):
     # -- clusters -----------------------------------------------------------------------------------
     def cluster(self, method: str = "auto") -> dict[str, Any]:
         """Clusters, what they are, the map and the lists, all in PROJECT/clusters; as plain data."""
+        grouping.check(method, self.options.clusters)
         if self.options.layout not in LAYOUTS:
             raise UsageError(f"There is no layout '{self.options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
-        _ = self.usable  # indexed and audited
-        inputs = self._fingerprint("cluster", method, self.options.clusters, self.options.layout)
+        inputs = self._inputs(method)
         every = (artefacts.CLUSTERING, artefacts.CLUSTERS, artefacts.ASSIGNMENTS, artefacts.MAP)
         if not all(self.project.has(one, inputs) for one in every):
-            self._cluster(method, inputs)
+            self._put(method, inputs, *(self._in_batches() if method == MINIBATCH else self._at_once(method)))
         found = self.project.get(artefacts.CLUSTERS)
-        return {**self.describe_audit(), "clusters": found, **self._place(), "map": self._path(artefacts.MAP.path)}
+        told = {} if self._is_streamed(method) else self.describe_audit()
+        return {**told, "clusters": found, **self._place(), "map": self._path(artefacts.MAP.path)}
 
-    def _cluster(self, method: str, inputs: str) -> None:
-        cohort, options, measured = self.usable, self.options, self.measured
-        clustering = grouping.grouped(cohort, measured, method=method, clusters=options.clusters, seed=options.seed)
+    def _is_streamed(self, method: str) -> bool:
+        """Whether INPUT itself is read in batches: then it is not indexed or audited, which would hold all of it."""
+        return method == MINIBATCH and batching.streams(Path(self.options.input))
+
+    def _inputs(self, method: str) -> str:
+        options = self.options
+        if not self._is_streamed(method):
+            _ = self.usable  # indexed and audited
+            return self._fingerprint("cluster", method, options.clusters, options.layout)
+        if options.labels is not None:
+            raise UsageError("--labels are joined in memory.", "Leave them out, or put the columns into the table.")
+        self._remember()
+        told = [method, options.clusters, options.layout, options.seed, options.of(INDEX)]
+        return fingerprint("cluster", __version__, ingest.listing(Path(options.input)), options.input, told)
+
+    def _at_once(self, method: str) -> tuple[Cohort, Measured, Clustering, Clustering]:
+        options = self.options
+        found = grouping.grouped(
+            self.usable, self.measured, method=method, clusters=options.clusters, seed=options.seed
+        )
+        return self.usable, self.measured, found, found
+
+    def _in_batches(self) -> tuple[Cohort, Measured, Clustering, Clustering]:
+        """The cases that are shown with their features and clusters; the clusters of all."""
+        options = self.options
+        if self._is_streamed(MINIBATCH):
+            named = {name: getattr(options, name) for name in _BY_COLUMN}
+            target = (options.target or "").split(",")
+            others = (*options.covariates, *target, *options.readers, *options.preserve, options.harmonise)
+            covariates = tuple(dict.fromkeys(name.strip() for name in others if name))  # no features, but known
+            database = batching.of_file(Path(options.input), **named, covariates=covariates)
+        else:
+            name = options.features[0] if options.features else None
+            told: dict[str, Any] = {n: getattr(options, n) for n in _MEASURING}
+            database = batching.of_cohort(self.usable, name, options.seed, **told, store=self.project.store)
+        whole = batching.minibatch(database, clusters=options.clusters, seed=options.seed)
+        some = batching.shown(whole)
+        cohort = database.some(some.case_ids)
+        steps = database.measured.steps
+        return cohort, replace(database.measured, table=table_of(steps, cohort)), some, whole
+
+    def _put(
+        self, method: str, inputs: str, cohort: Cohort, measured: Measured, some: Clustering, whole: Clustering
+    ) -> None:
+        """Everything in clusters/. cohort, measured, some: of the cases that are shown."""
+        options = self.options
         facts = training.facts_of(cohort, self.project.store)[0]
         own = None if facts is None else facts[[c for c in FACTS if c in facts]]
-        subtypes = describe(clustering, cohort, measured.table, facts=own, seed=options.seed)
-        pictures = None if self.sheets is None else self.sheets.greys(len(cohort))
+        subtypes = describe(some, cohort, measured.table, facts=own, seed=options.seed)
+        sheets = self.sheets(cohort)
+        pictures = None if sheets is None else sheets.greys(len(cohort))
+        identical = [] if self._is_streamed(method) else self._identical(cohort)
         layout = _layout(options.layout, len(cohort))
-        places = coordinates(clustering.points, layout, seed=options.seed)
-        found = _plain(cohort, measured, clustering, layout) | {
+        places = coordinates(some.points, layout, seed=options.seed)
+        found = _plain(cohort, measured, some, layout) | _of_all(some, whole) | {
             "title": Path(options.input).name,
             "subtypes": _jsonable(subtypes.to_dict()),
-            **curating.lists(cohort, measured, clustering.points, self.audit.duplicates, pictures),
-        }
-        columns = columns_of(cohort, clustering)
-        thumbnails = self._thumbnails(shown_cases(found))
-        atlas = clusters_atlas(found, columns, places, self.sheets, thumbnails)
+            **curating.lists(cohort, measured, some.points, identical, pictures),
+        }  # fmt: skip
+        columns = columns_of(cohort, some)
+        thumbnails = self._thumbnails(cohort, shown_cases(found))
+        atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
         roles = {"image": list(options.image), "mask": list(options.mask)}
         about = {"features": measured.name, "roles": roles}
-        table = clustering.assignments.assign(map_x=places[:, 0], map_y=places[:, 1])
-        self.project.put(artefacts.CLUSTERING, inputs, Grouping(clustering, measured.union, about))
-        self.project.put(artefacts.ASSIGNMENTS, inputs, table)
+        on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
+        self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.union, about))
+        self.project.put(artefacts.ASSIGNMENTS, inputs, whole.assignments.join(on_map))
         self.project.put(artefacts.MAP, inputs, render_map(atlas))
         self.project.put(artefacts.CLUSTERS, inputs, found)
         for figure in (one for section in atlas.sections for one in section.figures):
             self._write(f"clusters/figures/{figure['name']}.svg", figure["file"])
 
-    def _thumbnails(self, case_ids: list[str]) -> dict[str, bytes]:
-        if self.usable.features:
+    def _identical(self, cohort: Cohort) -> list[list[str]]:
+        """Groups of the same pixels among the cases that are shown."""
+        ids = set(cohort.case_ids)
+        groups = [[case_id for case_id in group if case_id in ids] for group in self.audit.duplicates]
+        return [group for group in groups if len(group) > 1]
+
+    def _thumbnails(self, cohort: Cohort, case_ids: list[str]) -> dict[str, bytes]:
+        if cohort.features:
             return {}
-        cases = self.usable.select(case_ids).cases
+        cases = cohort.select(case_ids).cases
         return {case.case_id: self._thumbnail(case) for case in cases}
 
     def _write(self, name: str, text: str) -> None:
@@ -153,7 +218,9 @@ class Mapping(Study):
             "target": cohort.target.column if cohort.target else None,
             "patient": _jsonable(asked.own.table[PATIENT].iloc[0]),
         }
-        atlas = similar_atlas(told, asked.own.table, self._thumbnails(list(table.index)) | self._own_thumbnail(asked))
+        atlas = similar_atlas(
+            told, asked.own.table, self._thumbnails(cohort, list(table.index)) | self._own_thumbnail(asked)
+        )
         name = f"similar/{hashlib.sha256(asked.name.encode()).hexdigest()[:16]}"
         self._write(f"{name}.html", render_map(atlas))
         if (path := self._path(f"{name}.csv")) is not None:
@@ -170,6 +237,9 @@ class Mapping(Study):
 
 _WITHOUT_TARGET = ("id_column", "patient_column", "mask_column", "split_column", "image", "mask", "exclude", "ignore",
                    "group_column")  # fmt: skip
+
+
+_BY_COLUMN = ("id_column", "patient_column", "split_column", "group_column", "exclude", "ignore")  # of a file's rows
 
 
 def _layout(asked: str, n: int) -> Any:
@@ -221,6 +291,24 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -
         "borderline": _borderline(found),
         "notes": list(found.notes),
     }  # fmt: skip
+
+
+def _of_all(some: Clustering, whole: Clustering) -> dict[str, Any]:
+    """Numbers of all cases, where only some are shown."""
+    if some is whole:
+        return {}
+    said = (
+        f"Map, lists and what sets the clusters apart are of {len(some):,} cases drawn at random of {len(whole):,}; "
+        "assignments.csv holds all."
+    )
+    return {
+        "n": len(whole),
+        "shown": len(some),
+        "patients": None,
+        "sizes": list(whole.sizes),
+        "unassigned": int((whole.labels < 0).sum()),
+        "notes": [*whole.notes, said],
+    }
 
 
 def _strongest(found: Clustering) -> list[list[str]]:
