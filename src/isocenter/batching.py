@@ -25,18 +25,23 @@ MINIBATCH = "minibatch"
 
 @dataclass(frozen=True, eq=False)
 class Database:
-    """cohorts(): the cases from the first on, a batch at a time; measured: the steps as fitted, without more rows."""
+    """cohorts(): the cases from the first on, a batch at a time; measured: the steps as fitted, with the first rows;
+    knows_patients: whether these name any.
+    """
 
     cohorts: Callable[[], Iterator[Cohort]]
     measured: Measured
+    knows_patients: bool
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """The features of each batch."""
         return (table_of(self.measured.steps, cohort) for cohort in self.cohorts())
 
     def patients(self, ids: Sequence[str]) -> NDArray[np.object_]:
-        """The patient of each of these cases; read once more."""
-        return self.some(ids).patients
+        """The patient of each of these cases, in their order in the database. ConflictingRows: an id twice."""
+        found = self.some(ids)
+        _refuse_twice(found.table.index)
+        return found.patients
 
     def some(self, ids: Sequence[str]) -> Cohort:
         """These cases as one cohort, in their order in the database."""
@@ -59,7 +64,7 @@ def of_file(path: Path, **told: Any) -> Database:
 
     first = next(cohorts())
     step = ("given", Given(columns=first.features).fit(first.X))
-    return Database(cohorts, Measured("given", table_of([step], first), (step,)))
+    return Database(cohorts, Measured("given", table_of([step], first), (step,)), first.knows_patients)
 
 
 def of_cohort(cohort: Cohort, features: str | None, seed: int = 0, **told: Any) -> Database:
@@ -76,7 +81,7 @@ def of_cohort(cohort: Cohort, features: str | None, seed: int = 0, **told: Any) 
     def cohorts() -> Iterator[Cohort]:
         return (cohort.select(ids[i : i + rows]) for i in range(0, len(ids), rows))
 
-    return Database(cohorts, replace(measured, table=measured.table.head(rows)))
+    return Database(cohorts, replace(measured, table=measured.table.head(rows)), cohort.knows_patients)
 
 
 def minibatch(database: Database, *, clusters: int = 0, seed: int = 0) -> Clustering:
@@ -84,14 +89,16 @@ def minibatch(database: Database, *, clusters: int = 0, seed: int = 0) -> Cluste
 
     ConflictingRows: an id that is there twice.
     """
-    found = unsupervised.stream(
-        database.tables, method="kmeans", clusters=clusters or None, groups=database.patients, seed=seed
-    )
-    ids = pd.Index(found.case_ids)
+    groups = database.patients if database.knows_patients else None
+    found = unsupervised.stream(database.tables, method="kmeans", clusters=clusters or None, groups=groups, seed=seed)
+    _refuse_twice(pd.Index(found.case_ids))
+    return replace(found, notes=(*found.notes, _held(found, database)))
+
+
+def _refuse_twice(ids: pd.Index[str]) -> None:
     if not ids.is_unique:
         twice = ids[ids.duplicated()][0]
         raise ConflictingRows(f"The id '{twice}' is there more than once.", "Keep one row each, or name --id-column.")
-    return replace(found, notes=(*found.notes, _held(found, database)))
 
 
 def _held(found: Clustering, database: Database) -> str:
@@ -105,11 +112,10 @@ def _held(found: Clustering, database: Database) -> str:
     )
 
 
-def shown(found: Clustering, most: int = SAMPLE) -> Clustering:
+def shown(found: Clustering) -> Clustering:
     """The clustering with a random sample of its cases, for what needs features: maps, lists, descriptions."""
-    n = len(found)
-    if n <= most:
+    if len(found) <= SAMPLE:
         return found
-    rows = np.sort(np.random.default_rng([found.seed, 4]).permutation(n)[:most])
+    rows = np.sort(np.random.default_rng([found.seed, 4]).permutation(len(found))[:SAMPLE])
     own = {name: getattr(found, name)[rows] for name in ("labels", "points", "confidence", "distance")}
     return replace(found, case_ids=tuple(found.case_ids[i] for i in rows), **own)

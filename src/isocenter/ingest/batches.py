@@ -40,7 +40,8 @@ def in_batches(
         id_column=id_column, patient_column=patient_column, split_column=split_column, group_column=group_column,
         covariates=tuple(covariates), exclude=tuple(exclude), ignore=tuple(ignore), with_labels=False,
     )  # fmt: skip
-    start, features, numbered = 0, (), False
+    start, numbered = 0, False
+    features: tuple[str, ...] = ()
     for part in read_batches(path):
         frame = cleaned(part)[0]
         if not start and (ids := found_ids(frame, request)) is not None:

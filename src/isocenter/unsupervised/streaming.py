@@ -34,16 +34,17 @@ def stream(
     components: int | None = None,
     scaled: bool = True,
     groups: Callable[[Sequence[str]], Sequence[object] | NDArray[Any]] | None = None,
-    sample: int = SAMPLE,
+    sample: int | None = None,
     seed: int = 0,
 ) -> Clustering:
     """`cluster` for tables that come in batches; `batches()` starts from the first again each time it is called.
 
     method: "kmeans", "gmm", "hdbscan" or "auto". groups: the patients of cases, in the order in which the batches have
-    them; it is asked once, for the sample. Without it cases are taken as independent. Raises as `cluster`.
+    them; it is asked once, for the sample (20,000). Without it cases are taken as independent. Raises as `cluster`.
     """
     if method == "consensus":
         raise UsageError("Consensus clustering compares all pairs of cases.", "Use kmeans or gmm on a stream.")
+    sample = sample or SAMPLE
     rng = np.random.default_rng([seed, 2])  # plain `seed` draws the numbers that made many a simulated table
     kept = _sample(batches, sample, rng)
     patients = None if groups is None else groups([str(i) for i in kept.index])

@@ -39,13 +39,14 @@ def clusters_atlas(
     """The page. found: as in clusters.json; columns, places: of the map, a row a case."""
     features = found["features"]
     who = counted(found["n"], "case") + (f" of {counted(found['patients'], 'patient')}" if found["patients"] else "")
+    dots = f"A dot a case, {found['shown']:,} drawn at random of {found['n']:,}" if "shown" in found else "A dot a case"
     return Atlas(
         title=found["title"] or "Clusters",
         kind="Clusters",
         lede=f"{who}, {features['columns']} features ({features['name']}), {found['method']}. No label was used.",
         columns=columns,
         places=places,
-        about=f"A dot a case, laid out by {_LAYOUTS[found['layout']]}. Every column can colour it.",
+        about=f"{dots}, laid out by {_LAYOUTS[found['layout']]}. Every column can colour it.",
         answer=tuple(answer(found)),
         warnings=tuple(found["notes"]),
         sections=(*_why(found), *_lists(found)),
