@@ -243,7 +243,7 @@ def test_a_dicom_series_from_outside(tmp_path: Path) -> None:
     result = study.similar(str(tmp_path / "new"), 2)
     assert (len(study.usable), result["similar"]["of"], len(result["similar"]["cases"])) == (5, 5, 2)
     assert Path(result["page"]).read_text("utf-8").count("data:image/png") == 3
-    steps = dict(study.measured.steps)
+    steps = dict(study.measured.pipeline.named_steps["features"].transformer_list)
     whole = ingest.index(tmp_path / "new", with_labels=False, mask=["lesion_mask.nii.gz"])
     assert steps["radiomics"].transform(whole.X).notna().all(axis=None)
 

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocenter import ingest, unsupervised
+from isocenter import checking, ingest, unsupervised
 from isocenter.cohort import Cohort
 from isocenter.errors import ConflictingRows
 from isocenter.features.given import Given
 from isocenter.formats.batches import KINDS, VALUES
-from isocenter.measuring import Measured, measure, table_of
+from isocenter.measuring import Measured, fitted, measure, table_of
+from isocenter.refining import Refining
 from isocenter.unsupervised import Clustering
 from isocenter.unsupervised.streaming import SAMPLE
 
@@ -35,13 +36,18 @@ class Database:
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """The features of each batch."""
-        return (table_of(self.measured.steps, cohort) for cohort in self.cohorts())
+        return (table_of(self.measured.pipeline, cohort) for cohort in self.cohorts())
 
     def patients(self, ids: Sequence[str]) -> NDArray[np.object_]:
         """The patient of each of these cases, in their order in the database. ConflictingRows: an id twice."""
         found = self.some(ids)
         _refuse_twice(found.table.index)
         return found.patients
+
+    def drawn(self, seed: int) -> list[str]:
+        """The ids of a random sample, in their order in the database."""
+        ids = np.concatenate([part.case_ids for part in self.cohorts()])
+        return [str(ids[i]) for i in np.sort(np.random.default_rng([seed, 3]).permutation(len(ids))[:SAMPLE])]
 
     def some(self, ids: Sequence[str]) -> Cohort:
         """These cases as one cohort, in their order in the database."""
@@ -56,15 +62,25 @@ def streams(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in KINDS
 
 
-def of_file(path: Path, **told: Any) -> Database:
-    """A table or matrix of features, read anew each time. told: as in `ingest.in_batches`."""
+def of_file(path: Path, refining: Refining, seed: int = 0, **told: Any) -> Database:
+    """A table or matrix of features, read anew each time. told: as in `ingest.in_batches`.
+
+    Harmonisation and filters are learned on a random sample.
+    """
+    told |= {"harmonise": refining.harmonise, "preserve": refining.preserve}
 
     def cohorts() -> Iterator[Cohort]:
         return ingest.in_batches(path, **told)
 
     first = next(cohorts())
-    step = ("given", Given(columns=first.features).fit(first.X))
-    return Database(cohorts, Measured("given", table_of([step], first), (step,)), first.knows_patients)
+    step = Given(columns=first.features)
+    plain = Database(cohorts, fitted("given", [("given", step.fit(first.X))], first), first.knows_patients)
+    if refining == Refining():
+        return plain
+    sample = plain.some(plain.drawn(seed))
+    checking.check_sites(sample, refining.reference_site)
+    measured = fitted("given", [("given", refining.around(step).fit(sample.X))], sample, refining)
+    return replace(plain, measured=replace(measured, table=table_of(measured.pipeline, first)))
 
 
 def of_cohort(cohort: Cohort, features: str | None, seed: int = 0, **told: Any) -> Database:

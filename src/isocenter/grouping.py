@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import InputDoesNotFit, UsageError
+from isocenter.features.harmonised import feature_steps, strangers
 from isocenter.features.regions import ONE
 from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of, vectors_of
+from isocenter.refining import Refining
 from isocenter.unsupervised import Clustering
 
 METHODS = (*unsupervised.METHODS, MINIBATCH)
@@ -34,6 +36,9 @@ def cluster(
     regions: str = ONE,
     weights: str | None = None,
     window: str = "auto",
+    standardise: str | None = None,
+    filters: Sequence[str] = (),
+    reference_site: str | None = None,
     seed: int = 0,
     store: str | None = None,
 ) -> Clustering:
@@ -43,14 +48,17 @@ def cluster(
     "minibatch" for databases that do not fit in memory: a file (.npy, .parquet, .csv, .tsv) is then read in batches,
     and so are the features of a cohort. clusters: how many, 0 lets stability choose, and *no
     structure* be the answer; features: a key of FEATURES, or several joined by + (None: what suits the input); preset,
-    regions, weights, window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises UsageError,
+    regions, weights, window, store: as in `fit`; standardise, filters, reference_site: as on the command line, learned on
+    these cases. Features of a cohort that was indexed with `harmonise` are harmonised. `subtypes.describe` says what the clusters are. Raises UsageError,
     BadValues.
     """
     check(method, clusters)
     if method == MINIBATCH and not isinstance(cohort, Cohort) and batching.streams(Path(cohort)):
-        return batching.minibatch(batching.of_file(Path(cohort)), clusters=clusters, seed=seed)
+        refining = Refining.of(filters, reference_site=reference_site)
+        return batching.minibatch(batching.of_file(Path(cohort), refining, seed), clusters=clusters, seed=seed)
     cases = cohort if isinstance(cohort, Cohort) else ingest.index(Path(cohort), with_labels=False)
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window, "store": store}
+    told |= {"standardise": standardise, "filters": filters, "reference_site": reference_site}
     if method == MINIBATCH:
         return batching.minibatch(batching.of_cohort(cases, features, seed, **told), clusters=clusters, seed=seed)
     return grouped(cases, measure(cases, features, **told), method=method, clusters=clusters, seed=seed)
@@ -136,7 +144,7 @@ def nearest_cases(
         raise UsageError(f"{n} cases cannot be shown.", "Ask for 1 or more.")
     vectors = vectors_of(measured.table)
     if asked.row is None:
-        own = vectors_of(table_of(measured.steps, asked.own), measured.table)
+        own = vectors_of(table_of(measured.pipeline, _with_beside(asked.own, cohort)), measured.table)
     else:
         own = vectors[[asked.row]]
     rows, away = neighbours.nearest(vectors, own, n + 1, metric(measured, distance))
@@ -146,6 +154,13 @@ def nearest_cases(
     shown = told[[*known, *([cohort.target.column] if cohort.target else []), *cohort.attributes]]
     shown.insert(0, "distance", [d for _, d in others])
     return shown.rename_axis("case_id")
+
+
+def _with_beside(own: Cohort, cohort: Cohort) -> Cohort:
+    """A case from outside with the columns that harmonisation reads, missing where it has none."""
+    columns = own.table.reindex(columns=[*own.table, *(name for name in cohort.beside if name not in own.table)])
+    features = tuple(name for name in own.features if name not in cohort.beside)
+    return replace(own, table=columns, features=features, beside=cohort.beside)
 
 
 def metric(measured: Measured, distance: str) -> str:
@@ -185,7 +200,7 @@ def assign_to(
 ) -> dict[str, Any]:
     """Place new scans or rows in the clusters of a saved clustering (`clusters/clusters.iso`) and write the table."""
     found = load_grouping(path)
-    known = found.about.get("roles", {})
+    known, beside = found.about.get("roles", {}), found.about.get("beside", {})
     image, mask = (tuple(roles.get(name) or known.get(name, ())) for name in ("image", "mask"))
     cohort = ingest.index(
         Path(input),
@@ -195,12 +210,17 @@ def assign_to(
         with_labels=False,
         image=image,
         mask=mask,
+        **beside,
     )
-    if missing := sorted(set(_columns(found.steps)) - set(cohort.table.columns)):
+    steps = feature_steps(found.pipeline)
+    if missing := sorted(set(_columns(steps)) - set(cohort.table.columns)):
         raise InputDoesNotFit(f"Features are missing: {', '.join(missing[:5])}.", "Give the columns of the clustering.")
     if weights is not None:
-        _tell(found.steps, weights)
-    placed = found.clustering.assign(table_of(found.steps.transformer_list, cohort))
+        _tell(steps, weights)
+    placed = found.clustering.assign(table_of(found.pipeline, cohort))
+    flags = strangers(found.pipeline, cohort.X)
+    if flags:
+        placed["flags"] = flags
     tables.write_table(placed, output)
     counts = placed["cluster"].value_counts().sort_index()
     return {
@@ -209,15 +229,16 @@ def assign_to(
         "counts": {str(k): int(v) for k, v in counts.items()},
         "borderline": int((placed["confidence"] < unsupervised.nouns.BORDERLINE).sum()),
         "structure": found.clustering.structure,
+        "flags": sorted({flag for flag in flags if flag}),
     }
 
 
 def _columns(steps: Any) -> list[str]:
-    return [c for _, step in steps.transformer_list for c in (getattr(step, "columns", None) or ())]
+    return [c for step in steps for c in (getattr(step, "columns", None) or ())]
 
 
 def _tell(steps: Any, weights: str) -> None:
-    for _, step in steps.transformer_list:
+    for step in steps:
         if hasattr(step, "weights"):
             step.set_params(weights=weights)
 

@@ -37,6 +37,7 @@ from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of
 from isocenter.options import INDEX
 from isocenter.project import fingerprint
+from isocenter.refining import Refining
 from isocenter.reporting.map import Sheets, picture_size
 from isocenter.reporting.map import render as render_map
 from isocenter.reporting.map.clusters import clusters_atlas, shown_cases
@@ -47,7 +48,7 @@ from isocenter.unsupervised import Clustering, coordinates
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _TSNE = 3000  # cases up to which t-SNE takes seconds
-_MEASURING = ("preset", "regions", "weights", "window")
+_MEASURING = ("preset", "regions", "weights", "window", "standardise", "filters", "reference_site")
 _LEVELS = 60  # texts with more values are not for colouring
 
 
@@ -79,7 +80,7 @@ class Mapping(Study):
 
     def _fingerprint(self, what: str, *more: object) -> str:
         options = self.options
-        told = [options.features, options.seed, options.window, options.preset, options.regions, *more]
+        told = [options.features, options.seed, *(getattr(options, n) for n in _MEASURING if n != "weights"), *more]
         return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), told)
 
     def sheets(self, cohort: Cohort) -> Sheets | None:
@@ -100,6 +101,7 @@ class Mapping(Study):
     def cluster(self, method: str = "auto") -> dict[str, Any]:
         """Clusters, what they are, the map and the lists, all in PROJECT/clusters; as plain data."""
         grouping.check(method, self.options.clusters)
+        self._refining()
         if self.options.layout not in LAYOUTS:
             raise UsageError(f"There is no layout '{self.options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
         inputs = self._inputs(method)
@@ -109,6 +111,12 @@ class Mapping(Study):
         found = self.project.get(artefacts.CLUSTERS)
         told = {} if self._is_streamed(method) else self.describe_audit()
         return {**told, "clusters": found, **self._place(), "map": self._path(artefacts.MAP.path)}
+
+    def _refining(self) -> Refining:
+        """What is done to features first; UsageError for what cannot be, before anything is read."""
+        options = self.options
+        beside = {"harmonise": options.harmonise, "preserve": options.preserve}
+        return Refining.of(options.filters, **beside, reference_site=options.reference_site)
 
     def _is_streamed(self, method: str) -> bool:
         """Whether INPUT itself is read in batches: then it is not indexed or audited, which would hold all of it."""
@@ -122,7 +130,8 @@ class Mapping(Study):
         if options.labels is not None:
             raise UsageError("--labels are joined in memory.", "Leave them out, or put the columns into the table.")
         self._remember()
-        told = [method, options.clusters, options.layout, options.seed, options.of(INDEX)]
+        told = [method, options.clusters, options.layout, options.seed, options.of(INDEX), options.filters]
+        told.append(options.reference_site)
         return fingerprint("cluster", __version__, ingest.listing(Path(options.input)), options.input, told)
 
     def _at_once(self, method: str) -> tuple[Cohort, Measured, Clustering, Clustering]:
@@ -138,9 +147,11 @@ class Mapping(Study):
         if self._is_streamed(MINIBATCH):
             named = {name: getattr(options, name) for name in _BY_COLUMN}
             target = (options.target or "").split(",")
-            others = (*options.covariates, *target, *options.readers, *options.preserve, options.harmonise)
+            others = (*options.covariates, *target, *options.readers)
             covariates = tuple(dict.fromkeys(name.strip() for name in others if name))  # no features, but known
-            database = batching.of_file(Path(options.input), **named, covariates=covariates)
+            database = batching.of_file(
+                Path(options.input), self._refining(), options.seed, **named, covariates=covariates
+            )
         else:
             name = options.features[0] if options.features else None
             told: dict[str, Any] = {n: getattr(options, n) for n in _MEASURING}
@@ -148,8 +159,8 @@ class Mapping(Study):
         whole = batching.minibatch(database, clusters=options.clusters, seed=options.seed)
         some = batching.shown(whole)
         cohort = database.some(some.case_ids)
-        steps = database.measured.steps
-        return cohort, replace(database.measured, table=table_of(steps, cohort)), some, whole
+        table = table_of(database.measured.pipeline, cohort)
+        return cohort, replace(database.measured, table=table), some, whole
 
     def _put(
         self, method: str, inputs: str, cohort: Cohort, measured: Measured, some: Clustering, whole: Clustering
@@ -173,9 +184,10 @@ class Mapping(Study):
         thumbnails = self._thumbnails(cohort, shown_cases(found))
         atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
         roles = {"image": list(options.image), "mask": list(options.mask)}
-        about = {"features": measured.name, "roles": roles}
+        beside = {"harmonise": next(iter(cohort.beside), None), "preserve": list(cohort.beside[1:])}
+        about = {"features": measured.name, "roles": roles, "beside": beside}
         on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
-        self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.union, about))
+        self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
         self.project.put(artefacts.ASSIGNMENTS, inputs, whole.assignments.join(on_map))
         self.project.put(artefacts.MAP, inputs, render_map(atlas))
         self.project.put(artefacts.CLUSTERS, inputs, found)
@@ -236,7 +248,7 @@ class Mapping(Study):
 
 
 _WITHOUT_TARGET = ("id_column", "patient_column", "mask_column", "split_column", "image", "mask", "exclude", "ignore",
-                   "group_column")  # fmt: skip
+                   "group_column", "covariates", "harmonise", "preserve")  # fmt: skip
 
 
 _BY_COLUMN = ("id_column", "patient_column", "split_column", "group_column", "exclude", "ignore")  # of a file's rows
@@ -275,6 +287,7 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -
             "name": measured.name,
             "columns": measured.table.shape[1],
             "left_out": list(found.projection.left_out)[:50],
+            "done": measured.done,
         },
         "method": found.method,
         "layout": layout,

@@ -65,7 +65,7 @@ def plan(
             )
     settings = settings_of(cohort, features, preset, regions, store, weights, window)
     if standardise is not None:
-        _standardise(settings, standardise, features or (default,))
+        standardised(settings, standardise, features or (default,))
     found = recipes.compose(
         methods,
         features,
@@ -107,7 +107,7 @@ def settings_of(
     return found
 
 
-def _standardise(settings: dict[str, dict[str, object]], how: str, features: Sequence[str]) -> None:
+def standardised(settings: dict[str, dict[str, object]], how: str, features: Sequence[str]) -> None:
     """Add `standardise` to the steps that take it; UsageError where none of these features does."""
     used = {step for name in features for step in name.split("+")}
     if not used & STANDARDISED:

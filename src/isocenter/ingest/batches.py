@@ -30,6 +30,8 @@ def in_batches(
     covariates: Sequence[str] = (),
     exclude: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    harmonise: str | None = None,
+    preserve: Sequence[str] = (),
 ) -> Iterator[Cohort]:
     """Cohorts without a target, in the order of the rows; arguments as in `index`.
 
@@ -39,6 +41,7 @@ def in_batches(
     request = Request(
         id_column=id_column, patient_column=patient_column, split_column=split_column, group_column=group_column,
         covariates=tuple(covariates), exclude=tuple(exclude), ignore=tuple(ignore), with_labels=False,
+        harmonise=harmonise, preserve=tuple(preserve),
     )  # fmt: skip
     start, numbered = 0, False
     features: tuple[str, ...] = ()

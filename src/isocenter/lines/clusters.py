@@ -18,6 +18,8 @@ def clusters(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
         yield from _associations(found["subtypes"]["acquisition"])
     yield f"Clusters  {found['sentence']}"
     yield f"          {found['n']} cases, {features['columns']} features ({features['name']}), method {found['method']}"
+    for sentence in features["done"]:
+        yield f"          {sentence}"
     yield from _stability(found)
     if found["clusters"] > 1:
         yield from _sizes(found)
@@ -97,6 +99,8 @@ def placed(path: str, result: dict[str, Any]) -> Iterator[str]:
         yield "WARNING   " + (
             "No structure was found: there is one cluster." if one else "The clusters may cut one piece."
         )
+    for flag in result["flags"]:
+        yield f"WARNING   {flag}"
     yield f"Written   {path}"
 
 

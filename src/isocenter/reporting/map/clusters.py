@@ -62,7 +62,7 @@ def answer(found: Found) -> list[str]:
         sizes = ", ".join(f"{k + 1}: {n}" for k, n in enumerate(found["sizes"]))
         none = f"; in none {found['unassigned']}" if found["unassigned"] else ""
         said = [found["subtypes"]["verdict"], *said, f"Cases in cluster {sizes}{none}."]
-    return said
+    return [*said, *found["features"]["done"]]
 
 
 def _why(found: Found) -> list[Section]:
