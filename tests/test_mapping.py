@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.preprocessing import StandardScaler
 
 import isocenter
-from isocenter import datasets, grouping, ingest, lines, mapping, preparation
+from isocenter import datasets, grouping, ingest, lines, mapping, preparation, progress
 from isocenter.case import Case
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
@@ -163,6 +163,14 @@ def test_similar_finds_copy_and_twin_first(scans: Path, project: Path) -> None:
     assert "<script" not in page
     shown = list(lines.SECTIONS["similar"](told["similar"], told))
     assert shown[0].startswith("Nearest to s010 of 159 cases (pixels, cosine)")
+
+
+def test_feature_sets_beside_the_first_are_told_not_passed_over(scans: Path, project: Path) -> None:
+    notes: list[str] = []
+    with progress.listening(lambda event: notes.append(event.text) if event.kind == "note" else None):
+        measured = made(scans, project, features="intensity,pixels").measured
+    assert measured.name == "intensity"
+    assert any("not pixels (join them with +)" in note for note in notes)
 
 
 def test_a_case_that_is_not_there_is_answered_with_those_like_it(scans: Path, project: Path) -> None:

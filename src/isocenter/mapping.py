@@ -73,10 +73,15 @@ class Mapping(Study):
     @cached_property
     def measured(self) -> Measured:
         """The features, from the store where they were computed before."""
-        options = self.options
-        name = options.features[0] if options.features else None  # the primary ones
-        told: dict[str, Any] = {n: getattr(options, n) for n in _MEASURING}
-        return measure(self.usable, name, store=self.project.store, **told)
+        told: dict[str, Any] = {n: getattr(self.options, n) for n in _MEASURING}
+        return measure(self.usable, self._primary(), store=self.project.store, **told)
+
+    def _primary(self) -> str | None:
+        """The first feature set that is named; the others are not silently passed over."""
+        named = self.options.features
+        if len(named) > 1:
+            progress.note(f"Features: {named[0]}; not {', '.join(named[1:])} (join them with +).")
+        return named[0] if named else None
 
     def _fingerprint(self, what: str, *more: object) -> str:
         options = self.options
@@ -153,9 +158,8 @@ class Mapping(Study):
                 Path(options.input), self._refining(), options.seed, **named, covariates=covariates
             )
         else:
-            name = options.features[0] if options.features else None
             told: dict[str, Any] = {n: getattr(options, n) for n in _MEASURING}
-            database = batching.of_cohort(self.usable, name, options.seed, **told, store=self.project.store)
+            database = batching.of_cohort(self.usable, self._primary(), options.seed, **told, store=self.project.store)
         whole = batching.minibatch(database, clusters=options.clusters, seed=options.seed)
         some = batching.shown(whole)
         cohort = database.some(some.case_ids)
