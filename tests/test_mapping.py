@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,9 @@ from isocenter import datasets, grouping, ingest, lines, mapping, preparation, p
 from isocenter.case import Case
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
-from isocenter.errors import InputDoesNotFit, IsocenterError, MissingStep, UsageError
+from isocenter.errors import BadTarget, InputDoesNotFit, IsocenterError, MissingStep, UnknownColumn, UsageError
 from isocenter.mapping import Mapping
+from isocenter.metrics.partitions import adjusted_rand
 from isocenter.options import Options
 from isocenter.project import Project
 from isocenter.unsupervised import Clustering
@@ -124,7 +126,7 @@ def test_new_scans_are_placed_in_the_clusters(project: Path, tmp_path: Path) -> 
     placed = pd.read_csv(tmp_path / "placed.csv", index_col="case_id")["cluster"]
     known = pd.read_csv(project / "clusters" / "assignments.csv", index_col="case_id")["cluster"]
     assert placed.to_dict() == {f"n{i}": known[f"s{i % 2:03}"] for i in range(10)}
-    assert told["counts"] == {"0": 5, "1": 5}
+    assert told["counts"] == {"1": 5, "2": 5}
     assert "10 cases placed" in next(iter(lines.SECTIONS["placed"](told["placed"], told)))
 
 
@@ -306,3 +308,128 @@ def test_the_identical_pair_of_busi_is_found_and_shown(shared_data: Path, tmp_pa
     found = study.cluster()["clusters"]
     assert found["identical"] == [["benign/benign (433)", "malignant/malignant (145)"]]
     assert "malignant (145)" in (tmp_path / "project" / "clusters" / "map.html").read_text("utf-8")
+
+
+def sited(folder: Path, n: int = 200, seed: int = 1) -> Path:
+    """Two sites that shift everything; a disease that shifts three features; the site as text."""
+    rng = np.random.default_rng(seed)
+    site, ill = rng.integers(0, 2, n), rng.random(n) < 0.5
+    values = rng.normal(size=(n, 8)) + 3 * site[:, None]
+    values[:, :3] += 6 * ill[:, None]
+    table = pd.DataFrame(values, columns=[f"f{i}" for i in range(8)], index=[f"c{i}" for i in range(n)])
+    table["site"], table["age"], table["ill"] = np.where(site, "B", "A"), 50 + 20 * site + rng.normal(0, 9, n), ill
+    table["ill"] = table["ill"].map({True: "yes", False: "no"})
+    table.rename_axis("id").to_csv(folder / "t.csv")
+    return folder / "t.csv"
+
+
+@pytest.mark.parametrize("method", ["auto", "minibatch"])
+def test_sites_are_harmonised_before_clusters_are_sought_and_when_new_cases_are_placed(
+    tmp_path: Path, method: str
+) -> None:
+    path = sited(tmp_path)
+    table = pd.read_csv(path)
+    raw = Mapping(Options().changed(input=str(path), target="ill", ignore="age"), Project(None)).cluster()["clusters"]
+    assert raw["subtypes"]["named"] == "site"
+    assert raw["features"]["done"] == []
+    told = {"input": str(path), "target": "ill", "harmonise": "site", "preserve": "age"}
+    result = Mapping(Options().changed(**told), Project(tmp_path / "p")).cluster(method)
+    found = result["clusters"]
+    assert (found["clusters"], found["subtypes"]["named"], found["features"]["columns"]) == (2, None, 8)
+    own = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv")["cluster"]
+    assert adjusted_rand(own, table["ill"].eq("yes")) > 0.9
+    said = "\n".join(lines.SECTIONS["clusters"](found, result))
+    for text in (said, (tmp_path / "p" / "clusters" / "map.html").read_text("utf-8")):
+        assert "harmonised across site by ComBat, preserving age" in text
+        assert "after harmonisation" in text
+    placed = predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(path), tmp_path / "again.csv")
+    assert pd.read_csv(tmp_path / "again.csv")["cluster"].tolist() == own.tolist()
+    assert placed["flags"] == []
+    table.assign(site="C").to_csv(tmp_path / "other.csv", index=False)
+    placed = predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(tmp_path / "other.csv"), tmp_path / "o.csv")
+    assert "site 'C' was not learned from: not harmonised" in "\n".join(lines.SECTIONS["placed"]("o.csv", placed))
+    with pytest.raises(UnknownColumn, match="site"):
+        table.drop(columns="site").to_csv(tmp_path / "less.csv", index=False)
+        predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(tmp_path / "less.csv"), tmp_path / "o.csv")
+
+
+def test_harmonising_to_a_site_that_is_not_there_or_by_the_outcome_is_refused(tmp_path: Path) -> None:
+    path = sited(tmp_path, 60)
+
+    def asked(method: str = "auto", **told: object) -> None:
+        Mapping(Options().changed(input=str(path), **told), Project(None)).cluster(method)
+
+    with pytest.raises(UsageError, match="no site 'X'"):
+        asked(harmonise="site", reference_site="X")
+    with pytest.raises(UsageError, match="about --harmonise"):
+        asked(preserve="age")
+    for method in ("auto", "minibatch"):
+        with pytest.raises(BadTarget, match="outcome"):
+            asked(method, target="ill", harmonise="ill")
+        with pytest.raises(BadTarget, match="outcome"):
+            asked(method, target="ill", harmonise="site", preserve="ill")
+    with pytest.raises(UsageError, match="intensity"):
+        asked(standardise="zscore")
+
+
+def test_clusters_have_one_number_wherever_people_see_them(tmp_path: Path) -> None:
+    """In none: -1, as HDBSCAN finds it."""
+    rng = np.random.default_rng(0)
+    kind = np.repeat([0, 1], [60, 40])
+    table = pd.DataFrame(rng.normal(size=(100, 3)) + 12 * kind[:, None], columns=list("abc"))
+    table.iloc[0] = [300.0, -300.0, 300.0]
+    table["sex"] = np.where(kind, "F", "M")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    study = Mapping(Options().changed(input=str(tmp_path / "t.csv")), Project(tmp_path / "p"))
+    found = study.cluster("hdbscan")["clusters"]
+    csv = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv")["cluster"]
+    assert csv.value_counts().to_dict() == {1: 59, 2: 40, -1: 1}
+    subtypes = found["subtypes"]
+    assert [(one["cluster"], one["cases"]) for one in subtypes["sizes"]] == [(-1, 1), (1, 59), (2, 40)]
+    assert {one["cluster"] for one in subtypes["features"]} == {1, 2}
+    assert [one["cluster"] for one in subtypes["others"][0]["groups"]] == [1, 2]
+    said = "\n".join(lines.SECTIONS["clusters"](found, {}))
+    assert "  1       59 cases" in said and "  2       40 cases" in said and "in none 1 cases" in said
+    page = (tmp_path / "p" / "clusters" / "map.html").read_text("utf-8")
+    assert "Cases in cluster 1: 59, 2: 40; in none 1." in page
+    told = predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(tmp_path / "t.csv"), tmp_path / "o.csv")
+    assert told["counts"] == {"-1": 1, "1": 59, "2": 40}
+    assert pd.read_csv(tmp_path / "o.csv")["cluster"].tolist() == csv.tolist()
+    shown = next(iter(lines.SECTIONS["placed"]("o.csv", told)))
+    assert "in none 1, 1: 59, 2: 40" in shown
+
+
+def test_filters_are_learned_on_what_makes_the_clusters_and_lie_in_the_bundle(tmp_path: Path) -> None:
+    path = sited(tmp_path)
+    table = pd.read_csv(path)
+    table.assign(twin=2 * table["f0"] + 1, flat=1.0).to_csv(path, index=False)
+    told = {"input": str(path), "target": "ill", "ignore": "age", "filters": "constant,correlation=0.99"}
+    found = Mapping(Options().changed(**told), Project(tmp_path / "p")).cluster()["clusters"]
+    assert found["features"]["columns"] == 8
+    assert len(found["features"]["done"]) == 2
+    predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(path), tmp_path / "o.csv")
+    own = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv")
+    assert pd.read_csv(tmp_path / "o.csv")["cluster"].tolist() == own["cluster"].tolist()
+
+
+def test_intensities_are_standardised_first_so_that_gain_makes_no_clusters(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    (tmp_path / "i").mkdir()
+    for i in range(60):
+        pixels = (rng.random((32, 32)) + np.add.outer(np.arange(32), np.arange(32)) / 40) * (40 if i % 2 else 95)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "i" / f"s{i:02}.png")
+
+    def found(**more: object) -> dict[str, Any]:
+        options = Options().changed(input=str(tmp_path / "i"), features="intensity", **more)
+        return dict(Mapping(options, Project(None)).cluster()["clusters"])
+
+    assert found()["structure"]
+    again = found(standardise="zscore")
+    assert not again["structure"]
+    assert "standardised" in again["features"]["done"][0]
+
+
+def test_several_feature_sets_are_refused_with_the_way_to_join_them(scans: Path) -> None:
+    with pytest.raises(UsageError, match=r"one table.*\n?.*") as refused:
+        made(scans, None, features="intensity,pixels").cluster()
+    assert "intensity+pixels" in refused.value.remedy

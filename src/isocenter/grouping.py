@@ -245,5 +245,5 @@ def _tell(steps: Any, weights: str) -> None:
 
 def column_of(found: Clustering) -> pd.Series:
     """The clusters as names for a map: "1" is the largest, "none" in no cluster."""
-    names = np.where(found.labels < 0, "none", (found.labels + 1).astype(str))
+    names = np.where(found.labels < 0, "none", unsupervised.numbered(found.labels).astype(str))
     return pd.Series(names, index=pd.Index(found.case_ids, dtype="str", name="case_id"), name="cluster")

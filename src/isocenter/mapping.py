@@ -32,7 +32,7 @@ from isocenter.auditing.shortcuts import FACTS
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import Grouping
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.errors import NoTarget, UsageError
+from isocenter.errors import BadTarget, NoTarget, UsageError
 from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of
 from isocenter.options import INDEX
@@ -44,7 +44,7 @@ from isocenter.reporting.map.clusters import clusters_atlas, shown_cases
 from isocenter.reporting.map.similar import similar_atlas
 from isocenter.steps import Study
 from isocenter.subtypes import describe
-from isocenter.unsupervised import Clustering, coordinates
+from isocenter.unsupervised import Clustering, coordinates, numbered
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _TSNE = 3000  # cases up to which t-SNE takes seconds
@@ -105,10 +105,7 @@ class Mapping(Study):
     # -- clusters -----------------------------------------------------------------------------------
     def cluster(self, method: str = "auto") -> dict[str, Any]:
         """Clusters, what they are, the map and the lists, all in PROJECT/clusters; as plain data."""
-        grouping.check(method, self.options.clusters)
-        self._refining()
-        if self.options.layout not in LAYOUTS:
-            raise UsageError(f"There is no layout '{self.options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
+        self._check(method)
         inputs = self._inputs(method)
         every = (artefacts.CLUSTERING, artefacts.CLUSTERS, artefacts.ASSIGNMENTS, artefacts.MAP)
         if not all(self.project.has(one, inputs) for one in every):
@@ -117,8 +114,26 @@ class Mapping(Study):
         told = {} if self._is_streamed(method) else self.describe_audit()
         return {**told, "clusters": found, **self._place(), "map": self._path(artefacts.MAP.path)}
 
+    def _check(self, method: str) -> None:
+        """UsageError for what cannot be, before anything is read."""
+        options = self.options
+        grouping.check(method, options.clusters)
+        self._refining()
+        if options.layout not in LAYOUTS:
+            raise UsageError(f"There is no layout '{options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
+        if len(options.features) > 1:
+            raise UsageError(
+                f"Clusters are made of one table of features, not of {' and '.join(options.features)} by turns.",
+                f"Join them: --features {'+'.join(options.features)}; or name one.",
+            )
+        if options.target is not None and options.target in (options.harmonise, *options.preserve):
+            raise BadTarget(f"'{options.target}' is the outcome: harmonisation must not know it.",
+                            "Take it out of --harmonise and --preserve.")  # fmt: skip
+        if self._is_streamed(method) and options.standardise is not None:
+            raise UsageError("--standardise is about images.", "Leave it out: the input is a table.")
+
     def _refining(self) -> Refining:
-        """What is done to features first; UsageError for what cannot be, before anything is read."""
+        """What is done to features first; UsageError for what cannot be."""
         options = self.options
         beside = {"harmonise": options.harmonise, "preserve": options.preserve}
         return Refining.of(options.filters, **beside, reference_site=options.reference_site)
@@ -173,7 +188,8 @@ class Mapping(Study):
         options = self.options
         facts = training.facts_of(cohort, self.project.store)[0]
         own = None if facts is None else facts[[c for c in FACTS if c in facts]]
-        subtypes = describe(some, cohort, measured.table, facts=own, seed=options.seed)
+        sites = [options.group_column] if options.group_column else []
+        subtypes = describe(some, cohort, measured.table, facts=own, sites=sites, seed=options.seed)
         sheets = self.sheets(cohort)
         pictures = None if sheets is None else sheets.greys(len(cohort))
         identical = [] if self._is_streamed(method) else self._identical(cohort)
@@ -339,7 +355,7 @@ def _borderline(found: Clustering) -> list[dict[str, Any]]:
         return []
     at = {case_id: i for i, case_id in enumerate(found.case_ids)}
     rows = [(one, at[one]) for one in found.borderline(12)]
-    return [{"case": c, "cluster": int(found.labels[i]) + 1, "confidence": float(found.confidence[i])} for c, i in rows]
+    return [{"case": c, "cluster": int(numbered(found.labels[i])), "confidence": float(found.confidence[i])} for c, i in rows]
 
 
 def _jsonable(value: Any) -> Any:

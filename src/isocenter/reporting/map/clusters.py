@@ -73,7 +73,7 @@ def _why(found: Found) -> list[Section]:
             Section(
                 "scanner",
                 "Disease or scanner?",
-                (subtypes["verdict"],),
+                (subtypes["verdict"], *_skipped(subtypes, acquisition=True)),
                 tables=tuple(_association_table(subtypes["acquisition"], "How the images were made", found)),
             )
         )
@@ -119,7 +119,7 @@ def _association_table(rows: Sequence[Mapping[str, Any]], label: str, found: Fou
 
 def _groups(row: Mapping[str, Any], k: int) -> list[str]:
     told = {one["cluster"]: one for one in row["groups"]}
-    return [_group(told[c]) if c in told else "–" for c in range(k)]
+    return [_group(told[c]) if c in told else "–" for c in range(1, k + 1)]
 
 
 def _group(one: Mapping[str, Any]) -> str:
@@ -132,19 +132,28 @@ def _apart(found: Found) -> Section:
     subtypes = found["subtypes"]
     rows = [row for row in subtypes["features"] if row["difference"] is not None]
     per = 5 if found["clusters"] <= 6 else 3
-    body, seen = [], dict.fromkeys(range(found["clusters"]), 0)
+    body, seen = [], dict.fromkeys(range(1, found["clusters"] + 1), 0)
     for row in rows:
         seen[row["cluster"]] = seen.get(row["cluster"], 0) + 1
         if seen[row["cluster"]] <= per:
-            numbers = (f"{row['difference']:+.2f}", _number_of(row["mean"]), _number_of(row["rest"]))
-            body.append((str(row["cluster"] + 1), row["feature"], *numbers))
+            apart = "constant within" if row["constant"] else f"{row['difference']:+.2f}"
+            numbers = (apart, _number_of(row["mean"]), _number_of(row["rest"]))
+            body.append((str(row["cluster"]), row["feature"], *numbers))
     tables = []
     if body:
         columns = ("Cluster", "Feature", "Difference, SD", "Mean inside", "Mean elsewhere")
         caption = "No p: features that made the clusters differ between them whatever the data."
         tables.append(Table("Features", columns, tuple(body), caption))
     tables += _association_table(subtypes["others"], "Outcome, person and other columns", found)
-    return Section("apart", "What sets them apart", tuple(_replication(subtypes["replication"])), tables=tuple(tables))
+    said = (*_replication(subtypes["replication"]), *_skipped(subtypes, acquisition=False))
+    return Section("apart", "What sets them apart", said, tables=tuple(tables))
+
+
+def _skipped(subtypes: Mapping[str, Any], *, acquisition: bool) -> list[str]:
+    """The columns of the acquisition, or all others, that could not be tested, and why."""
+    own = [one for one in subtypes["skipped"] if (one["family"] == "acquisition") == acquisition]
+    told = "; ".join(f"{one['column']} ({one['why']})" for one in own)
+    return [f"Not tested: {told}."] if own else []
 
 
 def _replication(told: Mapping[str, Any] | None) -> list[str]:
