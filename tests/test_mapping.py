@@ -18,7 +18,15 @@ from isocenter import datasets, grouping, ingest, lines, mapping, preparation, p
 from isocenter.case import Case
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
-from isocenter.errors import BadTarget, InputDoesNotFit, IsocenterError, MissingStep, UnknownColumn, UsageError
+from isocenter.errors import (
+    BadTarget,
+    InputDoesNotFit,
+    IsocenterError,
+    MissingPath,
+    MissingStep,
+    UnknownColumn,
+    UsageError,
+)
 from isocenter.mapping import Mapping
 from isocenter.metrics.partitions import adjusted_rand
 from isocenter.options import Options
@@ -433,3 +441,28 @@ def test_several_feature_sets_are_refused_with_the_way_to_join_them(scans: Path)
     with pytest.raises(UsageError, match=r"one table.*\n?.*") as refused:
         made(scans, None, features="intensity,pixels").cluster()
     assert "intensity+pixels" in refused.value.remedy
+
+
+@pytest.mark.parametrize("verb", ["cluster", "run"])
+def test_an_input_that_is_not_there_is_never_replaced_by_the_cohort_of_the_project(tmp_path: Path, verb: str) -> None:
+    path, project = sited(tmp_path, 60), tmp_path / "p"
+    app(["cluster", str(path), "--target", "ill", "--project", str(project)], standalone_mode=False)
+    before = {one: one.read_bytes() for one in project.rglob("*") if one.is_file()}
+    for place in (project, tmp_path / "new"):
+        with pytest.raises(MissingPath, match="no file or folder"):
+            app([verb, str(tmp_path / "gone"), "--target", "ill", "--project", str(place)], standalone_mode=False)
+    assert {one: one.read_bytes() for one in project.rglob("*") if one.is_file()} == before
+    assert not (tmp_path / "new").exists()
+    options = Options().changed(input=str(tmp_path / "gone"), target="ill")
+    for where in (project, None):
+        with pytest.raises(MissingPath):
+            Mapping(options, Project(where)).cluster()
+    path.unlink()  # the cohort's own input: it serves without
+    app(["cluster", "--project", str(project), "--layout", "pca"], standalone_mode=False)
+
+
+def test_a_request_that_fails_leaves_no_folder(tmp_path: Path) -> None:
+    for words in (["similar", "x"], ["cluster"], ["report"]):
+        with pytest.raises(MissingStep):
+            app([*words, "--project", str(tmp_path / "p")], standalone_mode=False)
+        assert not (tmp_path / "p").exists()

@@ -105,6 +105,7 @@ def _study(project: Path, input: str | None = None, kind: type[Study] | None = N
     A run.toml repeats in the project that it lies in; a copy that lies elsewhere, in the default one.
     """
     from isocenter import progress
+    from isocenter.errors import MissingPath
     from isocenter.project import Project, home
     from isocenter.running import heed_another_study, saved_options
     from isocenter.steps import Study
@@ -117,6 +118,8 @@ def _study(project: Path, input: str | None = None, kind: type[Study] | None = N
         options = saved_options(project)
     elif repeats:
         options = Options.from_toml(Path(input))
+    elif not Path(input).exists():
+        raise MissingPath(f"There is no file or folder {input}.", "Check the path.")
     else:
         options = Options(input=str(Path(input).absolute()))
     if input is not None:
