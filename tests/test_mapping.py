@@ -444,7 +444,9 @@ def test_several_feature_sets_are_refused_with_the_way_to_join_them(scans: Path)
 
 
 @pytest.mark.parametrize("verb", ["cluster", "run"])
-def test_an_input_that_is_not_there_is_never_replaced_by_the_cohort_of_the_project(tmp_path: Path, verb: str) -> None:
+def test_an_input_that_is_not_there_is_never_replaced_by_the_cohort_of_the_project(
+    tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, project = sited(tmp_path, 60), tmp_path / "p"
     app(["cluster", str(path), "--target", "ill", "--project", str(project)], standalone_mode=False)
     before = {one: one.read_bytes() for one in project.rglob("*") if one.is_file()}
@@ -452,6 +454,7 @@ def test_an_input_that_is_not_there_is_never_replaced_by_the_cohort_of_the_proje
         with pytest.raises(MissingPath, match="no file or folder"):
             app([verb, str(tmp_path / "gone"), "--target", "ill", "--project", str(place)], standalone_mode=False)
     assert {one: one.read_bytes() for one in project.rglob("*") if one.is_file()} == before
+    assert "results are replaced" not in "".join(capsys.readouterr())
     assert not (tmp_path / "new").exists()
     options = Options().changed(input=str(tmp_path / "gone"), target="ill")
     for where in (project, None):
