@@ -1,6 +1,7 @@
 """Clusters of large tables: how fast, and are they the planted ones? Figures to benchmarks/results/clustering.md.
 
-    python benchmarks/clustering.py [--raw 5000] [--million]
+    python benchmarks/clustering.py [--raw 5000]
+    python benchmarks/clustering.py --streamed 1000000x64 1000000x512 [--near 50000]
 
 Goals, written before: at 20,000 x 512 the whole path (components, structure, number of clusters, clusters) at
 adjusted Rand >= 0.95 to the planted groups, at least 100 times faster than scikit-learn's HDBSCAN on the raw vectors
@@ -15,6 +16,10 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
@@ -27,18 +32,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isocenter.metrics.partitions import adjusted_rand
-from isocenter.unsupervised import cluster, project, stream
+from isocenter.unsupervised import cluster, project
 
 HERE = Path(__file__).resolve().parent
 GROUPS, FEATURES, KNOWN = 8, 512, 239.0
 
 
-def planted(n: int, seed: int = 0) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """Gaussian groups of unequal size, about 9 standard deviations from each other in 512 dimensions."""
+def planted(n: int, seed: int = 0, columns: int = FEATURES) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Gaussian groups of unequal size, about 13 standard deviations from each other however many columns."""
     rng = np.random.default_rng(seed)
-    centres = 0.4 * np.random.default_rng(1).normal(size=(GROUPS, FEATURES)).astype(np.float32)
+    spread = 0.4 * np.sqrt(FEATURES / columns)
+    centres = (spread * np.random.default_rng(1).normal(size=(GROUPS, columns))).astype(np.float32)
     labels = rng.choice(GROUPS, n, p=np.arange(4, 4 + GROUPS) / np.arange(4, 4 + GROUPS).sum())
-    return pd.DataFrame(centres[labels] + rng.standard_normal((n, FEATURES), dtype=np.float32)), labels
+    return pd.DataFrame(centres[labels] + rng.standard_normal((n, columns), dtype=np.float32)), labels
 
 
 def by_hand(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -57,17 +63,110 @@ def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
     return found
 
 
+def machine() -> str:
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("isocenter", "numpy", "fast_hdbscan", "scikit-learn"))
+    load = f"load {os.getloadavg()[0]:.1f} when it began"
+    where = f"{date.today()}; {platform.machine()}, {os.cpu_count()} cores (threads set: {threads}), {load}; {versions}"
+    return f"{where}. Made by benchmarks/clustering.py."
+
+
+def write(heading: str, lines: list[str]) -> None:
+    """One part of the results; the other parts stay."""
+    path = HERE / "results" / "clustering.md"
+    parts = re.split(r"\n(?=## )", path.read_text("utf-8").rstrip()) if path.is_file() else []
+    new = "\n".join(lines).rstrip() + "\n"
+    held = [new if part.startswith(heading + "\n") else part.rstrip() + "\n" for part in parts]
+    path.write_text("\n".join(held if new in held else [*held, new]), encoding="utf-8")
+
+
+def written(path: Path, rows: int, columns: int) -> NDArray[np.int64]:
+    """A matrix of planted groups on disk, a part at a time; the groups."""
+    values = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, columns))
+    truth = []
+    for start in range(0, rows, 50_000):
+        part, labels = planted(min(50_000, rows - start), 100 + start, columns)
+        values[start : start + len(part)] = part
+        truth.append(labels)
+    values.flush()
+    return np.concatenate(truth)
+
+
+def alone(command: list[str]) -> tuple[float, float, float]:
+    """Processor seconds, seconds of the clock and largest memory in GB of a process."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{command[1:]} failed")
+    return used.ru_utime + used.ru_stime, time.perf_counter() - start, used.ru_maxrss / 1e6
+
+
+def streamed(size: str, folder: Path) -> str:
+    rows, columns = (int(part) for part in size.split("x"))
+    path, project = folder / f"{size}.npy", folder / f"project-{size}"
+    truth = written(path, rows, columns)
+    told = ["cluster", str(path), "--method", "minibatch", "--project", str(project)]
+    busy, clock, memory = alone([sys.executable, "-m", "isocenter", *told])
+    labels = pd.read_csv(project / "clusters" / "assignments.csv")["cluster"].to_numpy()
+    gigabytes = path.stat().st_size / 1e9
+    path.unlink()
+    rand = float(adjusted_rand(truth, labels))
+    return f"| {rows:,} x {columns} | {gigabytes:.2f} | {busy:.1f} | {clock:.1f} | {memory:.2f} | {rand:.3f} | {labels.max() + 1} |"
+
+
+NEAR = """
+import sys, numpy as np, pandas as pd
+from isocenter.measuring import vectors_of
+from isocenter.neighbours import alike
+n, rng = int(sys.argv[1]), np.random.default_rng(0)
+values = rng.standard_normal((n, 512), dtype=np.float32)
+values[-100:] = values[:100] + 0.05 * rng.standard_normal((100, 512), dtype=np.float32)
+found = alike(vectors_of(pd.DataFrame(values)), 0.85)
+assert {(p.first, p.second) for p in found} == {(i, n - 100 + i) for i in range(100)}
+"""
+
+
+def besides(sizes: list[str], near: int) -> None:
+    """What needs a process of its own, since its memory is told."""
+    if sizes:
+        lines = [
+            "## Read in batches: `isocenter cluster FILE --method minibatch`",
+            machine(),
+            "The whole command with map, lists and bundle; the clock is that of a shared machine, memory is the process's.",
+            "",
+            "| rows x columns (float32) | file GB | processor s | clock s | memory GB | adjusted Rand | clusters |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            for size in sizes:
+                lines.append(streamed(size, Path(folder)))
+                print(lines[-1], flush=True)
+        write(lines[0], lines)
+    if near:
+        busy, clock, memory = alone([sys.executable, "-c", NEAR, str(near)])
+        lines = [
+            "## Near-duplicates: all pairs",
+            machine(),
+            "",
+            f"- {near:,} x 512, 100 planted pairs and no other found: {busy:.1f} s of processor, {clock:.1f} s on the clock of a shared machine, {memory:.2f} GB.",
+        ]
+        print(lines[-1], flush=True)
+        write(lines[0], lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--raw", type=int, default=5000, help="rows for HDBSCAN on raw vectors, 0: none")
-    parser.add_argument("--million", action="store_true")
+    parser.add_argument("--streamed", nargs="*", default=[], metavar="ROWSxCOLUMNS")
+    parser.add_argument("--near", type=int, default=0, metavar="ROWS")
     arguments = parser.parse_args()
+    if arguments.streamed or arguments.near:
+        besides(arguments.streamed, arguments.near)
+        return
     lines = [
         "# Clusters of large tables",
-        (
-            f"{date.today()}; {platform.machine()}, {os.cpu_count()} cores (threads set: {os.environ.get('OMP_NUM_THREADS', 'all')}), load {os.getloadavg()[0]:.1f}; isocenter {version('isocenter')}, "
-            f"numpy {np.__version__}, fast_hdbscan {version('fast_hdbscan')}, scikit-learn {version('scikit-learn')}. Made by benchmarks/clustering.py."
-        ),
+        machine(),
         "",
         "| rows x 512 | what | processor s | clock s | adjusted Rand | clusters |",
         "|---|---|---|---|---|---|",
@@ -108,14 +207,7 @@ def main() -> None:
         summary.append(
             f"- Measured here on {arguments.raw:,} rows and extrapolated by n squared: {grown:.0f} s, {grown / middle[0][0]:.0f} times ours."
         )
-    if arguments.million:
-        truths = [planted(50_000, seed)[1] for seed in range(20)]
-        _, seconds, found = timed(lambda: stream(lambda: (planted(50_000, seed)[0] for seed in range(20))))
-        summary.append(
-            f"- 1,000,000 as a stream of 20 batches, each made anew in every reading: {seconds:.0f} s, adjusted Rand {float(adjusted_rand(np.concatenate(truths), found.labels)):.3f}."
-        )
-        print(summary[-1], flush=True)
-    (HERE / "results" / "clustering.md").write_text("\n".join(lines + summary) + "\n", encoding="utf-8")
+    write("# Clusters of large tables", lines + summary)
 
 
 if __name__ == "__main__":

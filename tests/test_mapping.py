@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.preprocessing import StandardScaler
 
 import isocenter
-from isocenter import grouping, lines, mapping
+from isocenter import datasets, grouping, ingest, lines, mapping, preparation, progress
+from isocenter.case import Case
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
-from isocenter.errors import InputDoesNotFit, MissingStep, UsageError
+from isocenter.errors import (
+    BadTarget,
+    InputDoesNotFit,
+    IsocenterError,
+    MissingPath,
+    MissingStep,
+    UnknownColumn,
+    UsageError,
+)
 from isocenter.mapping import Mapping
+from isocenter.metrics.partitions import adjusted_rand
 from isocenter.options import Options
 from isocenter.project import Project
 from isocenter.unsupervised import Clustering
@@ -121,7 +134,7 @@ def test_new_scans_are_placed_in_the_clusters(project: Path, tmp_path: Path) -> 
     placed = pd.read_csv(tmp_path / "placed.csv", index_col="case_id")["cluster"]
     known = pd.read_csv(project / "clusters" / "assignments.csv", index_col="case_id")["cluster"]
     assert placed.to_dict() == {f"n{i}": known[f"s{i % 2:03}"] for i in range(10)}
-    assert told["counts"] == {"0": 5, "1": 5}
+    assert told["counts"] == {"1": 5, "2": 5}
     assert "10 cases placed" in next(iter(lines.SECTIONS["placed"](told["placed"], told)))
 
 
@@ -162,6 +175,14 @@ def test_similar_finds_copy_and_twin_first(scans: Path, project: Path) -> None:
     assert shown[0].startswith("Nearest to s010 of 159 cases (pixels, cosine)")
 
 
+def test_feature_sets_beside_the_first_are_told_not_passed_over(scans: Path, project: Path) -> None:
+    notes: list[str] = []
+    with progress.listening(lambda event: notes.append(event.text) if event.kind == "note" else None):
+        measured = made(scans, project, features="intensity,pixels").measured
+    assert measured.name == "intensity"
+    assert any("not pixels (join them with +)" in note for note in notes)
+
+
 def test_a_case_that_is_not_there_is_answered_with_those_like_it(scans: Path, project: Path) -> None:
     cohort = made(scans, project).usable
     with pytest.raises(UsageError, match="s01"):
@@ -171,6 +192,78 @@ def test_a_case_that_is_not_there_is_answered_with_those_like_it(scans: Path, pr
     with pytest.raises(UsageError, match="Features here"):
         isocenter.similar(cohort, "s010", features="given")
     assert len(isocenter.similar(cohort, "s010", n=1000, features="intensity")) == N - 1
+
+
+def test_a_scan_from_outside_finds_its_like(scans: Path, project: Path, tmp_path: Path) -> None:
+    """A copy of s011 under the name of another case, beside a mask that is not asked for."""
+    outside = tmp_path / "s000.png"
+    outside.write_bytes((scans / "images" / "s011.png").read_bytes())
+    told = made(scans, project, features="pixels").similar(str(outside), 3)
+    inside = made(scans, project, features="pixels").similar("s011", 3)
+    cases = [(one["case_id"], one["distance"]) for one in told["similar"]["cases"]]
+    assert cases[0] == ("s011", pytest.approx(0, abs=1e-9))
+    known = [(one["case_id"], pytest.approx(one["distance"])) for one in inside["similar"]["cases"]]
+    assert cases[1:] == known[:2]
+    assert (told["similar"]["case"], told["similar"]["of"], inside["similar"]["of"]) == (str(outside), N, N - 1)
+    page = Path(told["page"]).read_text("utf-8")
+    assert page.count("data:image/png") == 4
+    assert f"of {N} cases" in page
+    study = made(scans, project)  # the picture that is kept of the real s000 is its own
+    real = study.usable.select(["s000"]).cases[0]
+    assert study._thumbnail(real) == preparation.thumbnail(real) != preparation.thumbnail(_case_at(outside))
+
+
+def _case_at(path: Path) -> Case:
+    return ingest.index(path, with_labels=False).cases[0]
+
+
+def test_nothing_is_fitted_again_for_a_case_from_outside(tmp_path: Path) -> None:
+    """The distance is that of a scikit-learn scaler which saw the database only; one row of a table in its own order."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(rng.normal(size=(50, 3)) * [1, 10, 100] + 5, columns=list("abc"))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    row = pd.DataFrame({"c": [300.0], "a": [40.0], "other": [1.0], "b": [np.nan]})
+    row.to_csv(tmp_path / "one.csv", index=False)
+    cohort = ingest.index(tmp_path / "t.csv", with_labels=False)
+    found = isocenter.similar(cohort, tmp_path / "one.csv", n=50)
+    scaler = StandardScaler().fit(table)
+    asked = scaler.transform(table.iloc[[0]].assign(a=40.0, b=table["b"].mean(), c=300.0))
+    away = np.linalg.norm(scaler.transform(table) - asked, axis=1)
+    np.testing.assert_allclose(found["distance"], np.sort(away), rtol=1e-5)
+    assert list(found.index) == [str(i) for i in np.argsort(away)]
+
+
+def test_what_is_no_case_and_no_single_case_is_refused(scans: Path, project: Path, tmp_path: Path) -> None:
+    cohort = made(scans, project).usable
+    with pytest.raises(UsageError, match=r"no case 's01x' here, and no file or folder.*"):
+        isocenter.similar(cohort, "s01x", features="intensity")
+    with pytest.raises(UsageError, match="no file or folder"):  # a Path is never an id
+        isocenter.similar(cohort, Path("s010"), features="intensity")
+    with pytest.raises(UsageError, match="holds 160 cases"):
+        isocenter.similar(cohort, scans / "images", features="intensity")
+    pd.DataFrame({"a": [1.0], "b": [2.0]}).to_csv(tmp_path / "row.csv", index=False)
+    with pytest.raises(InputDoesNotFit, match="row of features"):
+        isocenter.similar(cohort, tmp_path / "row.csv", features="intensity")
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG no more")
+    with pytest.raises(IsocenterError):
+        isocenter.similar(cohort, tmp_path / "torn.png", features="intensity")
+
+
+def test_a_dicom_series_from_outside(tmp_path: Path) -> None:
+    """With its mask beside it, named as for the cases of the project."""
+    datasets.phantom(tmp_path / "data", patients=6, seed=5)
+    scans = tmp_path / "data" / "scans"
+    asked = next(path.parent for path in sorted(scans.rglob("*.dcm")))
+    asked = asked if list(asked.glob("lesion_mask*")) else asked.parent
+    shutil.move(asked, tmp_path / "new")
+    told: dict[str, object] = {"input": str(scans), "mask": "lesion_mask.nii.gz", "features": "radiomics"}
+    study = Mapping(Options().changed(**told), Project(tmp_path / "p"))
+    result = study.similar(str(tmp_path / "new"), 2)
+    assert (len(study.usable), result["similar"]["of"], len(result["similar"]["cases"])) == (5, 5, 2)
+    assert Path(result["page"]).read_text("utf-8").count("data:image/png") == 3
+    steps = dict(study.measured.pipeline.named_steps["features"].transformer_list)
+    whole = ingest.index(tmp_path / "new", with_labels=False, mask=["lesion_mask.nii.gz"])
+    assert steps["radiomics"].transform(whole.X).notna().all(axis=None)
 
 
 def test_what_cannot_be_is_refused_before_anything_is_read(scans: Path, tmp_path: Path) -> None:
@@ -223,3 +316,156 @@ def test_the_identical_pair_of_busi_is_found_and_shown(shared_data: Path, tmp_pa
     found = study.cluster()["clusters"]
     assert found["identical"] == [["benign/benign (433)", "malignant/malignant (145)"]]
     assert "malignant (145)" in (tmp_path / "project" / "clusters" / "map.html").read_text("utf-8")
+
+
+def sited(folder: Path, n: int = 200, seed: int = 1) -> Path:
+    """Two sites that shift everything; a disease that shifts three features; the site as text."""
+    rng = np.random.default_rng(seed)
+    site, ill = rng.integers(0, 2, n), rng.random(n) < 0.5
+    values = rng.normal(size=(n, 8)) + 3 * site[:, None]
+    values[:, :3] += 6 * ill[:, None]
+    table = pd.DataFrame(values, columns=[f"f{i}" for i in range(8)], index=[f"c{i}" for i in range(n)])
+    table["site"], table["age"], table["ill"] = np.where(site, "B", "A"), 50 + 20 * site + rng.normal(0, 9, n), ill
+    table["ill"] = table["ill"].map({True: "yes", False: "no"})
+    table.rename_axis("id").to_csv(folder / "t.csv")
+    return folder / "t.csv"
+
+
+@pytest.mark.parametrize("method", ["auto", "minibatch"])
+def test_sites_are_harmonised_before_clusters_are_sought_and_when_new_cases_are_placed(
+    tmp_path: Path, method: str
+) -> None:
+    path = sited(tmp_path)
+    table = pd.read_csv(path)
+    raw = Mapping(Options().changed(input=str(path), target="ill", ignore="age"), Project(None)).cluster()["clusters"]
+    assert raw["subtypes"]["named"] == "site"
+    assert raw["features"]["done"] == []
+    told = {"input": str(path), "target": "ill", "harmonise": "site", "preserve": "age"}
+    result = Mapping(Options().changed(**told), Project(tmp_path / "p")).cluster(method)
+    found = result["clusters"]
+    assert (found["clusters"], found["subtypes"]["named"], found["features"]["columns"]) == (2, None, 8)
+    own = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv")["cluster"]
+    assert adjusted_rand(own, table["ill"].eq("yes")) > 0.9
+    said = "\n".join(lines.SECTIONS["clusters"](found, result))
+    for text in (said, (tmp_path / "p" / "clusters" / "map.html").read_text("utf-8")):
+        assert "harmonised across site by ComBat, preserving age" in text
+        assert "after harmonisation" in text
+    placed = predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(path), tmp_path / "again.csv")
+    assert pd.read_csv(tmp_path / "again.csv")["cluster"].tolist() == own.tolist()
+    assert placed["flags"] == []
+    table.assign(site="C").to_csv(tmp_path / "other.csv", index=False)
+    placed = predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(tmp_path / "other.csv"), tmp_path / "o.csv")
+    assert "site 'C' was not learned from: not harmonised" in "\n".join(lines.SECTIONS["placed"]("o.csv", placed))
+    with pytest.raises(UnknownColumn, match="site"):
+        table.drop(columns="site").to_csv(tmp_path / "less.csv", index=False)
+        predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(tmp_path / "less.csv"), tmp_path / "o.csv")
+
+
+def test_harmonising_to_a_site_that_is_not_there_or_by_the_outcome_is_refused(tmp_path: Path) -> None:
+    path = sited(tmp_path, 60)
+
+    def asked(method: str = "auto", **told: object) -> None:
+        Mapping(Options().changed(input=str(path), **told), Project(None)).cluster(method)
+
+    with pytest.raises(UsageError, match="no site 'X'"):
+        asked(harmonise="site", reference_site="X")
+    with pytest.raises(UsageError, match="about --harmonise"):
+        asked(preserve="age")
+    for method in ("auto", "minibatch"):
+        with pytest.raises(BadTarget, match="outcome"):
+            asked(method, target="ill", harmonise="ill")
+        with pytest.raises(BadTarget, match="outcome"):
+            asked(method, target="ill", harmonise="site", preserve="ill")
+    with pytest.raises(UsageError, match="intensity"):
+        asked(standardise="zscore")
+
+
+def test_clusters_have_one_number_wherever_people_see_them(tmp_path: Path) -> None:
+    """In none: -1, as HDBSCAN finds it."""
+    rng = np.random.default_rng(0)
+    kind = np.repeat([0, 1], [60, 40])
+    table = pd.DataFrame(rng.normal(size=(100, 3)) + 12 * kind[:, None], columns=list("abc"))
+    table.iloc[0] = [300.0, -300.0, 300.0]
+    table["sex"] = np.where(kind, "F", "M")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    study = Mapping(Options().changed(input=str(tmp_path / "t.csv")), Project(tmp_path / "p"))
+    found = study.cluster("hdbscan")["clusters"]
+    csv = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv")["cluster"]
+    assert csv.value_counts().to_dict() == {1: 59, 2: 40, -1: 1}
+    subtypes = found["subtypes"]
+    assert [(one["cluster"], one["cases"]) for one in subtypes["sizes"]] == [(-1, 1), (1, 59), (2, 40)]
+    assert {one["cluster"] for one in subtypes["features"]} == {1, 2}
+    assert [one["cluster"] for one in subtypes["others"][0]["groups"]] == [1, 2]
+    said = "\n".join(lines.SECTIONS["clusters"](found, {}))
+    assert "  1       59 cases" in said and "  2       40 cases" in said and "in none 1 cases" in said
+    page = (tmp_path / "p" / "clusters" / "map.html").read_text("utf-8")
+    assert "Cases in cluster 1: 59, 2: 40; in none 1." in page
+    told = predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(tmp_path / "t.csv"), tmp_path / "o.csv")
+    assert told["counts"] == {"-1": 1, "1": 59, "2": 40}
+    assert pd.read_csv(tmp_path / "o.csv")["cluster"].tolist() == csv.tolist()
+    shown = next(iter(lines.SECTIONS["placed"]("o.csv", told)))
+    assert "in none 1, 1: 59, 2: 40" in shown
+
+
+def test_filters_are_learned_on_what_makes_the_clusters_and_lie_in_the_bundle(tmp_path: Path) -> None:
+    path = sited(tmp_path)
+    table = pd.read_csv(path)
+    table.assign(twin=2 * table["f0"] + 1, flat=1.0).to_csv(path, index=False)
+    told = {"input": str(path), "target": "ill", "ignore": "age", "filters": "constant,correlation=0.99"}
+    found = Mapping(Options().changed(**told), Project(tmp_path / "p")).cluster()["clusters"]
+    assert found["features"]["columns"] == 8
+    assert len(found["features"]["done"]) == 2
+    predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(path), tmp_path / "o.csv")
+    own = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv")
+    assert pd.read_csv(tmp_path / "o.csv")["cluster"].tolist() == own["cluster"].tolist()
+
+
+def test_intensities_are_standardised_first_so_that_gain_makes_no_clusters(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    (tmp_path / "i").mkdir()
+    for i in range(60):
+        pixels = (rng.random((32, 32)) + np.add.outer(np.arange(32), np.arange(32)) / 40) * (40 if i % 2 else 95)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "i" / f"s{i:02}.png")
+
+    def found(**more: object) -> dict[str, Any]:
+        options = Options().changed(input=str(tmp_path / "i"), features="intensity", **more)
+        return dict(Mapping(options, Project(None)).cluster()["clusters"])
+
+    assert found()["structure"]
+    again = found(standardise="zscore")
+    assert not again["structure"]
+    assert "standardised" in again["features"]["done"][0]
+
+
+def test_several_feature_sets_are_refused_with_the_way_to_join_them(scans: Path) -> None:
+    with pytest.raises(UsageError, match=r"one table.*\n?.*") as refused:
+        made(scans, None, features="intensity,pixels").cluster()
+    assert "intensity+pixels" in refused.value.remedy
+
+
+@pytest.mark.parametrize("verb", ["cluster", "run"])
+def test_an_input_that_is_not_there_is_never_replaced_by_the_cohort_of_the_project(
+    tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, project = sited(tmp_path, 60), tmp_path / "p"
+    app(["cluster", str(path), "--target", "ill", "--project", str(project)], standalone_mode=False)
+    before = {one: one.read_bytes() for one in project.rglob("*") if one.is_file()}
+    for place in (project, tmp_path / "new"):
+        with pytest.raises(MissingPath, match="no file or folder"):
+            app([verb, str(tmp_path / "gone"), "--target", "ill", "--project", str(place)], standalone_mode=False)
+    assert {one: one.read_bytes() for one in project.rglob("*") if one.is_file()} == before
+    assert "results are replaced" not in "".join(capsys.readouterr())
+    assert not (tmp_path / "new").exists()
+    options = Options().changed(input=str(tmp_path / "gone"), target="ill")
+    for where in (project, None):
+        with pytest.raises(MissingPath):
+            Mapping(options, Project(where)).cluster()
+    path.unlink()  # the cohort's own input: it serves without
+    app(["cluster", "--project", str(project), "--layout", "pca"], standalone_mode=False)
+
+
+def test_a_request_that_fails_leaves_no_folder(tmp_path: Path) -> None:
+    for words in (["similar", "x"], ["cluster"], ["report"]):
+        with pytest.raises(MissingStep):
+            app([*words, "--project", str(tmp_path / "p")], standalone_mode=False)
+        assert not (tmp_path / "p").exists()

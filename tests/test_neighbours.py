@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
@@ -45,6 +47,20 @@ def test_near_duplicates_are_found_over_blocks_and_what_all_share_does_not_count
 
 def test_flat_vectors_are_no_duplicates() -> None:
     assert neighbours.alike(np.ones((5, 70), dtype=np.float32)) == []
+
+
+def test_of_too_many_pairs_the_most_alike_are_kept_and_memory_is_bounded() -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(3000, 5)).astype(np.float32)
+    every = neighbours.alike(vectors, 0.9, most=10**7)
+    assert len(every) > 30_000
+    assert neighbours.alike(vectors, 0.9, most=1000) == every[:1000]
+    halves = np.repeat(np.eye(2, dtype=np.float32), 3000, axis=0)  # nine million pairs, all as alike
+    tracemalloc.start()
+    assert len(neighbours.alike(halves, 0.9, most=1000)) == 1000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5e8
 
 
 def test_strangers_stand_out_and_equal_distances_do_not() -> None:

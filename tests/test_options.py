@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from isocenter import workbench
+from isocenter import grouping, workbench
 from isocenter.cli import app
 from isocenter.errors import UnreadableFile, UsageError
-from isocenter.options import FIT, INDEX, SPLIT, Options
+from isocenter.options import CLUSTER, FIT, INDEX, SIMILAR, SPLIT, Options
 
 
 def test_run_toml_keeps_every_option(tmp_path: Path) -> None:
@@ -29,6 +29,26 @@ def test_python_takes_the_options_of_the_command_line_with_the_same_defaults(ste
     parameters = inspect.signature(verb).parameters  # type: ignore[arg-type]
     for option in Options.table(step):
         assert parameters[option.name].default == option.default, option.name
+
+
+@pytest.mark.parametrize("step, verb", [(CLUSTER, grouping.cluster), (SIMILAR, grouping.similar)])
+def test_python_takes_the_options_of_cluster_and_similar(step: str, verb: object) -> None:
+    """One feature set where the command line takes several (the first counts), as in `fit`; `layout` is of the map."""
+    python = inspect.signature(verb).parameters  # type: ignore[arg-type]
+    table = {option.name: option.default for option in Options.table(step) if option.name != "layout"}
+    assert table.pop("features") == ()
+    assert python["features"].default is None
+    assert {name: python[name].default for name in table} == table
+    own = {
+        p.name: p.default for p in python.values() if p.kind is p.KEYWORD_ONLY and p.name not in {*table, "features"}
+    }
+    command = typer.main.get_command(app).commands[step]  # type: ignore[attr-defined]
+    shared = {"image": (), "mask": ()}  # of `index`; the command line takes them from the project
+    for name, default in own.items():
+        if name in shared:
+            assert default == shared[name] == Options().of(INDEX)[name]
+        elif name != "store":  # of the project
+            assert default == next(p.default for p in command.params if p.name == name), name
 
 
 def test_the_command_line_has_every_option() -> None:

@@ -103,6 +103,75 @@ def test_missing_covariates_are_counted() -> None:
     assert "site" not in {r.column for r in told.acquisition}
 
 
+def coded(kind: str, n: int = 240) -> tuple[pd.DataFrame, Cohort]:
+    """A scanner that shifts features stands in every second of several sites."""
+    table, cohort = made(scanner=4.0, n=n)
+    rng = np.random.default_rng(5)
+    odd = (cohort.table.pop("scanner") == "B").to_numpy()
+    sites = {"numbers": 8, "many": 30, "few patients": n // 4}[kind]
+    values = rng.integers(0, sites // 2, n) * 2 + odd
+    cohort.table["site"] = values if kind == "numbers" else [f"H{v:03}" for v in values]
+    return table, cohort
+
+
+@pytest.mark.parametrize("kind", ["numbers", "many", "few patients"])
+def test_sites_are_named_whether_they_are_numbers_or_many_or_rare(kind: str) -> None:
+    table, cohort = coded(kind)
+    told = describe(cluster(table), cohort, table, clusters_again=False)
+    assert told.named == "site"
+    assert told.acquisition[0].strength > (0.5 if kind == "few patients" else 0.9)
+    assert told.skipped == ({"column": "note", "family": "other", "why": "240 values, each of too few patients"},)
+
+
+def test_a_declared_column_of_codes_is_no_rank_whatever_it_is_called() -> None:
+    table, cohort = coded("numbers")
+    cohort.table["x"] = cohort.table.pop("site") / 2
+    found = cluster(table)
+    told = describe(found, cohort, table, clusters_again=False)
+    assert "nothing is known" in told.verdict
+    assert next(r for r in told.others if r.column == "x").strength < 0.5
+    told = describe(found, cohort, table, sites=["x"], clusters_again=False)
+    assert told.named == "x"
+    assert "--harmonise x" in told.verdict
+    told = describe(found, replace(cohort, beside=("x",)), table, clusters_again=False)
+    assert told.named == "x"
+    assert "after harmonisation across 'x'" in told.verdict
+    assert "--harmonise" not in told.verdict
+
+
+@pytest.mark.parametrize("levels", [8, 30, 60, 100])
+def test_many_sites_that_tell_nothing_are_significant_as_often_as_they_may(levels: int) -> None:
+    table, cohort = made(disease=4.0)
+    found, low = cluster(table), 0
+    for seed in range(30):
+        cohort.table["scanner"] = np.random.default_rng(seed).integers(0, levels, len(table))
+        told = describe(found, cohort, clusters_again=False, seed=seed)
+        low += told.acquisition[0].p <= 0.05
+        assert told.named is None
+    assert low <= 5
+
+
+def test_what_is_known_but_cannot_be_tested_is_not_called_unknown() -> None:
+    table, cohort = made(disease=4.0)
+    cohort.table["scanner"] = [f"serial {i}" for i in range(len(table))]
+    cohort.table["protocol"] = "one"
+    told = describe(cluster(table), cohort, table, clusters_again=False)
+    assert told.acquisition == ()
+    assert "'scanner' (240 values, each of too few patients); 'protocol' (the same for all)" in told.verdict
+    assert "nothing is known" not in told.verdict
+
+
+def test_features_that_do_not_vary_inside_clusters_are_called_constant_there() -> None:
+    table, cohort = made(disease=4.0)
+    found = cluster(table)
+    table["f3"] = found.labels * 5.0
+    table["f4"] = found.labels + 1e-9 * table["f4"]
+    rows = [r for r in describe(found, cohort, table, clusters_again=False).features if r["cluster"] == 1]
+    assert {r["feature"] for r in rows if r["constant"]} == {"f3", "f4"}
+    assert max(abs(r["difference"]) for r in rows) == 100
+    assert [r["feature"] for r in rows[:2]] == ["f3", "f4"]
+
+
 def rendered(patients: Sequence[Patient]) -> tuple[pd.DataFrame, Cohort]:
     """Features of each lesion as its scanner shows it, and who was scanned where."""
     rows = []

@@ -82,6 +82,11 @@ def _refining(options: Options, cohort: Cohort) -> None:
     )
     if options.standardise not in (None, *WAYS):
         raise UsageError(f"--standardise {options.standardise} is not known.", f"Choose {', '.join(WAYS)}.")
+    check_sites(cohort, options.reference_site)
+
+
+def check_sites(cohort: Cohort, reference: str | None) -> None:
+    """UsageError for harmonisation of one site, or to a site that is not there; nothing is said where none is asked."""
     if cohort.beside:
         sites = sorted({name for name in sites_of(cohort.X, cohort.beside[0], UnknownColumn) if name is not None})
         if len(sites) < 2:
@@ -89,9 +94,9 @@ def _refining(options: Options, cohort: Cohort) -> None:
                 f"'{cohort.beside[0]}' names {'one site' if sites else 'no site'}: there is nothing to harmonise.",
                 "Leave --harmonise out.",
             )
-        if options.reference_site not in (None, *sites):
+        if reference not in (None, *sites):
             raise UsageError(
-                f"There is no site '{options.reference_site}' in '{cohort.beside[0]}'.", f"Sites: {', '.join(sites)}."
+                f"There is no site '{reference}' in '{cohort.beside[0]}'.", f"Sites: {', '.join(sites)}."
             )
 
 

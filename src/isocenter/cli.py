@@ -105,6 +105,7 @@ def _study(project: Path, input: str | None = None, kind: type[Study] | None = N
     A run.toml repeats in the project that it lies in; a copy that lies elsewhere, in the default one.
     """
     from isocenter import progress
+    from isocenter.errors import MissingPath
     from isocenter.project import Project, home
     from isocenter.running import heed_another_study, saved_options
     from isocenter.steps import Study
@@ -117,6 +118,8 @@ def _study(project: Path, input: str | None = None, kind: type[Study] | None = N
         options = saved_options(project)
     elif repeats:
         options = Options.from_toml(Path(input))
+    elif not Path(input).exists():
+        raise MissingPath(f"There is no file or folder {input}.", "Check the path.")
     else:
         options = Options(input=str(Path(input).absolute()))
     if input is not None:
@@ -222,7 +225,14 @@ def cluster(
     input: Annotated[
         str | None, typer.Argument(metavar="[INPUT]", help="Scans or rows; without it those of the project.")
     ] = None,
-    method: Annotated[str, typer.Option("--method", help="auto, kmeans, gmm, hdbscan or consensus.")] = "auto",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="auto, kmeans, gmm, hdbscan or consensus; minibatch: k-means in batches, for tables (.npy .parquet "
+            ".csv .tsv) or features that do not fit in memory.",
+        ),
+    ] = "auto",
     **options: Any,
 ) -> Any:
     """Find groups among cases without labels, if there are any; a map to look at, duplicates, outliers."""
@@ -236,7 +246,12 @@ def cluster(
 @verb(SIMILAR)
 def similar(
     case: Annotated[
-        str, typer.Argument(metavar="CASE", help="Id of a case of the project, or of a patient with one case.")
+        str,
+        typer.Argument(
+            metavar="CASE",
+            help="Id of a case of the project, or of a patient with one case; or the file or folder of one that is not "
+            "in it: a scan, a DICOM series, a table of one row.",
+        ),
     ],
     project: Path,
     n: Annotated[int, typer.Option("-n", "--count", help="How many cases.")] = 10,

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from isocenter import ingest, neighbours, unsupervised
+from isocenter import batching, ingest, neighbours, unsupervised
+from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import InputDoesNotFit, UsageError
+from isocenter.features.harmonised import feature_steps, strangers
 from isocenter.features.regions import ONE
 from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of, vectors_of
+from isocenter.refining import Refining
 from isocenter.unsupervised import Clustering
+
+METHODS = (*unsupervised.METHODS, MINIBATCH)
 
 
 def cluster(
-    cohort: Cohort,
+    cohort: Cohort | str | Path,
     *,
     method: str = "auto",
     clusters: int = 0,
@@ -31,26 +38,45 @@ def cluster(
     image_filters: Sequence[str] = (),
     weights: str | None = None,
     window: str = "auto",
+    standardise: str | None = None,
+    filters: Sequence[str] = (),
+    reference_site: str | None = None,
     seed: int = 0,
     store: str | None = None,
 ) -> Clustering:
     """Groups among cases that nobody labelled, and whether there are any; no label is looked at.
 
-    method: "auto", "kmeans", "gmm", "hdbscan" or "consensus"; clusters: how many, 0 lets stability choose, and *no
+    cohort: or a path, which is indexed without labels. method: "auto", "kmeans", "gmm", "hdbscan", "consensus"; or
+    "minibatch" for databases that do not fit in memory: a file (.npy, .parquet, .csv, .tsv) is then read in batches,
+    and so are the features of a cohort. clusters: how many, 0 lets stability choose, and *no
     structure* be the answer; features: a key of FEATURES, or several joined by + (None: what suits the input); preset,
-    regions, image_filters, weights, window, store: as in `fit`. `subtypes.describe` says what the clusters are. Raises
-    UsageError, BadValues.
+    regions, image_filters, weights, window, store: as in `fit`; standardise, filters, reference_site: as on the
+    command line, learned on these cases. Features of a cohort that was indexed with `harmonise` are harmonised.
+    `subtypes.describe` says what the clusters are. Raises UsageError, BadValues.
     """
-    told: dict[str, Any] = {"preset": preset, "regions": regions, "image_filters": image_filters}
-    told |= {"weights": weights, "window": window}
-    measured = measure(cohort, features, store=store, **told)
-    return grouped(cohort, measured, method=method, clusters=clusters, seed=seed)
+    check(method, clusters)
+    if method == MINIBATCH and not isinstance(cohort, Cohort) and batching.streams(Path(cohort)):
+        refining = Refining.of(filters, reference_site=reference_site)
+        return batching.minibatch(batching.of_file(Path(cohort), refining, seed), clusters=clusters, seed=seed)
+    cases = cohort if isinstance(cohort, Cohort) else ingest.index(Path(cohort), with_labels=False)
+    told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window, "store": store}
+    told |= {"image_filters": image_filters}
+    told |= {"standardise": standardise, "filters": filters, "reference_site": reference_site}
+    if method == MINIBATCH:
+        return batching.minibatch(batching.of_cohort(cases, features, seed, **told), clusters=clusters, seed=seed)
+    return grouped(cases, measure(cases, features, **told), method=method, clusters=clusters, seed=seed)
+
+
+def check(method: str, clusters: int) -> None:
+    """UsageError for what cannot be, before anything is read."""
+    if method not in METHODS:
+        raise UsageError(f"There is no clustering method '{method}'.", f"Choose one of {', '.join(METHODS)}.")
+    if clusters < 0:
+        raise UsageError(f"{clusters} clusters cannot be.", "Ask for 1 or more; 0 lets stability choose.")
 
 
 def grouped(cohort: Cohort, measured: Measured, *, method: str, clusters: int, seed: int) -> Clustering:
     """`cluster` on features that are there; draws keep patients whole."""
-    if clusters < 0:
-        raise UsageError(f"{clusters} clusters cannot be.", "Ask for 1 or more; 0 lets stability choose.")
     return unsupervised.cluster(
         measured.table, method=method, clusters=clusters or None, groups=cohort.patients, seed=seed
     )
@@ -58,7 +84,7 @@ def grouped(cohort: Cohort, measured: Measured, *, method: str, clusters: int, s
 
 def similar(
     cohort: Cohort,
-    case: str,
+    case: str | Path,
     *,
     n: int = 10,
     features: str | None = None,
@@ -68,32 +94,78 @@ def similar(
     image_filters: Sequence[str] = (),
     weights: str | None = None,
     window: str = "auto",
+    image: Sequence[str] = (),
+    mask: Sequence[str] = (),
     store: str | None = None,
 ) -> pd.DataFrame:
-    """The n cases nearest to a case of the cohort, the nearest first: index case_id, distance and what is
-    known of them.
+    """The n cases nearest to a case, the nearest first: index case_id, distance and what is known of them.
 
-    distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are
-    centred and scaled. Exact. Raises UsageError for a case that is not there, naming those like it.
+    case: one of the cohort (its id, or its patient's who has no other), or a file or folder with one that is not in it:
+    a scan, a DICOM series, a table or array of one row. It meets the features as the cohort has them: nothing
+    is fitted again. A `Path` is never an id. distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings
+    and wide tables), on features that are centred and scaled as in the cohort. image, mask: which files of a new
+    case are what, as in `index`. Exact. Raises UsageError for what is neither a case nor a file, naming those like it.
     """
-    told: dict[str, Any] = {"preset": preset, "regions": regions, "image_filters": image_filters}
-    told |= {"weights": weights, "window": window}
-    return nearest_cases(cohort, measure(cohort, features, store=store, **told), case, n, distance)
+    told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
+    told |= {"image_filters": image_filters}
+    asked = asked_case(cohort, case, image, mask)
+    return nearest_cases(cohort, measure(cohort, features, store=store, **told), asked, n, distance)
 
 
-def nearest_cases(cohort: Cohort, measured: Measured, case: str, n: int = 10, distance: str = "auto") -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The case whose like are sought. name: as shown; own: the cohort of it alone; row: in the cohort, or None."""
+
+    name: str
+    own: Cohort
+    row: int | None = None
+
+
+def asked_case(cohort: Cohort, case: str | Path, image: Sequence[str] = (), mask: Sequence[str] = ()) -> Asked:
+    """What `case` means: a case of the cohort first, then a file or folder. UsageError for neither, or for several."""
+    row = None if isinstance(case, Path) else _row(cohort, case)
+    if row is not None:
+        name = str(cohort.case_ids[row])
+        return Asked(name, cohort.select([name]), row)
+    if not os.path.exists(case):  # Path.exists raises for a text too long for a file
+        raise UsageError(
+            f"There is no case '{case}' here, and no file or folder of that name.", _like(cohort, str(case))
+        )
+    own = ingest.index(Path(case), with_labels=False, image=image, mask=mask)
+    if len(own) != 1:
+        few = ", ".join(map(str, own.case_ids[:5]))
+        raise UsageError(f"{case} holds {len(own)} cases ({few}); one is needed.", "Name the file or folder of one.")
+    if bool(own.features) != bool(cohort.features):
+        what, are = ("a row of features", "scans") if own.features else ("a scan", "rows of features")
+        raise InputDoesNotFit(f"{case} is {what}, the cases here are {are}.", "Give a case of the same kind.")
+    return Asked(str(case), own)
+
+
+def nearest_cases(
+    cohort: Cohort, measured: Measured, asked: Asked, n: int = 10, distance: str = "auto"
+) -> pd.DataFrame:
     """`similar` on features that are there."""
-    row = _row(cohort, case)
     if n < 1:
         raise UsageError(f"{n} cases cannot be shown.", "Ask for 1 or more.")
     vectors = vectors_of(measured.table)
-    rows, away = neighbours.nearest(vectors, vectors[row : row + 1], n + 1, metric(measured, distance))
-    others = [(int(i), float(d)) for i, d in zip(rows[0], away[0], strict=True) if i != row][:n]
+    if asked.row is None:
+        own = vectors_of(table_of(measured.pipeline, _with_beside(asked.own, cohort)), measured.table)
+    else:
+        own = vectors[[asked.row]]
+    rows, away = neighbours.nearest(vectors, own, n + 1, metric(measured, distance))
+    others = [(int(i), float(d)) for i, d in zip(rows[0], away[0], strict=True) if i != asked.row][:n]
     told = cohort.table.iloc[[i for i, _ in others]]
     known = [PATIENT] if cohort.knows_patients else []
     shown = told[[*known, *([cohort.target.column] if cohort.target else []), *cohort.attributes]]
     shown.insert(0, "distance", [d for _, d in others])
     return shown.rename_axis("case_id")
+
+
+def _with_beside(own: Cohort, cohort: Cohort) -> Cohort:
+    """A case from outside with the columns that harmonisation reads, missing where it has none."""
+    columns = own.table.reindex(columns=[*own.table, *(name for name in cohort.beside if name not in own.table)])
+    features = tuple(name for name in own.features if name not in cohort.beside)
+    return replace(own, table=columns, features=features, beside=cohort.beside)
 
 
 def metric(measured: Measured, distance: str) -> str:
@@ -103,23 +175,21 @@ def metric(measured: Measured, distance: str) -> str:
     return "euclidean" if measured.likeness is None else "cosine"
 
 
-def named_case(cohort: Cohort, case: str) -> str:
-    """The id of the case that is meant."""
-    return str(cohort.case_ids[_row(cohort, case)])
-
-
-def _row(cohort: Cohort, case: str) -> int:
+def _row(cohort: Cohort, case: str) -> int | None:
+    """The row that a name means: an id, the end of just one, or a patient with just one case."""
     ids = [str(one) for one in cohort.case_ids]
     if case in ids:
         return ids.index(case)
-    ending = [one for one in ids if one.endswith(f"/{case}")]
-    if len(ending) == 1:
-        return ids.index(ending[0])
-    own = np.flatnonzero(cohort.patients == case)
-    if len(own) == 1:
-        return int(own[0])
-    near = [ids[i] for i in own[:5]] or ending or difflib.get_close_matches(case, ids, 5, 0.4) or ids[:5]
-    raise UsageError(f"There is no case '{case}' here.", f"Cases like it: {', '.join(near[:5])}.")
+    ending = [i for i, one in enumerate(ids) if one.endswith(f"/{case}")]
+    own = ending if len(ending) == 1 else np.flatnonzero(cohort.patients == case).tolist()
+    return int(own[0]) if len(own) == 1 else None
+
+
+def _like(cohort: Cohort, case: str) -> str:
+    """The cases that may have been meant, in words."""
+    ids = [str(one) for one in cohort.case_ids]
+    near = [ids[i] for i in np.flatnonzero(cohort.patients == case)] or [i for i in ids if i.endswith(f"/{case}")]
+    return f"Cases like it: {', '.join((near or difflib.get_close_matches(case, ids, 5, 0.4) or ids)[:5])}."
 
 
 def assign_to(
@@ -135,7 +205,7 @@ def assign_to(
 ) -> dict[str, Any]:
     """Place new scans or rows in the clusters of a saved clustering (`clusters/clusters.iso`) and write the table."""
     found = load_grouping(path)
-    known = found.about.get("roles", {})
+    known, beside = found.about.get("roles", {}), found.about.get("beside", {})
     image, mask = (tuple(roles.get(name) or known.get(name, ())) for name in ("image", "mask"))
     cohort = ingest.index(
         Path(input),
@@ -145,12 +215,17 @@ def assign_to(
         with_labels=False,
         image=image,
         mask=mask,
+        **beside,
     )
-    if missing := sorted(set(_columns(found.steps)) - set(cohort.table.columns)):
+    steps = feature_steps(found.pipeline)
+    if missing := sorted(set(_columns(steps)) - set(cohort.table.columns)):
         raise InputDoesNotFit(f"Features are missing: {', '.join(missing[:5])}.", "Give the columns of the clustering.")
     if weights is not None:
-        _tell(found.steps, weights)
-    placed = found.clustering.assign(table_of(found.steps.transformer_list, cohort))
+        _tell(steps, weights)
+    placed = found.clustering.assign(table_of(found.pipeline, cohort))
+    flags = strangers(found.pipeline, cohort.X)
+    if flags:
+        placed["flags"] = flags
     tables.write_table(placed, output)
     counts = placed["cluster"].value_counts().sort_index()
     return {
@@ -159,20 +234,21 @@ def assign_to(
         "counts": {str(k): int(v) for k, v in counts.items()},
         "borderline": int((placed["confidence"] < unsupervised.nouns.BORDERLINE).sum()),
         "structure": found.clustering.structure,
+        "flags": sorted({flag for flag in flags if flag}),
     }
 
 
 def _columns(steps: Any) -> list[str]:
-    return [c for _, step in steps.transformer_list for c in (getattr(step, "columns", None) or ())]
+    return [c for step in steps for c in (getattr(step, "columns", None) or ())]
 
 
 def _tell(steps: Any, weights: str) -> None:
-    for _, step in steps.transformer_list:
+    for step in steps:
         if hasattr(step, "weights"):
             step.set_params(weights=weights)
 
 
 def column_of(found: Clustering) -> pd.Series:
     """The clusters as names for a map: "1" is the largest, "none" in no cluster."""
-    names = np.where(found.labels < 0, "none", (found.labels + 1).astype(str))
+    names = np.where(found.labels < 0, "none", unsupervised.numbered(found.labels).astype(str))
     return pd.Series(names, index=pd.Index(found.case_ids, dtype="str", name="case_id"), name="cluster")

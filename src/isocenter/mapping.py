@@ -7,6 +7,7 @@ and `similar/`.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,42 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import __version__, artefacts, compute, curating, disk, grouping, ingest, preparation, progress, training
+from isocenter import (
+    __version__,
+    artefacts,
+    batching,
+    compute,
+    curating,
+    disk,
+    grouping,
+    ingest,
+    preparation,
+    progress,
+    training,
+)
 from isocenter.auditing.shortcuts import FACTS
+from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import Grouping
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.errors import NoTarget, UsageError
+from isocenter.errors import BadTarget, NoTarget, UsageError
 from isocenter.formats import tables
-from isocenter.measuring import Measured, measure
+from isocenter.measuring import Measured, measure, table_of
 from isocenter.options import INDEX
 from isocenter.project import fingerprint
+from isocenter.refining import Refining
 from isocenter.reporting.map import Sheets, picture_size
 from isocenter.reporting.map import render as render_map
 from isocenter.reporting.map.clusters import clusters_atlas, shown_cases
 from isocenter.reporting.map.similar import similar_atlas
 from isocenter.steps import Study
 from isocenter.subtypes import describe
-from isocenter.unsupervised import Clustering, coordinates
+from isocenter.unsupervised import Clustering, coordinates, numbered
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _TSNE = 3000  # cases up to which t-SNE takes seconds
-_MEASURING = ("preset", "regions", "image_filters", "weights", "window")
+_MEASURING = (
+    "preset", "regions", "image_filters", "weights", "window", "standardise", "filters", "reference_site",
+)  # fmt: skip
 _LEVELS = 60  # texts with more values are not for colouring
 
 
@@ -58,24 +75,28 @@ class Mapping(Study):
     @cached_property
     def measured(self) -> Measured:
         """The features, from the store where they were computed before."""
-        options = self.options
-        name = options.features[0] if options.features else None  # the primary ones
-        told: dict[str, Any] = {n: getattr(options, n) for n in _MEASURING}
-        return measure(self.usable, name, store=self.project.store, **told)
+        told: dict[str, Any] = {n: getattr(self.options, n) for n in _MEASURING}
+        return measure(self.usable, self._primary(), store=self.project.store, **told)
+
+    def _primary(self) -> str | None:
+        """The first feature set that is named; the others are not silently passed over."""
+        named = self.options.features
+        if len(named) > 1:
+            progress.note(f"Features: {named[0]}; not {', '.join(named[1:])} (join them with +).")
+        return named[0] if named else None
 
     def _fingerprint(self, what: str, *more: object) -> str:
         options = self.options
-        told = [options.features, options.seed, options.window, options.preset, options.regions, options.image_filters]
-        return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), [*told, *more])
+        told = [options.features, options.seed, *(getattr(options, n) for n in _MEASURING if n != "weights"), *more]
+        return fingerprint(what, __version__, self.project.inputs(artefacts.AUDIT), told)
 
-    @cached_property
-    def sheets(self) -> Sheets | None:
-        """Small pictures of all cases; None for given features."""
-        cohort = self.usable
+    def sheets(self, cohort: Cohort) -> Sheets | None:
+        """Small pictures of the cases that are shown; None for given features."""
         if cohort.features:
             return None
         size = picture_size(len(cohort))
-        inputs = fingerprint("pictures", self.project.inputs(artefacts.AUDIT), size)
+        some = [] if len(cohort) == len(self.usable) else [list(cohort.case_ids)]
+        inputs = fingerprint("pictures", self.project.inputs(artefacts.AUDIT), size, *some)
 
         def make() -> Sheets:
             draw = partial(preparation.thumbnail, size=size)
@@ -86,47 +107,125 @@ class Mapping(Study):
     # -- clusters -----------------------------------------------------------------------------------
     def cluster(self, method: str = "auto") -> dict[str, Any]:
         """Clusters, what they are, the map and the lists, all in PROJECT/clusters; as plain data."""
-        if self.options.layout not in LAYOUTS:
-            raise UsageError(f"There is no layout '{self.options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
-        _ = self.usable  # indexed and audited
-        inputs = self._fingerprint("cluster", method, self.options.clusters, self.options.layout)
+        self._check(method)
+        inputs = self._inputs(method)
         every = (artefacts.CLUSTERING, artefacts.CLUSTERS, artefacts.ASSIGNMENTS, artefacts.MAP)
         if not all(self.project.has(one, inputs) for one in every):
-            self._cluster(method, inputs)
+            self._put(method, inputs, *(self._in_batches() if method == MINIBATCH else self._at_once(method)))
         found = self.project.get(artefacts.CLUSTERS)
-        return {**self.describe_audit(), "clusters": found, **self._place(), "map": self._path(artefacts.MAP.path)}
+        told = {} if self._is_streamed(method) else self.describe_audit()
+        return {**told, "clusters": found, **self._place(), "map": self._path(artefacts.MAP.path)}
 
-    def _cluster(self, method: str, inputs: str) -> None:
-        cohort, options, measured = self.usable, self.options, self.measured
-        clustering = grouping.grouped(cohort, measured, method=method, clusters=options.clusters, seed=options.seed)
+    def _check(self, method: str) -> None:
+        """UsageError for what cannot be, before anything is read."""
+        options = self.options
+        grouping.check(method, options.clusters)
+        self._refining()
+        if options.layout not in LAYOUTS:
+            raise UsageError(f"There is no layout '{options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
+        if len(options.features) > 1:
+            raise UsageError(
+                f"Clusters are made of one table of features, not of {' and '.join(options.features)} by turns.",
+                f"Join them: --features {'+'.join(options.features)}; or name one.",
+            )
+        if options.target is not None and options.target in (options.harmonise, *options.preserve):
+            raise BadTarget(f"'{options.target}' is the outcome: harmonisation must not know it.",
+                            "Take it out of --harmonise and --preserve.")  # fmt: skip
+        if self._is_streamed(method) and options.standardise is not None:
+            raise UsageError("--standardise is about images.", "Leave it out: the input is a table.")
+
+    def _refining(self) -> Refining:
+        """What is done to features first; UsageError for what cannot be."""
+        options = self.options
+        beside = {"harmonise": options.harmonise, "preserve": options.preserve}
+        return Refining.of(options.filters, **beside, reference_site=options.reference_site)
+
+    def _is_streamed(self, method: str) -> bool:
+        """Whether INPUT itself is read in batches: then it is not indexed or audited, which would hold all of it."""
+        return method == MINIBATCH and batching.streams(Path(self.options.input))
+
+    def _inputs(self, method: str) -> str:
+        options = self.options
+        if not self._is_streamed(method):
+            _ = self.usable  # indexed and audited
+            return self._fingerprint("cluster", method, options.clusters, options.layout)
+        if options.labels is not None:
+            raise UsageError("--labels are joined in memory.", "Leave them out, or put the columns into the table.")
+        self._remember()
+        told = [method, options.clusters, options.layout, options.seed, options.of(INDEX), options.filters]
+        told.append(options.reference_site)
+        return fingerprint("cluster", __version__, ingest.listing(Path(options.input)), options.input, told)
+
+    def _at_once(self, method: str) -> tuple[Cohort, Measured, Clustering, Clustering]:
+        options = self.options
+        found = grouping.grouped(
+            self.usable, self.measured, method=method, clusters=options.clusters, seed=options.seed
+        )
+        return self.usable, self.measured, found, found
+
+    def _in_batches(self) -> tuple[Cohort, Measured, Clustering, Clustering]:
+        """The cases that are shown with their features and clusters; the clusters of all."""
+        options = self.options
+        if self._is_streamed(MINIBATCH):
+            named = {name: getattr(options, name) for name in _BY_COLUMN}
+            target = (options.target or "").split(",")
+            others = (*options.covariates, *target, *options.readers)
+            covariates = tuple(dict.fromkeys(name.strip() for name in others if name))  # no features, but known
+            database = batching.of_file(
+                Path(options.input), self._refining(), options.seed, **named, covariates=covariates
+            )
+        else:
+            told: dict[str, Any] = {n: getattr(options, n) for n in _MEASURING}
+            database = batching.of_cohort(self.usable, self._primary(), options.seed, **told, store=self.project.store)
+        whole = batching.minibatch(database, clusters=options.clusters, seed=options.seed)
+        some = batching.shown(whole)
+        cohort = database.some(some.case_ids)
+        table = table_of(database.measured.pipeline, cohort)
+        return cohort, replace(database.measured, table=table), some, whole
+
+    def _put(
+        self, method: str, inputs: str, cohort: Cohort, measured: Measured, some: Clustering, whole: Clustering
+    ) -> None:
+        """Everything in clusters/. cohort, measured, some: of the cases that are shown."""
+        options = self.options
         facts = training.facts_of(cohort, self.project.store)[0]
         own = None if facts is None else facts[[c for c in FACTS if c in facts]]
-        subtypes = describe(clustering, cohort, measured.table, facts=own, seed=options.seed)
-        pictures = None if self.sheets is None else self.sheets.greys(len(cohort))
+        sites = [options.group_column] if options.group_column else []
+        subtypes = describe(some, cohort, measured.table, facts=own, sites=sites, seed=options.seed)
+        sheets = self.sheets(cohort)
+        pictures = None if sheets is None else sheets.greys(len(cohort))
+        identical = [] if self._is_streamed(method) else self._identical(cohort)
         layout = _layout(options.layout, len(cohort))
-        places = coordinates(clustering.points, layout, seed=options.seed)
-        found = _plain(cohort, measured, clustering, layout) | {
+        places = coordinates(some.points, layout, seed=options.seed)
+        found = _plain(cohort, measured, some, layout) | _of_all(some, whole) | {
             "title": Path(options.input).name,
             "subtypes": _jsonable(subtypes.to_dict()),
-            **curating.lists(cohort, measured, clustering.points, self.audit.duplicates, pictures),
-        }
-        columns = columns_of(cohort, clustering)
-        thumbnails = self._thumbnails(shown_cases(found))
-        atlas = clusters_atlas(found, columns, places, self.sheets, thumbnails)
+            **curating.lists(cohort, measured, some.points, identical, pictures),
+        }  # fmt: skip
+        columns = columns_of(cohort, some)
+        thumbnails = self._thumbnails(cohort, shown_cases(found))
+        atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
         roles = {"image": list(options.image), "mask": list(options.mask)}
-        about = {"features": measured.name, "roles": roles}
-        table = clustering.assignments.assign(map_x=places[:, 0], map_y=places[:, 1])
-        self.project.put(artefacts.CLUSTERING, inputs, Grouping(clustering, measured.union, about))
-        self.project.put(artefacts.ASSIGNMENTS, inputs, table)
+        beside = {"harmonise": next(iter(cohort.beside), None), "preserve": list(cohort.beside[1:])}
+        about = {"features": measured.name, "roles": roles, "beside": beside}
+        on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
+        self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
+        self.project.put(artefacts.ASSIGNMENTS, inputs, whole.assignments.join(on_map))
         self.project.put(artefacts.MAP, inputs, render_map(atlas))
         self.project.put(artefacts.CLUSTERS, inputs, found)
         for figure in (one for section in atlas.sections for one in section.figures):
             self._write(f"clusters/figures/{figure['name']}.svg", figure["file"])
 
-    def _thumbnails(self, case_ids: list[str]) -> dict[str, bytes]:
-        if self.usable.features:
+    def _identical(self, cohort: Cohort) -> list[list[str]]:
+        """Groups of the same pixels among the cases that are shown."""
+        ids = set(cohort.case_ids)
+        groups = [[case_id for case_id in group if case_id in ids] for group in self.audit.duplicates]
+        return [group for group in groups if len(group) > 1]
+
+    def _thumbnails(self, cohort: Cohort, case_ids: list[str]) -> dict[str, bytes]:
+        if cohort.features:
             return {}
-        cases = self.usable.select(case_ids).cases
+        cases = cohort.select(case_ids).cases
         return {case.case_id: self._thumbnail(case) for case in cases}
 
     def _write(self, name: str, text: str) -> None:
@@ -137,31 +236,44 @@ class Mapping(Study):
         return None if self.project.folder is None else str(self.project.folder / name)
 
     # -- nearest cases ------------------------------------------------------------------------------
-    def similar(self, case: str, n: int = 10, distance: str = "auto") -> dict[str, Any]:
-        """The nearest cases as plain data, and their page in PROJECT/similar."""
+    def similar(self, case: str | Path, n: int = 10, distance: str = "auto") -> dict[str, Any]:
+        """The nearest cases as plain data, and their page in PROJECT/similar. case: as in `isocenter.similar`."""
         with progress.without_facts():  # what index and audit found was told when they were asked
             cohort, measured = self.usable, self.measured
-        table = grouping.nearest_cases(cohort, measured, case, n, distance)
-        asked = grouping.named_case(cohort, case)
+        asked = grouping.asked_case(cohort, case, self.options.image, self.options.mask)
+        table = grouping.nearest_cases(cohort, measured, asked, n, distance)
         told = {
-            "case": asked,
+            "case": asked.name,
+            "new": asked.row is None,
             "features": measured.name,
             "distance": grouping.metric(measured, distance),
-            "of": len(cohort) - 1,
+            "of": len(cohort) - (asked.row is not None),
             "cases": _jsonable(table.reset_index().to_dict("records")),
             "target": cohort.target.column if cohort.target else None,
-            "patient": _jsonable(cohort.table.loc[asked, PATIENT]),
+            "patient": _jsonable(asked.own.table[PATIENT].iloc[0]),
         }
-        atlas = similar_atlas(told, cohort.table.loc[[asked]], self._thumbnails([asked, *table.index]))
-        name = f"similar/{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
+        atlas = similar_atlas(
+            told, asked.own.table, self._thumbnails(cohort, list(table.index)) | self._own_thumbnail(asked)
+        )
+        name = f"similar/{hashlib.sha256(asked.name.encode()).hexdigest()[:16]}"
         self._write(f"{name}.html", render_map(atlas))
         if (path := self._path(f"{name}.csv")) is not None:
             tables.write_table(table, Path(path))
         return {"similar": told, **self._place(), "page": self._path(f"{name}.html")}
 
+    def _own_thumbnail(self, asked: grouping.Asked) -> dict[str, bytes]:
+        """Of a case from outside straight from its file: its id may be that of another case here."""
+        if asked.own.features:
+            return {}
+        case = asked.own.cases[0]
+        return {asked.name: self._thumbnail(case) if asked.row is not None else preparation.thumbnail(case)}
+
 
 _WITHOUT_TARGET = ("id_column", "patient_column", "mask_column", "split_column", "image", "mask", "exclude", "ignore",
-                   "group_column")  # fmt: skip
+                   "group_column", "covariates", "harmonise", "preserve")  # fmt: skip
+
+
+_BY_COLUMN = ("id_column", "patient_column", "split_column", "group_column", "exclude", "ignore")  # of a file's rows
 
 
 def _layout(asked: str, n: int) -> Any:
@@ -197,6 +309,7 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -
             "name": measured.name,
             "columns": measured.table.shape[1],
             "left_out": list(found.projection.left_out)[:50],
+            "done": measured.done,
         },
         "method": found.method,
         "layout": layout,
@@ -215,6 +328,24 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -
     }  # fmt: skip
 
 
+def _of_all(some: Clustering, whole: Clustering) -> dict[str, Any]:
+    """Numbers of all cases, where only some are shown."""
+    if some is whole:
+        return {}
+    said = (
+        f"Map, lists and what sets the clusters apart are of {len(some):,} cases drawn at random of {len(whole):,}; "
+        "assignments.csv holds all."
+    )
+    return {
+        "n": len(whole),
+        "shown": len(some),
+        "patients": None,
+        "sizes": list(whole.sizes),
+        "unassigned": int((whole.labels < 0).sum()),
+        "notes": [*whole.notes, said],
+    }
+
+
 def _strongest(found: Clustering) -> list[list[str]]:
     """The features that weigh most in each of the first components."""
     names, axes = found.projection.names, found.projection.components
@@ -226,7 +357,7 @@ def _borderline(found: Clustering) -> list[dict[str, Any]]:
         return []
     at = {case_id: i for i, case_id in enumerate(found.case_ids)}
     rows = [(one, at[one]) for one in found.borderline(12)]
-    return [{"case": c, "cluster": int(found.labels[i]) + 1, "confidence": float(found.confidence[i])} for c, i in rows]
+    return [{"case": c, "cluster": int(numbered(found.labels[i])), "confidence": float(found.confidence[i])} for c, i in rows]
 
 
 def _jsonable(value: Any) -> Any:

@@ -1,4 +1,8 @@
-"""The features of a cohort as one table, without a target: what clusters, maps and retrieval start from."""
+"""The features of a cohort as one table, without a target: what clusters, maps and retrieval start from.
+
+What is learned on the way (standardisation, harmonisation, filters) is learned from these cases and kept, so that
+others meet it as it is.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.pipeline import FeatureUnion
+from sklearn.pipeline import FeatureUnion, Pipeline
 
-from isocenter import preparation, training
+from isocenter import checking, preparation, training
 from isocenter.cohort import Cohort
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES, default_features
 from isocenter.features.regions import ONE
+from isocenter.refining import Refining, told
+from isocenter.tables.told import sentences
 
 JOINS = "+"
 WIDE = 64  # columns of a table from which they tell cases apart by themselves
@@ -28,11 +34,13 @@ _LIKENESS = {"embedding": 0.85, "pixels": 0.98, "given": 0.98}
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """name: "intensity", "embedding+intensity"...; table: rows by case id, numbers; steps: fitted, by name."""
+    """name: "intensity", "embedding+intensity"...; table: rows by case id, numbers; pipeline: the fitted steps, as
+    `table_of` takes them: "features" (a FeatureUnion), then the filters by name.
+    """
 
     name: str
     table: pd.DataFrame
-    steps: tuple[tuple[str, Any], ...]
+    pipeline: Pipeline
 
     @property
     def likeness(self) -> float | None:
@@ -40,9 +48,9 @@ class Measured:
         return _LIKENESS.get(self.name) if self.table.shape[1] >= WIDE else None
 
     @property
-    def union(self) -> FeatureUnion:
-        """The steps as one object, to be saved."""
-        return FeatureUnion(list(self.steps))
+    def done(self) -> list[str]:
+        """What was done to intensities and features first, a sentence a step."""
+        return list(dict.fromkeys(sentences(told(self.pipeline))))
 
 
 def measure(
@@ -54,29 +62,54 @@ def measure(
     image_filters: Sequence[str] = (),
     weights: str | None = None,
     window: str = "auto",
+    standardise: str | None = None,
+    filters: Sequence[str] = (),
+    reference_site: str | None = None,
     store: str | None = None,
 ) -> Measured:
     """The named features of every case (a key of FEATURES, or several joined by +), through the store.
 
-    features: None for what suits the input; the others as in `fit`. UsageError for features that do not suit.
+    features: None for what suits the input; the others as in `fit`. Features are harmonised where the cohort was
+    indexed with `harmonise`. UsageError for features that do not suit.
     """
+    site, preserve = cohort.beside[:1], cohort.beside[1:]
+    refining = Refining.of(
+        filters, harmonise=site[0] if site else None, reference_site=reference_site, preserve=preserve
+    )
+    checking.check_sites(cohort, reference_site)
     if features is None:
         features = "given" if cohort.features else default_features(preparation.facts(cohort.cases, store=store)[0])
     names = [name.strip() for name in features.split(JOINS)]
     for name in names:
         _refuse(name, cohort)
     settings = training.settings_of(cohort, [features], preset, regions, store, weights, window, image_filters)
-    steps = tuple((name, _step(name, settings[name]).fit(cohort.X)) for name in names)
-    return Measured(JOINS.join(names), table_of(steps, cohort), steps)
+    if standardise is not None:
+        training.standardised(settings, standardise, [features])
+    steps = [(name, refining.around(_step(name, settings[name])).fit(cohort.X)) for name in names]
+    return fitted(JOINS.join(names), steps, cohort, refining)
 
 
-def table_of(steps: tuple[tuple[str, Any], ...] | list[tuple[str, Any]], cohort: Cohort) -> pd.DataFrame:
-    """What fitted steps say of the cases, side by side."""
+def fitted(name: str, steps: list[tuple[str, Any]], cohort: Cohort, refining: Refining = Refining()) -> Measured:  # noqa: B008  frozen
+    """The features that fitted steps measure in these cases, with filters learned from them."""
+    parts: list[tuple[str, Any]] = [("features", FeatureUnion(steps))]
+    table = table_of(Pipeline(parts), cohort)
+    for named, step in refining.filters():
+        table = step.fit(table).transform(table)
+        parts.append((named, step))
+    return Measured(name, table, Pipeline(parts))
+
+
+def table_of(pipeline: Pipeline, cohort: Cohort) -> pd.DataFrame:
+    """What the fitted steps of a `Measured` say of the cases, side by side."""
+    steps = pipeline.named_steps["features"].transformer_list
     tables = [step.transform(cohort.X) for _, step in steps]
     if len(tables) > 1:
         tables = [one.add_prefix(f"{name}: ") for (name, _), one in zip(steps, tables, strict=True)]
     found: pd.DataFrame = pd.concat(tables, axis=1) if len(tables) > 1 else tables[0]
-    return found.set_axis(pd.Index(cohort.case_ids, dtype="str", name="case_id"), axis=0)
+    found = found.set_axis(pd.Index(cohort.case_ids, dtype="str", name="case_id"), axis=0)
+    for _, step in pipeline.steps[1:]:
+        found = step.transform(found)
+    return found
 
 
 def _refuse(name: str, cohort: Cohort) -> None:
@@ -91,13 +124,21 @@ def _step(name: str, settings: dict[str, object]) -> Any:
     return getattr(importlib.import_module(module), attribute)(**settings)
 
 
-def vectors_of(table: pd.DataFrame) -> NDArray[np.float32]:
-    """(n, p) each column centred and divided by its standard deviation; missing values are the mean, constants 0."""
-    values = table.to_numpy(dtype=np.float64, na_value=np.nan)
-    known = np.isfinite(values)
+def vectors_of(table: pd.DataFrame, by: pd.DataFrame | None = None) -> NDArray[np.float32]:
+    """(n, p) each column centred and divided by its standard deviation; missing values are the mean, constants 0.
+
+    by: the table whose means and deviations count, where it is another (new cases beside a database).
+    """
+    values = _values(table)
+    learned = values if by is None else _values(by[table.columns])
+    known = np.isfinite(learned)
     count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, values, 0).sum(axis=0) / count
-    centred = np.where(known, values - mean, 0.0)
-    spread = np.sqrt((centred**2).sum(axis=0) / count)
+    mean = np.where(known, learned, 0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, learned - mean, 0.0) ** 2).sum(axis=0) / count)
     away = spread > 1e-9 * np.maximum(np.abs(mean), 1e-300)
+    centred = np.where(np.isfinite(values), values - mean, 0.0)
     return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=away), dtype=np.float32)
+
+
+def _values(table: pd.DataFrame) -> NDArray[np.float64]:
+    return np.asarray(table.to_numpy(dtype=np.float64, na_value=np.nan))

@@ -6,8 +6,8 @@ product where they have many (a million vectors of 512 numbers are searched in w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from isocenter.metrics import Floats, Ints
 Vectors = NDArray[np.float32]
 DISTANCES = ("cosine", "euclidean")
 _TREE = 12  # dimensions up to which a tree is faster
-_BLOCK = 2048  # rows of a product at a time
+_BLOCK = 1024  # rows of a product at a time, and
+_ROWS = 64  # of it, looked through at a time: all may be alike
 FAR = 3.5  # robust standard deviations from which a case is an outlier
 ALIKE = 0.98  # cosine from which two cases are near-duplicates
 _SURE = 0.8  # share of the neighbours that must agree against a label
@@ -88,23 +89,33 @@ class Pair:
 
 
 def alike(vectors: Vectors, least: float = ALIKE, most: int = 100_000) -> list[Pair]:
-    """All pairs whose cosine is `least` or more after the common mean was taken off, the most alike first.
+    """The pairs whose cosine is `least` or more after the common mean was taken off, the most alike first.
 
-    The mean goes because what all share would make all alike. Exact over all pairs, in blocks; `most` bounds memory.
+    The mean goes because what all share would make all alike. Exact over all pairs, in blocks of one matrix product: at
+    50,000 x 512 about 20 s of one core. Of more than `most` pairs the most alike are kept, so that memory is bounded.
     """
     own = unit((vectors - vectors.mean(axis=0)).astype(np.float32))
-    found: list[Pair] = []
+    found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     for start in range(0, len(own), _BLOCK):
-        found += _pairs(own, start, least)
-        if len(found) > most:
-            break
-    return sorted(found, key=lambda pair: (-pair.likeness, pair.first, pair.second))
+        product = own[start : start + _BLOCK] @ own[start:].T
+        product[:, : len(product)][np.tril_indices(len(product))] = -2.0  # each pair once, none with itself
+        for row in range(0, len(product), _ROWS):
+            i, j = np.nonzero(product[row : row + _ROWS] >= least)
+            new = (start + row + i, start + j, product[row + i, j])
+            found = _most_alike([np.concatenate(both) for both in zip(found, new, strict=True)], most)
+            if len(found[2]) == most:  # from now on only what is more alike than the least of these
+                least = float(np.nextafter(found[2].min(), np.float32(2)))
+    order = np.lexsort((found[1], found[0], -found[2]))
+    first, second, likeness = (column[order].tolist() for column in found)
+    return [Pair(i, j, min(1.0, value)) for i, j, value in zip(first, second, likeness, strict=True)]
 
 
-def _pairs(own: Vectors, start: int, least: float) -> Iterator[Pair]:
-    product = own[start : start + _BLOCK] @ own[start:].T
-    for i, j in np.argwhere(np.triu(product >= least, 1)):
-        yield Pair(int(start + i), int(start + j), min(1.0, float(product[i, j])))
+def _most_alike(pairs: list[NDArray[Any]], most: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    first, second, likeness = pairs
+    if len(likeness) > most:
+        kept = np.argpartition(-likeness, most)[:most]
+        return first[kept], second[kept], likeness[kept]
+    return first, second, likeness
 
 
 def outlying(points: Vectors, neighbours: int = 5) -> Floats:

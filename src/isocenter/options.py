@@ -111,10 +111,12 @@ class Options:
         "0: no limit.", FIT,
     )  # fmt: skip
     set: tuple[str, ...] = _option((), "A method's parameter: NAME=VALUE.", FIT)
-    reference_site: str | None = _option(None, "The site that --harmonise brings the others to, itself unchanged.", FIT)
+    reference_site: str | None = _option(
+        None, "The site that --harmonise brings the others to, itself unchanged.", FIT, CLUSTER
+    )
     filters: tuple[str, ...] = _option(
         (), "Features to drop, learned inside the folds: missing=0.5 (share above), constant (nearly), "
-        "correlation=0.95 (above, with an earlier one). (--image-filters filters images.)", FIT,
+        "correlation=0.95 (above, with an earlier one). (--image-filters filters images.)", FIT, CLUSTER,
     )  # fmt: skip
     reliable: str | None = _option(
         None, "Table of repeated measurements (an id column, a row a measurement) or of columns feature and icc: "
@@ -129,7 +131,7 @@ class Options:
     )
     keep: int = _option(20, "How many features --select keeps.", FIT)
     standardise: str | None = _option(
-        None, "Intensities of MR before features: zscore, nyul, n4, n4+zscore or n4+nyul.", FIT
+        None, "Intensities of MR before features: zscore, nyul, n4, n4+zscore or n4+nyul.", FIT, CLUSTER
     )
     decide: str | None = _option(
         None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "

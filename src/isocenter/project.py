@@ -60,13 +60,13 @@ class Project:
         return None if self.folder is None else str(self.folder / "store")
 
     def open(self) -> None:
-        """Create the folder and sweep what a killed process left."""
+        """Sweep what a killed process left. The folder is made when something is put into it: a fault leaves none."""
         if self.folder is None:
             return
         if self.folder.exists() and not self.folder.is_dir():
             raise NotWritable(f"{self.folder} is a file.", "Choose another --project folder.")
-        disk.make_folder(self.folder)
-        disk.sweep(self.folder)
+        if self.folder.exists():
+            disk.sweep(self.folder)
 
     def inputs(self, artefact: Artefact[Any]) -> str:
         """Fingerprint of what the artefact was made from; MissingStep if it was not made."""

@@ -61,8 +61,8 @@ class Refining:
             return step
         return Harmonised(step, self.harmonise, self.reference_site, self.preserve)
 
-    def steps(self, task: Task, spare: tuple[str, ...]) -> list[tuple[str, Narrowing]]:
-        """Unfitted steps between features and imputation, by name; spare: beginnings of names to pass by."""
+    def filters(self, spare: tuple[str, ...] = ()) -> list[tuple[str, Narrowing]]:
+        """Unfitted steps that look at features only, by name; spare: beginnings of names to pass by."""
         found: list[tuple[str, Narrowing]] = []
         if self.missing is not None:
             found.append(("missing", Missing(self.missing, spare)))
@@ -72,6 +72,11 @@ class Refining:
             found.append(("reliable", Reliable(self.iccs, self.min_icc, spare)))
         if self.correlation is not None:
             found.append(("correlation", Correlated(self.correlation, spare)))
+        return found
+
+    def steps(self, task: Task, spare: tuple[str, ...]) -> list[tuple[str, Narrowing]]:
+        """Unfitted steps between features and imputation: `filters`, then the selection."""
+        found = self.filters(spare)
         if self.select is not None:
             found.append(("select", Select(self.select, self.keep, task.value, spare)))
         return found

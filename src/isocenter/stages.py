@@ -78,11 +78,18 @@ class Stages:
     @cached_property
     def cohort(self) -> Cohort:
         """The cohort as the project knows it; without the files it was made from, too."""
-        if self.options.input and Path(self.options.input).exists():
+        if self.options.input and (Path(self.options.input).exists() or not self._is_of_this_project()):
             return self.index()
         found = self.project.get(artefacts.COHORT)
         self._remember()
         return found
+
+    def _is_of_this_project(self) -> bool:
+        """Whether INPUT is what the project's cohort was made from: any other that is not there is a mistake."""
+        saved = None if self.project.folder is None else self.project.folder / RUN
+        if saved is None or not saved.is_file():
+            return False
+        return Path(Options.from_toml(saved).input).absolute() == Path(self.options.input).absolute()
 
     # -- audit ---------------------------------------------------------------------------------
     @cached_property

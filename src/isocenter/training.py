@@ -67,7 +67,7 @@ def plan(
             )
     settings = settings_of(cohort, features, preset, regions, store, weights, window, image_filters)
     if standardise is not None:
-        _standardise(settings, standardise, features or (default,))
+        standardised(settings, standardise, features or (default,))
     if refining.perturbed:
         if "radiomics" not in settings:
             raise UsageError("--reliable perturbed is about radiomics.", "Add --features radiomics, or give a table.")
@@ -116,7 +116,7 @@ def settings_of(
     return found
 
 
-def _standardise(settings: dict[str, dict[str, object]], how: str, features: Sequence[str]) -> None:
+def standardised(settings: dict[str, dict[str, object]], how: str, features: Sequence[str]) -> None:
     """Add `standardise` to the steps that take it; UsageError where none of these features does."""
     used = {step for name in features for step in name.split("+")}
     if not used & STANDARDISED:

@@ -2,7 +2,7 @@
 
 manifest.json     SHA-256 of every other member
 card.json         method, names, verdict
-arrays.zip        one .npy a name
+arrays.zip        one .npy a name; labels go from 0, as in `Clustering.labels`
 """
 
 from __future__ import annotations

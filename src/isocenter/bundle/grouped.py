@@ -1,8 +1,8 @@
 """A clustering with the feature steps it was made from: one file that places new scans in its clusters.
 
 manifest.json      SHA-256 of every other member
-features.json      the features' name, and which files were images and masks
-features.skops     the fitted steps
+features.json      the features' name, which files were images and masks, which columns stand beside the features
+features.skops     the fitted steps: features, harmonised if that was asked for, and filters
 clustering.json, arrays.zip     the clustering, as `clusters` writes it
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sklearn.pipeline import FeatureUnion
+from sklearn.pipeline import Pipeline
 
 from isocenter import disk
 from isocenter.bundle import archive, clusters, reader, writer
@@ -28,16 +28,16 @@ MEMBERS = clusters.MEMBERS | {ABOUT, STEPS}
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
-    """clustering; steps: the fitted feature steps as a FeatureUnion; about: {"features", "roles"}."""
+    """clustering; pipeline: the fitted steps (`measuring.Measured`); about: {"features", "roles", "beside"}."""
 
     clustering: Clustering
-    steps: FeatureUnion
+    pipeline: Pipeline
     about: Mapping[str, Any]
 
 
 def save_grouping(found: Grouping, path: Path) -> None:
     """Write it to `path`, all or nothing."""
-    own = {ABOUT: archive.canonical(dict(found.about)), STEPS: writer.dumps(found.steps)}
+    own = {ABOUT: archive.canonical(dict(found.about)), STEPS: writer.dumps(found.pipeline)}
     disk.write_bytes(path, archive.pack({**own, **clusters.members_of(found.clustering)}))
 
 
@@ -45,10 +45,10 @@ def load_grouping(path: Path) -> Grouping:
     """Read what `save_grouping` wrote; MissingPath, DamagedBundle, UnsafeFile or OtherVersion."""
     members = archive.unpack(archive.read(path), MEMBERS, path.name)
     with archive.refusing(path.name):
-        steps, about = reader.loads(members[STEPS]), json.loads(members[ABOUT])
-    if not isinstance(steps, FeatureUnion) or not isinstance(about, dict):
+        pipeline, about = reader.loads(members[STEPS]), json.loads(members[ABOUT])
+    if not isinstance(pipeline, Pipeline) or not isinstance(about, dict):
         raise DamagedBundle(f"{path.name} holds no feature steps.", "Cluster again: isocenter cluster.")
-    return Grouping(clusters.clustering_of(members, path.name), steps, about)
+    return Grouping(clusters.clustering_of(members, path.name), pipeline, about)
 
 
 def is_grouping(path: Path) -> bool:

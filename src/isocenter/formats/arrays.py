@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isocenter.errors import BadShape, BadValues, UnknownFormat, UnreadableFile, UnsafeFile
 from isocenter.formats.channels import arranged
-from isocenter.formats.limits import check_present, check_size, empty, reading
+from isocenter.formats.limits import VOLUME_BYTES, check_present, check_size, empty, reading
 from isocenter.formats.matlab import read_mat, write_mat
 from isocenter.image import Geometry, Image
 
@@ -106,15 +106,22 @@ def _member(path: Path, info: zipfile.ZipInfo) -> Array:
 
 
 def _read_npy(path: Path) -> Array:
+    return _text_decoded(mapped(path, VOLUME_BYTES))
+
+
+def mapped(path: Path, limit: int | None = None) -> Array:
+    """An .npy as it lies on disk, read where it is touched; limit: of its bytes, where all will be touched at once."""
     with reading(path, ".npy file"), path.open("rb") as file:
-        shape = _checked_header(path, file, path.stat().st_size, str(path))
+        shape = _checked_header(path, file, path.stat().st_size, str(path), limit=limit)
     with reading(path, ".npy file"):
         # An array without elements cannot be mapped.
         values: Array = np.load(path, allow_pickle=False, mmap_mode="r" if 0 not in shape else None)
-    return _text_decoded(values)
+    return values
 
 
-def _checked_header(path: Path, file: IO[bytes], size: int, where: str, *, exact: bool = False) -> tuple[int, ...]:
+def _checked_header(
+    path: Path, file: IO[bytes], size: int, where: str, *, exact: bool = False, limit: int | None = VOLUME_BYTES
+) -> tuple[int, ...]:
     """The shape, once the header promises neither objects nor more bytes than there are (`exact`: nor fewer)."""
     start = file.read(len(_NPY) + 2)
     if start[:1] == b"\x80":
@@ -127,7 +134,9 @@ def _checked_header(path: Path, file: IO[bytes], size: int, where: str, *, exact
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read_header(file)
     _check_type(dtype, where)
-    check_size(path, (declared := int(np.prod(shape, dtype=object)) * dtype.itemsize))
+    declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if limit is not None:
+        check_size(path, declared, limit)
     there = size - file.tell()
     if min(shape, default=1) < 0 or declared > there or (exact and declared < there):
         raise UnreadableFile(

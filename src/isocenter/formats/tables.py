@@ -110,13 +110,19 @@ def _typed(values: list[Any]) -> Any:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with reading(path, "Parquet file"), pq.ParquetFile(path) as file:
         groups = range(file.metadata.num_row_groups)
         check_size(path, sum(file.metadata.row_group(i).total_byte_size for i in groups))
         table = file.read(use_threads=False)  # Arrow's threads can abort a short process at its end
+    return frame_of(path, table)
+
+
+def frame_of(path: Path, table: Any) -> pd.DataFrame:
+    """A DataFrame of Arrow's table: plain columns, names as text. BadShape for lists or records."""
+    import pyarrow as pa
+
     names, columns = [], []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_nested(column.type):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,7 @@ def read_text(path: Path) -> pd.DataFrame:
             # Arrow's threads, still running when a short process ends, abort it.
             read_options=arrow_csv.ReadOptions(column_names=keys, skip_rows_after_names=1, use_threads=False),
             parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values='"' in text),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=True, null_values=list(MISSING)
-            ),
+            convert_options=_as_text(keys),
         )
     except pa.ArrowInvalid as fault:
         raise _what_is_wrong(path, text, delimiter, len(names), str(fault)) from fault
@@ -48,6 +47,48 @@ def read_text(path: Path) -> pd.DataFrame:
     table = pd.DataFrame({i: columns[i] for i in kept})
     table.columns = pd.Index([names[i] or f"Unnamed: {i}" for i in kept], dtype="str")
     return table
+
+
+def text_batches(path: Path, size: int = 16 * 2**20) -> Iterator[pd.DataFrame]:
+    """The rows of a delimited text file in UTF-8, about `size` bytes of it at a time; columns as in `read_text`.
+
+    Whether a column holds numbers is told by each batch. UnreadableFile for another encoding; Arrow's faults.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as arrow_csv
+
+    with path.open("rb") as file:
+        line = file.readline(size)
+    if line[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in line:
+        raise UnreadableFile(f"{path} is not UTF-8 text.", "Save it as CSV in UTF-8, or as .parquet.")
+    if not line.strip():
+        raise empty(path, "header in its first line")
+    names, delimiter = _header(path, _utf8_or_latin(line))
+    keys = [str(i) for i in range(len(names))]
+    reader = arrow_csv.open_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(
+            column_names=keys, skip_rows_after_names=1, use_threads=False, block_size=size
+        ),
+        parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=_as_text(keys),
+    )
+    for batch in reader:
+        parsed = pa.Table.from_batches([batch])
+        table = pd.DataFrame({i: _recognised(parsed.column(key), delimiter) for i, key in enumerate(keys)})
+        table.columns = pd.Index([name or f"Unnamed: {i}" for i, name in enumerate(names)], dtype="str")
+        if len(table):
+            yield table
+
+
+def _as_text(keys: list[str]) -> Any:
+    """Every column as text, so that ids keep their zeros."""
+    import pyarrow as pa
+    import pyarrow.csv as arrow_csv
+
+    return arrow_csv.ConvertOptions(
+        column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=True, null_values=list(MISSING)
+    )
 
 
 def _decoded(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Folders and tables to a `Cohort`: what is a case, what is its label, what cannot be used and why.
 
     index(input, labels=..., target=...)     the cohort
+    in_batches(path)                         a table too large for memory, as one small cohort after the other
     listing(input, labels)                   a cheap fingerprint: did any file change?
 
 Reads names, headers and tables; pixels are read later, by the audit. Inside: `files` (what a
@@ -17,10 +18,11 @@ from pathlib import Path
 
 from isocenter.cohort import Cohort, Target
 from isocenter.ingest.assemble import assemble
+from isocenter.ingest.batches import in_batches
 from isocenter.ingest.draft import Request
 from isocenter.ingest.files import listed_files
 
-__all__ = ["index", "listing"]
+__all__ = ["in_batches", "index", "listing"]
 
 
 def index(

@@ -35,9 +35,12 @@ NO_PATIENTS = (
 )
 
 
-def assemble(path: Path, request: Request) -> Cohort:
-    """Index `path` as `request` says: draft, leave out, find the target, choose the features."""
-    draft = _draft(path, request)
+def assemble(path: Path, request: Request, read: pd.DataFrame | None = None) -> Cohort:
+    """Index `path` as `request` says: draft, leave out, find the target, choose the features.
+
+    read: rows of a table of features, where they have been read.
+    """
+    draft = _draft(path, request) if read is None else given.draft_table(path, request, read)
     leaving.ignore(draft, request)
     found = len(draft.table)
     leaving.exclude(draft, request.exclude)

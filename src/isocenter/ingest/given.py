@@ -55,7 +55,7 @@ def draft_table(path: Path, request: Request, read: pd.DataFrame | None = None) 
     table, notes = cleaned(tables.read_table(path) if read is None else read)
     if table.empty:
         raise EmptyInput(f"{path} holds no rows.", "Give a table with a header and one row a case.")
-    column = _id_column(table, request)
+    column = id_column(table, request)
     faults: list[Fault] = []
     ids: pd.Series | None = None
     if column is not None:
@@ -78,7 +78,7 @@ def _numeric(values: pd.Series) -> bool:
     return types.is_numeric_dtype(values) or types.is_bool_dtype(values)
 
 
-def _id_column(table: pd.DataFrame, request: Request) -> str | None:
+def id_column(table: pd.DataFrame, request: Request) -> str | None:
     """The column of case ids: named, or the first of the usual names that differs from row to row."""
     if request.id_column is not None and (request.labels is None or request.id_column in table):
         return wanted(table.columns, request.id_column, "id")

@@ -16,16 +16,21 @@ def clusters(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     if found["clusters"] > 1:
         yield f"Disease or scanner?  {found['subtypes']['verdict']}"
         yield from _associations(found["subtypes"]["acquisition"])
+        yield from _skipped([one for one in found["subtypes"]["skipped"] if one["family"] == "acquisition"])
     yield f"Clusters  {found['sentence']}"
     yield f"          {found['n']} cases, {features['columns']} features ({features['name']}), method {found['method']}"
+    for sentence in features["done"]:
+        yield f"          {sentence}"
     yield from _stability(found)
     if found["clusters"] > 1:
         yield from _sizes(found)
         yield from _replication(found["subtypes"]["replication"])
         others = found["subtypes"]["others"]
-        if others:
+        skipped = [one for one in found["subtypes"]["skipped"] if one["family"] != "acquisition"]
+        if others or skipped:
             yield "Columns that made no cluster (p corrected)"
             yield from _associations(others)
+            yield from _skipped(skipped)
     yield from _look(found)
     for note in found["notes"]:
         yield f"Note      {note}"
@@ -47,11 +52,24 @@ def _stability(found: Mapping[str, Any]) -> Iterator[str]:
 def _sizes(found: Mapping[str, Any]) -> Iterator[str]:
     rows = found["subtypes"]["features"]
     for one in found["subtypes"]["sizes"]:
-        name = "in none" if one["cluster"] < 0 else str(one["cluster"] + 1)
+        name = "in none" if one["cluster"] < 0 else str(one["cluster"])
         own = [r for r in rows if r["cluster"] == one["cluster"] and r["difference"] is not None][:_FEATURES]
-        told = ", ".join(f"{r['feature']} {r['difference']:+.1f} SD" for r in own)
+        told = ", ".join(_difference(r) for r in own)
         patients = f" of {one['patients']} patients" if one["patients"] != one["cases"] else ""
         yield f"  {name:<8}{one['cases']} cases{patients}{': ' + told if told else ''}"
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    if row["constant"]:
+        return f"{row['feature']} {row['mean']:.4g} against {row['rest']:.4g}, constant within"
+    return f"{row['feature']} {row['difference']:+.1f} SD"
+
+
+def _skipped(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows[:_COLUMNS]:
+        yield f"            {row['column']:<28} not tested: {row['why']}"
+    if len(rows) > _COLUMNS:
+        yield f"            and {len(rows) - _COLUMNS} more not tested, in clusters.json"
 
 
 def _associations(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -90,13 +108,15 @@ def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
 
 def placed(path: str, result: dict[str, Any]) -> Iterator[str]:
     """How many new cases went into each cluster, and where the table lies."""
-    told = ", ".join("in none " + str(n) if k == "-1" else f"{int(k) + 1}: {n}" for k, n in result["counts"].items())
+    told = ", ".join("in none " + str(n) if k == "-1" else f"{k}: {n}" for k, n in result["counts"].items())
     yield f"{result['cases']} cases placed in clusters, {told}; {result['borderline']} borderline"
     if not result["structure"]:
         one = len([k for k in result["counts"] if k != "-1"]) < 2
         yield "WARNING   " + (
             "No structure was found: there is one cluster." if one else "The clusters may cut one piece."
         )
+    for flag in result["flags"]:
+        yield f"WARNING   {flag}"
     yield f"Written   {path}"
 
 

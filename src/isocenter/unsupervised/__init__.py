@@ -2,8 +2,8 @@
 
     found = cluster(table)              one row a case, one column a feature
     found.structure                     False: no structure, a possible answer
-    found.labels, found.case_ids        number of each case's cluster, -1 in none
-    found.assignments                   the same as a table, with confidence and distance
+    found.assignments                   number of each case's cluster (1 the largest, -1 in none), confidence, distance
+    found.labels, found.case_ids        the same as arrays that index others, so from 0: `numbered` makes numbers of them
     found.assign(other)                 clusters of new cases: the same table for them
     found.stability                     why this number of clusters; whether there are any at all
 
@@ -28,12 +28,13 @@ _PLACES = {
     "coordinates": "isocenter.unsupervised.reduction",
     "project": "isocenter.unsupervised.reduction",
     "cluster": "isocenter.unsupervised.clustering",
+    "numbered": "isocenter.unsupervised.nouns",
     "stream": "isocenter.unsupervised.streaming",
 }
 
 if TYPE_CHECKING:
     from isocenter.unsupervised.clustering import cluster
-    from isocenter.unsupervised.nouns import Candidate, Clustering, Stability
+    from isocenter.unsupervised.nouns import Candidate, Clustering, Stability, numbered
     from isocenter.unsupervised.reduction import Projection, coordinates, project
     from isocenter.unsupervised.streaming import stream
 
@@ -45,6 +46,7 @@ __all__ = [
     "Stability",
     "cluster",
     "coordinates",
+    "numbered",
     "project",
     "stream",
 ]

@@ -58,7 +58,8 @@ class Stability:
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
-    """Cases in clusters. Numbers go from 0, the largest first; -1 is in none.
+    """Cases in clusters, the largest first. Wherever people see them their numbers go from 1 (`numbered`): in
+    `assignments`, tables, pages; only `labels`, which index other arrays, go from 0. -1 is in none, in both.
 
     method: what parted them ("kmeans", "gmm", "hdbscan", "consensus"); case_ids (n,) text;
     labels (n,); points (n, d) on the principal components; confidence (n,) 0 to 1 in the cluster of
@@ -107,7 +108,7 @@ class Clustering:
 
     @property
     def assignments(self) -> pd.DataFrame:
-        """Index case_id; columns cluster, confidence, distance."""
+        """Index case_id; columns cluster (1 the largest, -1 in none), confidence, distance."""
         return _table(self.case_ids, self.labels, self.confidence, self.distance)
 
     def assign(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +117,7 @@ class Clustering:
         return _table([str(i) for i in table.index], *self.parts.place(points))
 
     def medoids(self, each: int = 1) -> tuple[tuple[str, ...], ...]:
-        """For every cluster its most typical cases: nearest to the centre, among the surer half."""
+        """For every cluster, the largest first, its most typical cases: nearest to the centre, among the surer half."""
         found = []
         for k in range(self.n_clusters):
             rows = np.flatnonzero(self.labels == k)
@@ -164,6 +165,11 @@ class Clustering:
         )
 
 
+def numbered(labels: Any) -> Any:
+    """Numbers as people see them, 1 the largest cluster and -1 in none, of labels, which go from 0."""
+    return np.where(np.asarray(labels) < 0, -1, np.asarray(labels) + 1)
+
+
 def _table(ids: object, labels: Ints, confidence: Floats, distance: Floats) -> pd.DataFrame:
-    columns = {"cluster": labels, "confidence": confidence, "distance": distance}
+    columns = {"cluster": numbered(labels), "confidence": confidence, "distance": distance}
     return pd.DataFrame(columns, index=pd.Index(ids, name="case_id", dtype="str"))  # type: ignore[call-overload]

@@ -7,11 +7,13 @@ batch, the sample, and what is told of each case (d + 3 numbers and its id).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isocenter.errors import EmptyInput, UsageError
 from isocenter.metrics import Floats, Ints
@@ -31,18 +33,24 @@ def stream(
     clusters: int | None = None,
     components: int | None = None,
     scaled: bool = True,
-    sample: int = SAMPLE,
+    groups: Callable[[Sequence[str]], Sequence[object] | NDArray[Any]] | None = None,
+    sample: int | None = None,
     seed: int = 0,
 ) -> Clustering:
     """`cluster` for tables that come in batches; `batches()` starts from the first again each time it is called.
 
-    method: "kmeans", "gmm", "hdbscan" or "auto". Cases are taken as independent. Raises as `cluster`.
+    method: "kmeans", "gmm", "hdbscan" or "auto". groups: the patients of cases, in the order in which the batches have
+    them; it is asked once, for the sample (20,000). Without it cases are taken as independent. Raises as `cluster`.
     """
     if method == "consensus":
         raise UsageError("Consensus clustering compares all pairs of cases.", "Use kmeans or gmm on a stream.")
-    rng = np.random.default_rng(seed)
+    sample = sample or SAMPLE
+    rng = np.random.default_rng([seed, 2])  # plain `seed` draws the numbers that made many a simulated table
     kept = _sample(batches, sample, rng)
-    found = cluster(kept, method=method, clusters=clusters, components=components, scaled=scaled, seed=seed)
+    patients = None if groups is None else groups([str(i) for i in kept.index])
+    found = cluster(
+        kept, method=method, clusters=clusters, groups=patients, components=components, scaled=scaled, seed=seed
+    )
     if len(kept) < sample:  # all of it was the sample
         return found
     if found.method == "kmeans" and isinstance(found.parts, Mixture):
@@ -93,5 +101,15 @@ def _placed(found: Clustering, batches: Batches) -> Clustering:
         confidence.append(certain)
         distance.append(far)
         ids.extend(str(i) for i in batch.index)
-    return replace(found, case_ids=tuple(ids), points=np.concatenate(points), labels=np.concatenate(labels),
-                   confidence=np.concatenate(confidence), distance=np.concatenate(distance))  # fmt: skip
+    whole = replace(found, case_ids=tuple(ids), points=np.concatenate(points), labels=np.concatenate(labels),
+                    confidence=np.concatenate(confidence), distance=np.concatenate(distance))  # fmt: skip
+    return _by_size(whole)
+
+
+def _by_size(found: Clustering) -> Clustering:
+    """Numbered from the largest cluster on again: the sample's order need not be that of all."""
+    order = np.argsort(-np.array(found.sizes), kind="stable")
+    if not isinstance(found.parts, Mixture) or (order == np.arange(len(order))).all():
+        return found
+    parts = Mixture(**{f.name: getattr(found.parts, f.name)[order] for f in fields(Mixture)})
+    return replace(found, parts=parts, labels=np.argsort(order)[found.labels])

@@ -39,13 +39,14 @@ def clusters_atlas(
     """The page. found: as in clusters.json; columns, places: of the map, a row a case."""
     features = found["features"]
     who = counted(found["n"], "case") + (f" of {counted(found['patients'], 'patient')}" if found["patients"] else "")
+    dots = f"A dot a case, {found['shown']:,} drawn at random of {found['n']:,}" if "shown" in found else "A dot a case"
     return Atlas(
         title=found["title"] or "Clusters",
         kind="Clusters",
         lede=f"{who}, {features['columns']} features ({features['name']}), {found['method']}. No label was used.",
         columns=columns,
         places=places,
-        about=f"A dot a case, laid out by {_LAYOUTS[found['layout']]}. Every column can colour it.",
+        about=f"{dots}, laid out by {_LAYOUTS[found['layout']]}. Every column can colour it.",
         answer=tuple(answer(found)),
         warnings=tuple(found["notes"]),
         sections=(*_why(found), *_lists(found)),
@@ -61,7 +62,7 @@ def answer(found: Found) -> list[str]:
         sizes = ", ".join(f"{k + 1}: {n}" for k, n in enumerate(found["sizes"]))
         none = f"; in none {found['unassigned']}" if found["unassigned"] else ""
         said = [found["subtypes"]["verdict"], *said, f"Cases in cluster {sizes}{none}."]
-    return said
+    return [*said, *found["features"]["done"]]
 
 
 def _why(found: Found) -> list[Section]:
@@ -72,7 +73,7 @@ def _why(found: Found) -> list[Section]:
             Section(
                 "scanner",
                 "Disease or scanner?",
-                (subtypes["verdict"],),
+                (subtypes["verdict"], *_skipped(subtypes, acquisition=True)),
                 tables=tuple(_association_table(subtypes["acquisition"], "How the images were made", found)),
             )
         )
@@ -118,7 +119,7 @@ def _association_table(rows: Sequence[Mapping[str, Any]], label: str, found: Fou
 
 def _groups(row: Mapping[str, Any], k: int) -> list[str]:
     told = {one["cluster"]: one for one in row["groups"]}
-    return [_group(told[c]) if c in told else "–" for c in range(k)]
+    return [_group(told[c]) if c in told else "–" for c in range(1, k + 1)]
 
 
 def _group(one: Mapping[str, Any]) -> str:
@@ -131,19 +132,28 @@ def _apart(found: Found) -> Section:
     subtypes = found["subtypes"]
     rows = [row for row in subtypes["features"] if row["difference"] is not None]
     per = 5 if found["clusters"] <= 6 else 3
-    body, seen = [], dict.fromkeys(range(found["clusters"]), 0)
+    body, seen = [], dict.fromkeys(range(1, found["clusters"] + 1), 0)
     for row in rows:
         seen[row["cluster"]] = seen.get(row["cluster"], 0) + 1
         if seen[row["cluster"]] <= per:
-            numbers = (f"{row['difference']:+.2f}", _number_of(row["mean"]), _number_of(row["rest"]))
-            body.append((str(row["cluster"] + 1), row["feature"], *numbers))
+            apart = "constant within" if row["constant"] else f"{row['difference']:+.2f}"
+            numbers = (apart, _number_of(row["mean"]), _number_of(row["rest"]))
+            body.append((str(row["cluster"]), row["feature"], *numbers))
     tables = []
     if body:
         columns = ("Cluster", "Feature", "Difference, SD", "Mean inside", "Mean elsewhere")
         caption = "No p: features that made the clusters differ between them whatever the data."
         tables.append(Table("Features", columns, tuple(body), caption))
     tables += _association_table(subtypes["others"], "Outcome, person and other columns", found)
-    return Section("apart", "What sets them apart", tuple(_replication(subtypes["replication"])), tables=tuple(tables))
+    said = (*_replication(subtypes["replication"]), *_skipped(subtypes, acquisition=False))
+    return Section("apart", "What sets them apart", said, tables=tuple(tables))
+
+
+def _skipped(subtypes: Mapping[str, Any], *, acquisition: bool) -> list[str]:
+    """The columns of the acquisition, or all others, that could not be tested, and why."""
+    own = [one for one in subtypes["skipped"] if (one["family"] == "acquisition") == acquisition]
+    told = "; ".join(f"{one['column']} ({one['why']})" for one in own)
+    return [f"Not tested: {told}."] if own else []
 
 
 def _replication(told: Mapping[str, Any] | None) -> list[str]:

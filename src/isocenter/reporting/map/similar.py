@@ -34,10 +34,11 @@ def similar_atlas(told: Mapping[str, Any], columns: pd.DataFrame, thumbnails: Ma
         Group("The case", "", (Card((told["case"],)),)),
         Group("Nearest", "the nearest first", tuple(card(one) for one in cases)),
     )
+    others = f"{told['of']} {'' if told['new'] else 'other '}cases"
     return Atlas(
         title=f"Cases like {told['case']}",
         kind="Similar cases",
-        lede=f"The {len(cases)} nearest of {told['of']} other cases: {told['distance']} distance, {told['features']}.",
+        lede=f"The {len(cases)} nearest of {others}: {told['distance']} distance, {told['features']}.",
         columns=columns,
         sections=(Section("nearest", "Nearest cases", groups=groups, tables=tables),),
         thumbnails=thumbnails,
