@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def asked_case(cohort: Cohort, case: str | Path, image: Sequence[str] = (), mask
     if row is not None:
         name = str(cohort.case_ids[row])
         return Asked(name, cohort.select([name]), row)
-    if not Path(case).exists():
+    if not os.path.exists(case):  # Path.exists raises for a text too long for a file
         raise UsageError(
             f"There is no case '{case}' here, and no file or folder of that name.", _like(cohort, str(case))
         )
