@@ -237,6 +237,8 @@ def test_what_is_no_case_and_no_single_case_is_refused(scans: Path, project: Pat
     cohort = made(scans, project).usable
     with pytest.raises(UsageError, match=r"no case 's01x' here, and no file or folder.*"):
         isocenter.similar(cohort, "s01x", features="intensity")
+    with pytest.raises(UsageError, match="no file or folder"):
+        isocenter.similar(cohort, "x" * 5000, features="intensity")
     with pytest.raises(UsageError, match="no file or folder"):  # a Path is never an id
         isocenter.similar(cohort, Path("s010"), features="intensity")
     with pytest.raises(UsageError, match="holds 160 cases"):
