@@ -180,8 +180,9 @@ def test_values(tmp_path: Path) -> None:
     bad[3, 1] = np.nan
     assert any("1 value missing in 1 of 3 features" in n for n in index(**save(tmp_path, bad)).notes)
     bad[:, 2] = np.nan
-    with pytest.raises(BadValues, match="without a single value: f2"):
+    with pytest.raises(BadValues, match="without a single value: f2") as told:
         index(**save(tmp_path, bad))
+    assert told.value.remedy == "Leave these columns out: --ignore f2."
     assert len(index(tmp_path / "X.npy", with_labels=False)) == N  # one new row may lack a value
     with pytest.raises(BadValues, match="b"):
         index(table(tmp_path, label=Y, b=np.nan))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import isocenter
@@ -48,3 +49,13 @@ def test_a_run_toml_never_overwrites_another_study_and_an_input_says_so(
     with progress.listening(heard.append):
         cli.index(str(theirs), project=Path(DEFAULT), target="label")
     assert any(e.kind == "warning" and "its results are replaced" in e.text for e in heard)
+
+
+def test_what_was_left_out_is_warned_of_once(tmp_path: Path) -> None:
+    table = pd.read_csv(write_table(tmp_path / "t.csv", 60)).assign(case_id=lambda t: [f"C{i}" for i in range(len(t))])
+    twice = table.head(9).assign(label=lambda t: 1 - t["label"])
+    pd.concat([table, twice]).to_csv(tmp_path / "t.csv", index=False)
+    heard: list[Event] = []
+    with progress.listening(heard.append):
+        isocenter.run(tmp_path / "t.csv", project=tmp_path / "p", allow_excluded=True, **QUICK).summary()
+    assert sum("are left out; the limit" in e.text for e in heard if e.kind == "warning") == 1

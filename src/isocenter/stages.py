@@ -117,10 +117,13 @@ class Stages:
         return self.project.get_or_make(artefacts.DESIGN, inputs, lambda: workbench.split(cohort, audit, **chosen))
 
     def check(self) -> None:
-        """UsageError or UnknownColumn for options that would fail only after the fits or the look; once a study."""
+        """Once a study: UsageError or UnknownColumn for options that would fail only after the fits or the look,
+        TooManyExcluded or warnings where much was left out."""
         if not self._checked:
             used, usable = dict.fromkeys((*self.design.final.fitting, *self.design.tested)), self.usable
             checking.check(self.options, usable if len(used) == len(usable) else usable.select(used))
+            for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
+                progress.warning(sentence)
             self._checked = True
 
     # -- fit -----------------------------------------------------------------------------------
@@ -148,8 +151,6 @@ class Stages:
     def fit(self) -> dict[str, Model]:
         """Every method and floor, on each split and for keeping; refused where too much was left out."""
         self.check()
-        for sentence in check_exclusions(self.audit, self.cohort, allow=self.options.allow_excluded):
-            progress.warning(sentence)
         models = {recipe.name: self._fit(recipe) for recipe in self.recipes}
         for recipe in self.recipes if self.design.several else ():
             self.folds.fit(recipe)

@@ -184,7 +184,10 @@ def _check_values(draft: Draft, features: list[str], request: Request) -> None:
             raise _infinite(draft, features, infinite)
         empty = [c for i, c in enumerate(features) if missing[:, i].all()]
         if empty and request.with_labels:
-            raise BadValues(f"Features without a single value: {listed(empty)}.", "Remove these columns.")
+            raise BadValues(
+                f"Features without a single value: {listed(empty)}.",
+                f"Leave these columns out: --ignore {','.join(empty)}.",
+            )
         if missing.any():
             columns = int(missing.any(axis=0).sum())
             draft.notes.append(
