@@ -62,7 +62,7 @@ def streams(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in KINDS
 
 
-def of_file(path: Path, refining: Refining = Refining(), seed: int = 0, **told: Any) -> Database:
+def of_file(path: Path, refining: Refining = Refining(), seed: int = 0, **told: Any) -> Database:  # noqa: B008  frozen
     """A table or matrix of features, read anew each time. told: as in `ingest.in_batches`.
 
     Harmonisation and filters are learned on a random sample.

@@ -95,9 +95,7 @@ def check_sites(cohort: Cohort, reference: str | None) -> None:
                 "Leave --harmonise out.",
             )
         if reference not in (None, *sites):
-            raise UsageError(
-                f"There is no site '{reference}' in '{cohort.beside[0]}'.", f"Sites: {', '.join(sites)}."
-            )
+            raise UsageError(f"There is no site '{reference}' in '{cohort.beside[0]}'.", f"Sites: {', '.join(sites)}.")
 
 
 def _recalibrate(kind: str, target: Target) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,7 +126,7 @@ def asked_case(cohort: Cohort, case: str | Path, image: Sequence[str] = (), mask
     if row is not None:
         name = str(cohort.case_ids[row])
         return Asked(name, cohort.select([name]), row)
-    if not os.path.exists(case):  # Path.exists raises for a text too long for a file
+    if not _there(case):
         raise UsageError(
             f"There is no case '{case}' here, and no file or folder of that name.", _like(cohort, str(case))
         )
@@ -139,6 +138,13 @@ def asked_case(cohort: Cohort, case: str | Path, image: Sequence[str] = (), mask
         what, are = ("a row of features", "scans") if own.features else ("a scan", "rows of features")
         raise InputDoesNotFit(f"{case} is {what}, the cases here are {are}.", "Give a case of the same kind.")
     return Asked(str(case), own)
+
+
+def _there(case: str | Path) -> bool:
+    try:
+        return Path(case).exists()
+    except OSError:  # a text too long for a name
+        return False
 
 
 def nearest_cases(

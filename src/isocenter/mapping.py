@@ -357,7 +357,10 @@ def _borderline(found: Clustering) -> list[dict[str, Any]]:
         return []
     at = {case_id: i for i, case_id in enumerate(found.case_ids)}
     rows = [(one, at[one]) for one in found.borderline(12)]
-    return [{"case": c, "cluster": int(numbered(found.labels[i])), "confidence": float(found.confidence[i])} for c, i in rows]
+    return [
+        {"case": c, "cluster": int(numbered(found.labels[i])), "confidence": float(found.confidence[i])}
+        for c, i in rows
+    ]
 
 
 def _jsonable(value: Any) -> Any:

@@ -95,14 +95,14 @@ def alike(vectors: Vectors, least: float = ALIKE, most: int = 100_000) -> list[P
     50,000 x 512 about 20 s of one core. Of more than `most` pairs the most alike are kept, so that memory is bounded.
     """
     own = unit((vectors - vectors.mean(axis=0)).astype(np.float32))
-    found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+    found: tuple[NDArray[Any], ...] = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     for start in range(0, len(own), _BLOCK):
         product = own[start : start + _BLOCK] @ own[start:].T
         product[:, : len(product)][np.tril_indices(len(product))] = -2.0  # each pair once, none with itself
         for row in range(0, len(product), _ROWS):
             i, j = np.nonzero(product[row : row + _ROWS] >= least)
             new = (start + row + i, start + j, product[row + i, j])
-            found = _most_alike([np.concatenate(both) for both in zip(found, new, strict=True)], most)
+            found = _most_alike([np.concatenate((old, more)) for old, more in zip(found, new, strict=True)], most)
             if len(found[2]) == most:  # from now on only what is more alike than the least of these
                 least = float(np.nextafter(found[2].min(), np.float32(2)))
     order = np.lexsort((found[1], found[0], -found[2]))

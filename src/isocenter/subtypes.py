@@ -66,9 +66,9 @@ class Association:
 @dataclass(frozen=True)
 class Subtypes:
     """verdict: is it disease or scanner, in a sentence; named: the acquisition column that the clusters are, or None;
-    acquisition, others (person, outcome, other): associations; skipped: rows {"column", "family", "why"} of columns that
-    could not be tested; features: rows {"cluster", "feature", "difference" in standard deviations against all others,
-    "mean", "rest", "constant"}, no p on purpose ("constant": next to no spread inside clusters, the difference cut off
+    acquisition, others (person, outcome, other): associations; skipped: rows {"column", "family", "why"} of columns
+    that could not be tested; features: rows {"cluster", "feature", "difference" in standard deviations against all
+    others, "mean", "rest", "constant"}, no p on purpose ("constant": next to no spread inside clusters, the difference cut off
     at 100); sizes: rows {"cluster", "cases", "patients", "medoids"}; borderline: case ids; replication: see
     `replicate`, or None. Clusters are numbered from 1, -1 is in none.
     """
@@ -95,9 +95,9 @@ def describe(
 
     table: the features the clusters were made from (rows by case id): needed for `features` and `replication`.
     facts: further columns of the acquisition (`preparation.facts`). sites: columns that name where or how a case was
-    made, whatever they are called; the column a cohort is harmonised over is one. clusters_again: find them again in each half of
-    the patients. For a cohort of other patients give `held_out(found, cohort, table)`. Raises InputDoesNotFit
-    where cases of the clustering are not in the cohort.
+    made, whatever they are called; the column a cohort is harmonised over is one. clusters_again: find them again in
+    each half of the patients. For a cohort of other patients give `held_out(found, cohort, table)`. Raises
+    InputDoesNotFit where cases of the clustering are not in the cohort.
     """
     labels, patients = _joined(found, cohort)
     told = cohort.table.loc[list(found.case_ids)]
@@ -217,7 +217,7 @@ def _association(
 
 
 def _levels(values: pd.Series) -> tuple[Ints, list[str]]:
-    """Number of the level of each patient and the levels in order, rare ones pooled as the last if there are several."""
+    """Number of the level of each patient, and the levels in order; several rare ones are pooled as the last."""
     codes, names = pd.factorize(values, sort=True)
     rare = np.bincount(codes) < _RARE
     if rare.sum() < 2:
@@ -285,7 +285,9 @@ def _medians(values: Floats, labels: Ints) -> list[dict[str, Any]]:
     for c in np.unique(labels):
         low, middle, high = np.quantile(values[labels == c], (0.25, 0.5, 0.75))
         n = int((labels == c).sum())
-        rows.append({"cluster": int(numbered(c)), "n": n, "median": float(middle), "low": float(low), "high": float(high)})
+        rows.append(
+            {"cluster": int(numbered(c)), "n": n, "median": float(middle), "low": float(low), "high": float(high)}
+        )
     return rows
 
 
@@ -335,8 +337,8 @@ def _apart(found: Clustering, table: pd.DataFrame, labels: Ints) -> list[dict[st
         apart = np.divide(away, spread, out=np.zeros(len(spread)), where=(spread > 1e-9 * size) & ~constant)
         apart = np.where(constant, np.sign(away) * _CONSTANT, apart)
         for j in np.argsort(-np.abs(np.nan_to_num(apart)), kind="stable")[:_TOLD]:
-            rows.append({"cluster": int(numbered(c)), "feature": found.feature_names[j], "difference": float(apart[j]),
-                         "mean": float(own[0][j]), "rest": float(rest[0][j]), "constant": bool(constant[j])})  # fmt: skip
+            rows.append({"cluster": int(numbered(c)), "feature": found.feature_names[j],
+                         "difference": float(apart[j]), "mean": float(own[0][j]), "rest": float(rest[0][j]), "constant": bool(constant[j])})  # fmt: skip
     return rows
 
 
@@ -352,8 +354,8 @@ def _summary(values: Floats) -> tuple[Floats, Floats]:
 def _sizes(found: Clustering, labels: Ints, patients: Ints) -> list[dict[str, Any]]:
     medoids = found.medoids(3)
     return [
-        {"cluster": int(numbered(c)), "cases": int((labels == c).sum()), "patients": len(np.unique(patients[labels == c])),
-         "medoids": list(medoids[c]) if c >= 0 else []}
+        {"cluster": int(numbered(c)), "cases": int((labels == c).sum()),
+         "patients": len(np.unique(patients[labels == c])), "medoids": list(medoids[c]) if c >= 0 else []}
         for c in sorted(set(range(found.n_clusters)) | {int(v) for v in np.unique(labels)})
     ]  # fmt: skip
 

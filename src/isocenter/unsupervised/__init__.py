@@ -3,7 +3,7 @@
     found = cluster(table)              one row a case, one column a feature
     found.structure                     False: no structure, a possible answer
     found.assignments                   number of each case's cluster (1 the largest, -1 in none), confidence, distance
-    found.labels, found.case_ids        the same as arrays that index others, so from 0: `numbered` makes numbers of them
+    found.labels, found.case_ids        the same as arrays that index others, from 0: `numbered` makes numbers of them
     found.assign(other)                 clusters of new cases: the same table for them
     found.stability                     why this number of clusters; whether there are any at all
 

@@ -250,7 +250,11 @@ def _sentence(structure: bool, p: float, k: int, agreement: float, demanded: int
     if structure:
         many = "as demanded" if demanded else "the largest number that is stable and parted by gaps"
         return f"There are clusters: held-out cases show a gap ({told}). {k} of them, {many}.{steady}"
-    why = f"{n} cases are too few to tell" if n < FEWEST else f"held-out cases show no gap anywhere ({told})"
+    why = (
+        f"{n} cases are too few to tell"
+        if n < FEWEST
+        else f"held-out cases show no gap between groups of a twentieth or more ({told})"
+    )
     if demanded and demanded > 1:
         return f"No structure: {why}. The {k} clusters were demanded; they cut what may be one piece.{steady}"
     return f"No structure: {why}. All cases are one cluster."
