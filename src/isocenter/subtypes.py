@@ -68,8 +68,8 @@ class Subtypes:
     """verdict: is it disease or scanner, in a sentence; named: the acquisition column that the clusters are, or None;
     acquisition, others (person, outcome, other): associations; skipped: rows {"column", "family", "why"} of columns
     that could not be tested; features: rows {"cluster", "feature", "difference" in standard deviations against all
-    others, "mean", "rest", "constant"}, no p on purpose ("constant": next to no spread inside clusters, the difference cut off
-    at 100); sizes: rows {"cluster", "cases", "patients", "medoids"}; borderline: case ids; replication: see
+    others, "mean", "rest", "constant"}, no p on purpose ("constant": next to no spread inside clusters, the
+    difference cut off at 100); sizes: rows {"cluster", "cases", "patients", "medoids"}; borderline: case ids; replication: see
     `replicate`, or None. Clusters are numbered from 1, -1 is in none.
     """
 
@@ -337,8 +337,9 @@ def _apart(found: Clustering, table: pd.DataFrame, labels: Ints) -> list[dict[st
         apart = np.divide(away, spread, out=np.zeros(len(spread)), where=(spread > 1e-9 * size) & ~constant)
         apart = np.where(constant, np.sign(away) * _CONSTANT, apart)
         for j in np.argsort(-np.abs(np.nan_to_num(apart)), kind="stable")[:_TOLD]:
-            rows.append({"cluster": int(numbered(c)), "feature": found.feature_names[j],
-                         "difference": float(apart[j]), "mean": float(own[0][j]), "rest": float(rest[0][j]), "constant": bool(constant[j])})  # fmt: skip
+            told = {"difference": float(apart[j]), "mean": float(own[0][j]), "rest": float(rest[0][j])}
+            named = {"cluster": int(numbered(c)), "feature": found.feature_names[j]}
+            rows.append({**named, **told, "constant": bool(constant[j])})
     return rows
 
 
