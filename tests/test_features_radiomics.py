@@ -94,6 +94,15 @@ def test_presets_are_named_for_all_or_for_each_image(tmp_path: Path) -> None:
         Radiomics(regions="all").plan([case])
 
 
+def test_what_has_a_unit_is_not_standardised_and_that_is_said(tmp_path: Path) -> None:
+    case = case_of(tmp_path, "a", {"CT": volume(1), "T1": volume(2)}, {})
+    said = Radiomics(standardise="zscore").said([case])
+    assert "T1 by preset mr" in said
+    assert "not standardised, as it has a unit: CT" in said
+    with pytest.raises(UsageError, match=r"nothing to standardise: CT \(preset ct\), T1 \(preset pet\)"):
+        Radiomics(["CT=ct", "T1=pet"], standardise="zscore").fit([case])
+
+
 def test_a_mask_on_another_grid_is_resampled_or_refused(tmp_path: Path) -> None:
     values = np.zeros((48, 44, 24), np.uint8)
     values[8:40, 10:32, 6:18] = 1

@@ -69,8 +69,8 @@ class Subtypes:
     acquisition, others (person, outcome, other): associations; skipped: rows {"column", "family", "why"} of columns
     that could not be tested; features: rows {"cluster", "feature", "difference" in standard deviations against all
     others, "mean", "rest", "constant"}, no p on purpose ("constant": next to no spread inside clusters, the
-    difference cut off at 100); sizes: rows {"cluster", "cases", "patients", "medoids"}; borderline: case ids; replication: see
-    `replicate`, or None. Clusters are numbered from 1, -1 is in none.
+    difference cut off at 100); sizes: rows {"cluster", "cases", "patients", "medoids"}; borderline: case ids;
+    replication: see `replicate`, or None. Clusters are numbered from 1, -1 is in none.
     """
 
     verdict: str

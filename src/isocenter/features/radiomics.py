@@ -135,6 +135,12 @@ class Radiomics(FeatureStep):
         presets = presets_of(images, _names(self.preset), codes)
         for chosen in dict.fromkeys(presets.values()):
             written.check(_names(self.image_filters), by_slice=preset(chosen).by_slice)
+        if self.standardise and all(chosen in WITH_UNIT for chosen in presets.values()):
+            named = ", ".join(f"{name} (preset {chosen})" for name, chosen in presets.items())
+            raise UsageError(
+                f"There is nothing to standardise: {named} has a unit.",
+                "Leave --standardise out, or say --preset mr for what has no unit.",
+            )
         return tuple(
             (image, tuple(m for m in masks if m == image or m not in own) or masks, presets[image]) for image in images
         )
@@ -159,6 +165,8 @@ class Radiomics(FeatureStep):
             f"{image} by preset {chosen} {'in mask ' + ' and '.join(masks) if masks else 'as a whole'}"
             for image, masks, chosen in plan
         ]
+        as_they_are = [image for image, _, chosen in plan if self.standardise and chosen in WITH_UNIT]
+        each += [f"not standardised, as it has a unit: {image}" for image in as_they_are]
         responses = ", ".join(_names(self.image_filters))
         return f"Radiomics: {'; '.join(each)}{f'; and of responses to {responses}' if responses else ''}."
 

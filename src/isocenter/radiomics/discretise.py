@@ -30,6 +30,6 @@ def fixed_size(values: Floats, width: float, low: float) -> tuple[Levels, int]:
     if not highest <= MOST_LEVELS:
         raise TooManyLevels(
             f"The region has {highest:.0f} grey levels of width {width:g}; texture counts up to {MOST_LEVELS}.",
-            "Use wider bins (--bin-width), a fixed number of bins (--bins), or a range that leaves out outliers.",
+            "Use a preset with a fixed number of bins (--preset mr); from Python, Settings with wider bins or a range.",
         )
     return np.floor((values - low) / width).astype(np.int32) + 1, int(highest)

@@ -94,7 +94,9 @@ def prepare(
     values = known[within(around, wide)]
     inside = resegmented(values[core], shape[core], settings)
     if not inside.any():
-        raise EmptyRegion("No intensity of the region is finite and within the range.", "Check the image, or --range.")
+        raise EmptyRegion(
+            "No intensity of the region is finite and within the range.", "Check the image, or take another --preset."
+        )
     whole = np.zeros_like(shape)
     whole[core] = inside
     return Prepared(known, within(around, wide), shape, whole, grid.spacing, core)

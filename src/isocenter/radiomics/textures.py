@@ -44,7 +44,7 @@ def textures(
     if n_levels > MOST_LEVELS:
         raise TooManyLevels(
             f"The region has {n_levels} grey levels; texture counts up to {MOST_LEVELS}.",
-            "Use wider bins (--bin-width), a fixed number of bins (--bins), or a range that leaves out outliers.",
+            "Use a preset with a fixed number of bins (--preset mr); from Python, Settings with wider bins or a range.",
         )
     whole = region(levels, n_levels, inside, max(distance, 1))
     found: dict[str, float] = {}
