@@ -87,6 +87,12 @@ def test_presets_are_named_for_all_or_for_each_image(tmp_path: Path) -> None:
     case = case_of(tmp_path, "a", {"PET": volume(1), "T1": volume(2)}, {})
     assert [p for *_, p in Radiomics("T1=ibsi-C").plan([case])] == ["pet", "ibsi-C"]
     assert [p for *_, p in Radiomics(("ct", "T1=ibsi-C")).plan([case])] == ["ct", "ibsi-C"]
+    changed = Radiomics(("ct:bins=8", "T1=mr:bins=4:families=histogram"))
+    assert [p for *_, p in changed.plan([case])] == ["ct:bins=8", "mr:bins=4:families=histogram"]
+    row = changed.fit_transform([case]).iloc[0]
+    assert row["T1_ih_max"] == 4
+    assert row["PET_ih_max"] == 8
+    assert not any(name.startswith("T1_stat_") for name in row.index)
     for wrong in ("nosuch", "CT=ct", ("ct", "mr")):
         with pytest.raises(UsageError):
             Radiomics(wrong).plan([case])

@@ -91,8 +91,9 @@ class Options:
         "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT, CLUSTER, SIMILAR,
     )  # fmt: skip
     preset: tuple[str, ...] = _option(
-        (), "How radiomics are computed: ct, mr, pet, pyradiomics or ibsi-A to ibsi-E, of all images or IMAGE=PRESET; "
-        "by modality or the image's name if not given.", FIT, CLUSTER, SIMILAR,
+        (), "How radiomics are computed: ct, mr, pet, pyradiomics or ibsi-A to ibsi-E, changed by "
+        "ct:bin_width=10:spacing=2, of all images or IMAGE=PRESET; by modality or the image's name if not given.",
+        FIT, CLUSTER, SIMILAR,
     )  # fmt: skip
     regions: str = _option(
         "one",

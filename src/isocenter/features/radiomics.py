@@ -24,8 +24,9 @@ from isocenter.imaging.intensity import grey
 from isocenter.imaging.shape import plane_shape
 from isocenter.preparation import image_source, mask_source, per_case
 from isocenter.preparation.cases import named
-from isocenter.radiomics import Settings, extract, preset
+from isocenter.radiomics import Settings, extract
 from isocenter.radiomics.filters import written
+from isocenter.radiomics.written import settings_of
 from isocenter.store import Row
 
 VERSION = 1  # of the values; raise it when they change
@@ -54,13 +55,14 @@ Names = str | tuple[str, ...] | None
 class Radiomics(FeatureStep):
     """Features of each case's regions, on each of its images.
 
-    preset: one of `radiomics.PRESETS`, or several as "IMAGE=PRESET"; None: by modality or the image's name, "mr" where
-    neither tells. image: names of images, None: all that the first case has. mask: names of masks, False: none, None:
-    all that the first case has; a mask called like an image is of that image only, others are of all, resampled where
-    the grid differs. regions: "one" a mask; "labels": each label has its own columns; "mean": of all labels.
-    image_filters: of IBSI 2, as text (`radiomics.filters.written`), whose responses are measured beside each image.
-    standardise: as `Intensity`'s, done to images whose preset is neither "ct" nor "pet", which have a unit; Nyul's
-    scale is learned from the training cases. store: folder of the results, or None.
+    preset: one of `radiomics.PRESETS`, with changes as text ("ct:bin_width=10:spacing=2", `radiomics.written`), or
+    several as "IMAGE=PRESET"; None: by modality or the image's name, "mr" where neither tells. image: names of
+    images, None: all that the first case has. mask: names of masks, False: none, None: all that the first case has;
+    a mask called like an image is of that image only, others are of all, resampled where the grid differs. regions:
+    "one" a mask; "labels": each label has its own columns; "mean": of all labels. image_filters: of IBSI 2, as text
+    (`radiomics.filters.written`), whose responses are measured beside each image. standardise: as `Intensity`'s,
+    done to images whose preset is neither "ct" nor "pet", which have a unit; Nyul's scale is learned from the
+    training cases. store: folder of the results, or None.
 
     perturbed: smallest ICC(2,1) over perturbed masks of the training cases (`features.perturbed`) with which a feature
     is kept; None keeps all.
@@ -134,8 +136,8 @@ class Radiomics(FeatureStep):
         codes = {s.name: s.modality for s in sources if s.role == IMAGE}
         presets = presets_of(images, _names(self.preset), codes)
         for chosen in dict.fromkeys(presets.values()):
-            written.check(_names(self.image_filters), by_slice=preset(chosen).by_slice)
-        if self.standardise and all(chosen in WITH_UNIT for chosen in presets.values()):
+            written.check(_names(self.image_filters), by_slice=settings_of(chosen).by_slice)
+        if self.standardise and all(_has_unit(chosen) for chosen in presets.values()):
             named = ", ".join(f"{name} (preset {chosen})" for name, chosen in presets.items())
             raise UsageError(
                 f"There is nothing to standardise: {named} has a unit.",
@@ -165,7 +167,7 @@ class Radiomics(FeatureStep):
             f"{image} by preset {chosen} {'in mask ' + ' and '.join(masks) if masks else 'as a whole'}"
             for image, masks, chosen in plan
         ]
-        as_they_are = [image for image, _, chosen in plan if self.standardise and chosen in WITH_UNIT]
+        as_they_are = [image for image, _, chosen in plan if self.standardise and _has_unit(chosen)]
         each += [f"not standardised, as it has a unit: {image}" for image in as_they_are]
         responses = ", ".join(_names(self.image_filters))
         return f"Radiomics: {'; '.join(each)}{f'; and of responses to {responses}' if responses else ''}."
@@ -178,7 +180,7 @@ class Radiomics(FeatureStep):
 
     def _how(self, chosen: str) -> str | None:
         """The standardisation of images with this preset."""
-        return None if chosen in WITH_UNIT else self.standardise
+        return None if _has_unit(chosen) else self.standardise
 
     def _standards(self, cases: list[Case], image: str, chosen: str) -> list[Standard]:
         """What is done to each image first; before anything is learned (`faults`) nothing is."""
@@ -197,7 +199,7 @@ class Radiomics(FeatureStep):
         faults: dict[int, IsocenterError] = {}
         for image, masks, chosen in plan:
             how = self._standards(cases, image, chosen)
-            own = (image, masks, self.regions, preset(chosen), _names(self.image_filters))
+            own = (image, masks, self.regions, settings_of(chosen), _names(self.image_filters))
             tasks = [_Task(case, *own, one, way) for case, one in zip(cases, how, strict=True)]
             prefix = f"{image}_" if len(plan) > 1 else ""
             for i, outcome in enumerate(_measured(tasks, self.store)):
@@ -212,16 +214,27 @@ class Radiomics(FeatureStep):
 
 def presets_of(images: Sequence[str], given: Sequence[str], codes: Mapping[str, str | None]) -> dict[str, str]:
     """The preset of each image; UsageError for one that does not exist, or that no image takes."""
-    pairs = [text.partition("=") for text in given]
-    for name, equals, chosen in pairs:
-        preset(chosen if equals else name)
-        if equals and name not in images:
+    pairs = [_whose(text) for text in given]
+    for name, chosen in pairs:
+        settings_of(chosen)
+        if name and name not in images:
             raise UsageError(f"There is no image '{name}' for its preset.", f"Images: {', '.join(images)}.")
-    of_all = [name for name, equals, _ in pairs if not equals]
-    own = {name: chosen for name, equals, chosen in pairs if equals}
+    of_all = [chosen for name, chosen in pairs if not name]
+    own = {name: chosen for name, chosen in pairs if name}
     if len(of_all) > 1:
         raise UsageError(f"Several presets: {', '.join(of_all)}.", "Say whose each is: --preset IMAGE=PRESET.")
     return {name: own.get(name) or (of_all[0] if of_all else _guessed(name, codes.get(name))) for name in images}
+
+
+def _whose(text: str) -> tuple[str, str]:
+    """Image ("": of all) and preset; what comes after the first colon are keys of the preset."""
+    head, colon, keys = text.partition(":")
+    name, equals, chosen = head.partition("=")
+    return (name, chosen + colon + keys) if equals else ("", text)
+
+
+def _has_unit(chosen: str) -> bool:
+    return chosen.partition(":")[0] in WITH_UNIT
 
 
 def _guessed(name: str, code: str | None) -> str:

@@ -30,6 +30,6 @@ def fixed_size(values: Floats, width: float, low: float) -> tuple[Levels, int]:
     if not highest <= MOST_LEVELS:
         raise TooManyLevels(
             f"The region has {highest:.0f} grey levels of width {width:g}; texture counts up to {MOST_LEVELS}.",
-            "Use a preset with a fixed number of bins (--preset mr); from Python, Settings with wider bins or a range.",
+            "Use wider bins, a fixed number, or a range without outliers: --preset ct:bins=32, ct:range=-500..400.",
         )
     return np.floor((values - low) / width).astype(np.int32) + 1, int(highest)

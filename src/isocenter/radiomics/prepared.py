@@ -95,7 +95,8 @@ def prepare(
     inside = resegmented(values[core], shape[core], settings)
     if not inside.any():
         raise EmptyRegion(
-            "No intensity of the region is finite and within the range.", "Check the image, or take another --preset."
+            "No intensity of the region is finite and within the range.",
+            "Check the image, or the range: --preset ct:range=none.",
         )
     whole = np.zeros_like(shape)
     whole[core] = inside

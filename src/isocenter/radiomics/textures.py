@@ -44,7 +44,7 @@ def textures(
     if n_levels > MOST_LEVELS:
         raise TooManyLevels(
             f"The region has {n_levels} grey levels; texture counts up to {MOST_LEVELS}.",
-            "Use a preset with a fixed number of bins (--preset mr); from Python, Settings with wider bins or a range.",
+            "Use wider bins, a fixed number, or a range without outliers: --preset ct:bins=32, ct:range=-500..400.",
         )
     whole = region(levels, n_levels, inside, max(distance, 1))
     found: dict[str, float] = {}
