@@ -294,6 +294,9 @@ def test_image_filters_through_the_command(tmp_path: Path) -> None:
     assert paper.returncode == 0, paper.stderr
     text = "\n".join(one.text for one in docx.Document(str(tmp_path / "paper" / "manuscript.docx")).paragraphs)
     assert "by preset image=mr. They were computed of the responses to image filters too (wavelet, log:" in text
+    table = pd.read_csv(next((tmp_path / "paper").rglob("importance.csv")))
+    codes = table.dropna(subset=["ibsi_code"]).set_index("feature")["ibsi_code"].to_dict()
+    assert len(codes) == table["feature"].nunique(), set(table["feature"]) - set(codes)
     useless = [word if word != "radiomics" else "intensity" for word in run]
     alone = _isocenter(tmp_path, *useless[: useless.index("--preset")], "--image-filters", "mean")
     assert alone.returncode == 2 and "are about radiomics" in alone.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from isocenter.errors import UsageError
 from isocenter.radiomics import PRESETS, Settings, preset
-from isocenter.radiomics.names import AGGREGATION_CODES, FEATURES, described
+from isocenter.radiomics.names import AGGREGATION_CODES, FEATURES, described, of_column
 
 
 def test_presets_are_named_and_hashable_and_plain() -> None:
@@ -56,3 +56,10 @@ def test_codes_are_four_letters_and_each_stands_for_one_feature() -> None:
     assert len(set(codes)) == len(codes) and all(len(code) == 4 for code in codes)
     assert described("cm_contrast_2_5D_avg") == (FEATURES["cm_contrast"], "2_5D_avg")
     assert described("szm_sze_2D")[1] == "2D" and described("stat_mean") == (FEATURES["stat_mean"], "")
+
+
+def test_columns_have_the_codes_of_the_reference_manual() -> None:
+    assert of_column("PET_tumour_wavelet_band_HHH_cm_contrast_3D_avg") == ("contrast", "ACUI", "ITBB")
+    assert of_column("morph_volume") == ("volume", "RNU0", "")
+    assert of_column("age") is None
+    assert of_column("") is None

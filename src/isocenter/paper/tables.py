@@ -11,6 +11,7 @@ import pandas as pd
 from isocenter.evaluation.groups import suppressed
 from isocenter.formats.office import clean
 from isocenter.paper.nouns import Finished, Table
+from isocenter.radiomics.names import of_column
 from isocenter.reporting.baseline import baseline
 from isocenter.reporting.words import feature_name
 
@@ -179,10 +180,16 @@ def _any(value: Any) -> Any:
 
 def _importance(paper: Finished) -> pd.DataFrame:
     return _frame(
-        {"method": c["name"], **row, "feature": feature_name(c, str(row["feature"]))}
+        {"method": c["name"], **row, "feature": feature_name(c, str(row["feature"])), **_ibsi(c, str(row["feature"]))}
         for c in paper.study.models
         for row in c.get("importance") or ()
     )
+
+
+def _ibsi(card: Mapping[str, Any], column: str) -> dict[str, str]:
+    """Which feature of the reference manual a column of radiomics is, with its codes."""
+    found = of_column(column) if "radiomics" in (card.get("features") or ()) else None
+    return {} if found is None else dict(zip(("ibsi_feature", "ibsi_code", "ibsi_aggregation"), found, strict=True))
 
 
 def _models(paper: Finished) -> pd.DataFrame:

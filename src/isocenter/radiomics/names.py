@@ -216,3 +216,16 @@ def described(tag: str) -> tuple[Feature, str]:
     """The feature of a tag, and its aggregation ("" where it has none). Raises KeyError: no feature of IBSI 1."""
     found = _ENDING.search(tag)
     return (FEATURES[tag[: found.start()]], found.group(1)) if found else (FEATURES[tag], "")
+
+
+def of_column(column: str) -> tuple[str, str, str] | None:
+    """What a column of `features.Radiomics` is, IMAGE_REGION_FILTER_TAG: text, code of the feature, code of its
+    aggregation ("" where it has none); None: no feature of IBSI 1."""
+    words = column.split("_")
+    for start in range(len(words)):
+        try:
+            feature, aggregation = described("_".join(words[start:]))
+        except KeyError:
+            continue
+        return feature.text, feature.code, AGGREGATION_CODES.get(aggregation, "")
+    return None
