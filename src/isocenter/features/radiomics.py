@@ -137,12 +137,6 @@ class Radiomics(FeatureStep):
         presets = presets_of(images, _names(self.preset), codes)
         for chosen in dict.fromkeys(presets.values()):
             written.check(_names(self.image_filters), by_slice=settings_of(chosen).by_slice)
-        if self.standardise and all(_has_unit(chosen) for chosen in presets.values()):
-            named = ", ".join(f"{name} (preset {chosen})" for name, chosen in presets.items())
-            raise UsageError(
-                f"There is nothing to standardise: {named} has a unit.",
-                "Leave --standardise out, or say --preset mr for what has no unit.",
-            )
         return tuple(
             (image, tuple(m for m in masks if m == image or m not in own) or masks, presets[image]) for image in images
         )
