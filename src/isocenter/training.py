@@ -143,16 +143,17 @@ def audit_inputs(cohort: str, options: Options) -> str:
     return fingerprint("audit", cohort, *([measuring(options)] if measures(options.features) else []))
 
 
-def unmeasured(cohort: Cohort, settings: Mapping[str, Mapping[str, object]]) -> list[Fault]:
-    """Cases whose regions cannot be measured. Each case is measured by itself: nothing is learned from any.
+def measured(cohort: Cohort, settings: Mapping[str, Mapping[str, object]]) -> tuple[pd.DataFrame | None, list[Fault]]:
+    """What regions were like (`Radiomics.measured`), and cases where they cannot be measured.
 
-    settings: of the feature steps, from `settings_of`.
+    Each case is measured by itself: nothing is learned from any. settings: of the feature steps, from `settings_of`.
     """
     if "radiomics" not in settings or not len(cohort):
-        return []  # of a feature table there is nothing to measure: `plan` refuses it
+        return None, []  # of a feature table there is nothing to measure: `plan` refuses it
     step = Radiomics(**settings["radiomics"])  # type: ignore[arg-type]
     progress.note(step.said(cohort.cases))
-    return [Fault.of(case_id, fault) for case_id, fault in step.faults(cohort.cases).items()]
+    faults = [Fault.of(case_id, fault) for case_id, fault in step.faults(cohort.cases).items()]
+    return step.measured(cohort.cases), faults
 
 
 def refining(cohort: Cohort, options: Options) -> Refining:

@@ -112,8 +112,8 @@ def audit(
     facts, faults = training.facts_of(cohort, store)
     lost = {fault.where for fault in faults}
     readable = cohort.select([name for name in cohort.case_ids if name not in lost]) if lost else cohort
-    faults = [*faults, *training.unmeasured(readable, settings)]
-    return audit_cohort(cohort, facts, faults)
+    measured, unmeasured = training.measured(readable, settings)
+    return audit_cohort(cohort, facts, [*faults, *unmeasured], measured)
 
 
 def split(

@@ -96,12 +96,18 @@ class Audit:
         return cls(**known)
 
 
-def audit_cohort(cohort: Cohort, facts: pd.DataFrame | None = None, faults: Sequence[Fault] = ()) -> Audit:
+def audit_cohort(
+    cohort: Cohort,
+    facts: pd.DataFrame | None = None,
+    faults: Sequence[Fault] = (),
+    regions: pd.DataFrame | None = None,
+) -> Audit:
     """Count, reconcile, find duplicates and say what is suspicious.
 
-    facts: index case_id, column `pixel_digest` (other columns are not used); None for given
-    features. faults: cases whose files could not be decoded, `where` being the case id; they
-    join `cohort.excluded`. A fault about anything else becomes a warning.
+    facts: as `preparation.facts` tells them (used are `pixel_digest` and, where they are there, `voxels`, `gaps`
+    and `laid`); None for given features. faults: cases whose files could not be decoded, `where` being the case
+    id; they join `cohort.excluded`. A fault about anything else becomes a warning. regions: as
+    `Radiomics.measured` tells them, None where nothing was measured.
     """
     own, others = _merged(cohort, faults)
     kept = cohort.table.index.difference([fault.where for fault in own], sort=False)
@@ -111,9 +117,12 @@ def audit_cohort(cohort: Cohort, facts: pd.DataFrame | None = None, faults: Sequ
     conflicts = _conflicts(used, pixels)
     rows = same.identical_rows(used.table[list(used.features)])
     missing, constant = _columns(used)
+    known = None if facts is None else facts[facts.index.isin(used.table.index)]
     warnings = (
         *suspicions.about_exclusions(excluded, cohort.found),
         *(f"{fault.where}: {fault.reason}" for fault in others),
+        *suspicions.about_gaps(known, regions),
+        *suspicions.about_grids(known, regions),
         *suspicions.about_patients(used),
         *suspicions.about_classes(used),
         *suspicions.about_duplicates(used, pixels, conflicts),

@@ -14,6 +14,7 @@ from isocenter.errors import Fault
 SMALL_CLASS = 10  # cases
 LISTED = 5  # examples a sentence names
 FEW_LEVELS = 20  # an attribute with more values is no grouping
+MOSTLY = 0.5  # of an image without a value
 CHANCE = 1e-3  # probability under which a group of one class alone is no accident
 
 
@@ -34,6 +35,58 @@ def about_exclusions(excluded: Sequence[Fault], found: int) -> Iterator[str]:
     if excluded:
         word = "case is" if len(excluded) == 1 else "cases are"
         yield f"{len(excluded)} of {found} {word} left out ({by_code(excluded)}); the list says why."
+
+
+def about_gaps(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> Iterator[str]:
+    """Images with voxels that are NaN or infinite, regions that lost some, and images that are mostly so."""
+    if facts is not None and "gaps" in facts:
+        some = facts[facts["gaps"] > 0]
+        told = [f"{name} ({row.gaps:,} of {row.voxels:,})" for name, row in zip(some.index, some.itertuples())]
+        if told:
+            yield (
+                f"{_cases(len(told))} voxels that are NaN or infinite: {listed(told)}. No statistic and no radiomics "
+                "feature counts them; where a whole picture is needed they have the image's lowest value, that of "
+                "nothing being there."
+            )
+    if regions is not None:
+        for image, some in regions[regions["gaps"] > 0].groupby("image", sort=False):
+            told = [f"{row.case_id} ({row.gaps:,} of {row.voxels:,})" for row in some.itertuples()]
+            yield (
+                f"{_cases(len(told))} such voxels inside the region ({image}): {listed(told)}. They are taken out of "
+                "its intensities, as by re-segmentation; its shape keeps them."
+            )
+    if mostly := [f"{name} ({share:.0%})" for name, share in _lost(facts, regions).items() if share > MOSTLY]:
+        yield (
+            f"More than half of the image is NaN or infinite: {listed(mostly)}. Was it exported or resampled wrongly?"
+        )
+
+
+def _lost(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> dict[str, float]:
+    """The share without a value of each case's image, of several the largest."""
+    shares = dict((facts["gaps"] / facts["voxels"]).items()) if facts is not None and "gaps" in facts else {}
+    for row in regions.itertuples() if regions is not None else ():
+        shares[row.case_id] = max(shares.get(row.case_id, 0.0), row.lost)
+    return {str(name): float(share) for name, share in shares.items()}
+
+
+def about_grids(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> Iterator[str]:
+    """Masks that were drawn on another grid: of every image that was measured, else of the first."""
+    found: dict[str, list[str]] = {}
+    if regions is not None:
+        for image, some in regions[regions["laid"] > 0].groupby("image", sort=False):
+            found[f" ({image})"] = some["case_id"].tolist()
+    elif facts is not None and "laid" in facts:
+        found[""] = facts.index[facts["laid"]].tolist()
+    for image, names in found.items():
+        if names:
+            yield (
+                f"{_cases(len(names))} a mask on another grid than the image{image}: it was laid on the image's by "
+                f"nearest neighbour, as their files place them in space: {listed(names)}."
+            )
+
+
+def _cases(n: int) -> str:
+    return "1 case has" if n == 1 else f"{n} cases have"
 
 
 def about_patients(cohort: Cohort) -> Iterator[str]:

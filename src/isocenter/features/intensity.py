@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from isocenter.case import MASK, Case
-from isocenter.errors import InputDoesNotFit
+from isocenter.errors import EmptyRegion, InputDoesNotFit
 from isocenter.features.base import FeatureStep, Task, case_index, case_rows, values
 from isocenter.features.standard import Standard, learned_scale, standards
 from isocenter.image import Image
+from isocenter.imaging.gaps import gaps
 from isocenter.imaging.intensity import FIRST_ORDER, first_order, grey
 from isocenter.imaging.shape import PLANE_SHAPE, VOLUME_SHAPE, bounding_box, plane_shape, volume_shape
 from isocenter.preparation import read_case
@@ -39,7 +40,7 @@ class Intensity(FeatureStep):
     comes from scanner and protocol, and a model would learn those. Colour images get the
     statistics of grey and of each channel (`_r`, `_g`, `_b`); a grey image among colour ones has
     three equal channels. Lengths are mm, or pixels where the image is not calibrated. What is
-    not defined (one voxel, a zero mean) is NaN.
+    not defined (one voxel, a zero mean) is NaN. Pixels that are NaN or infinite do not count; shape keeps them.
 
     standardise: None, or what is done to the intensities of the whole image first (MR): "zscore",
     "nyul", "n4", "n4+zscore", "n4+nyul" (`imaging.standardise`). The scale of Nyul is learned from the
@@ -101,7 +102,7 @@ class _Task(Task):
 
 
 def _measure(task: _Task) -> Row:
-    image, mask = read_case(task.case, image=task.image, mask=task.mask)
+    image, mask = read_case(task.case, image=task.image, mask=task.mask, gaps=True)
     image = task.standard.applied(image)
     if mask is None:
         inside = image.array.reshape(len(image.array), -1)
@@ -114,13 +115,27 @@ def _measure(task: _Task) -> Row:
 
 
 def _statistics(inside: NDArray[np.generic]) -> Row:
-    """Of grey, and of each of several channels; inside: (C, n) values."""
-    found: Row = dict(first_order(grey(inside[:, None, None])))
+    """Of grey, and of each of several channels; inside: (C, n) values, of which gaps do not count.
+
+    EmptyRegion: nothing else is there.
+    """
+    found: Row = dict(first_order(_known(grey(inside[:, None, None]))))
     if len(inside) > 1:
         names = RGB if len(inside) == 3 else tuple(f"c{i + 1}" for i in range(len(inside)))
         for suffix, channel in zip(names, inside, strict=True):
-            found |= {f"{name}_{suffix}": value for name, value in first_order(channel).items()}
+            found |= {f"{name}_{suffix}": value for name, value in first_order(_known(channel)).items()}
     return found
+
+
+def _known(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    lost = gaps(values)
+    if lost is None:
+        return values
+    if lost.all():
+        raise EmptyRegion(
+            "No pixel of the region is a number: all are NaN or infinite.", "Check the image, or leave the case out."
+        )
+    return values[~lost]
 
 
 def _shape(region: NDArray[np.bool_], inside: NDArray[np.generic], image: Image) -> Row:

@@ -16,6 +16,7 @@ from isocenter.compute import Outcome
 from isocenter.errors import InputDoesNotFit
 from isocenter.features import SMALL
 from isocenter.features.base import FeatureStep, case_index, image_facts, values
+from isocenter.imaging.gaps import filled
 from isocenter.imaging.intensity import grey
 from isocenter.imaging.resize import area_resize
 from isocenter.preparation import image_source, per_case
@@ -28,7 +29,7 @@ Shape = tuple[int, int, int]
 
 
 class Pixels(FeatureStep):
-    """The pixels of each case's first image, float32, as they are stored.
+    """The pixels of each case's first image, float32, as they are stored; gaps filled (`imaging.gaps.filled`).
 
     size: longest side after averaging areas; None keeps images that all have one size up to 64,
     and takes 32 for others (volumes: up to 16 x 16 x 16). Images of several sizes become square,
@@ -103,7 +104,7 @@ def _vectors(tasks: list[_Task], store: str | None) -> list[Outcome[NDArray[np.f
 
 
 def _vector(task: _Task) -> NDArray[np.float32]:
-    pixels = _with_channels(formats.read_image(task.source).array, task.channels)
+    pixels = _with_channels(filled(formats.read_image(task.source, gaps=True).array), task.channels)
     return np.moveaxis(area_resize(pixels, task.shape), 0, -1).astype(np.float32).ravel()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -20,16 +20,19 @@ from isocenter.features.base import FeatureStep, case_index, values
 from isocenter.features.regions import MEAN, ONE, Region, check_way, regions_of, whole
 from isocenter.features.standard import Standard, learned_scale, standards
 from isocenter.image import Image
+from isocenter.imaging.gaps import gaps
 from isocenter.imaging.intensity import grey
 from isocenter.imaging.shape import plane_shape
 from isocenter.preparation import image_source, mask_source, per_case
 from isocenter.preparation.cases import named
+from isocenter.preparation.grids import agree
 from isocenter.radiomics import Settings, extract
 from isocenter.radiomics.filters import written
 from isocenter.radiomics.written import settings_of
 from isocenter.store import Row
 
 VERSION = 1  # of the values; raise it when they change
+_MET = ("voxels", "gaps", "lost", "laid")  # what a row tells beside its features
 
 # What grows with the number of voxels, or is made of the extremes or the largest runs and zones. Of whole images that
 # is their size, which scanner and protocol choose: a model would learn those. A test holds the list against noise of
@@ -58,7 +61,7 @@ class Radiomics(FeatureStep):
     preset: one of `radiomics.PRESETS`, with changes as text ("ct:bin_width=10:spacing=2", `radiomics.written`), or
     several as "IMAGE=PRESET"; None: by modality or the image's name, "mr" where neither tells. image: names of
     images, None: all that the first case has. mask: names of masks, False: none, None: all that the first case has;
-    a mask called like an image is of that image only, others are of all, resampled where the grid differs. regions:
+    a mask called like an image is of that image only, others are of all, laid on its grid where that differs. regions:
     "one" a mask; "labels": each label has its own columns; "mean": of all labels. image_filters: of IBSI 2, as text
     (`radiomics.filters.written`), whose responses are measured beside each image. standardise: as `Intensity`'s,
     done to images whose preset is neither "ct" nor "pet", which have a unit; Nyul's scale is learned from the
@@ -70,7 +73,8 @@ class Radiomics(FeatureStep):
     Columns: [IMAGE_][REGION_][FILTER_]FEATURE, IMAGE and REGION where there are several; IBSI tags, or PyRadiomics'
     names with its preset. Without a mask the whole image is the region, and what grows with its size is left out.
     Pictures keep their grid, their texture and filters are in plane, and a region's shape is that of `Intensity`. What
-    is not defined is NaN.
+    is not defined is NaN. Voxels that are NaN or infinite are left out of intensities, as if re-segmented; shape has
+    them.
     """
 
     def __init__(
@@ -172,6 +176,20 @@ class Radiomics(FeatureStep):
         pairs = zip(cases, outcomes, strict=True)
         return {case.case_id: named(case, outcome.fault) for case, outcome in pairs if outcome.fault is not None}
 
+    def measured(self, cases: Sequence[Case]) -> pd.DataFrame:
+        """What was met on the way, a row a case and image that can be measured.
+
+        Columns case_id, image; voxels of its regions, on the image's grid; gaps, those of them that are NaN or infinite
+        and so count in no intensity; lost, the share of the whole image that is; laid, 1 where a mask had another grid.
+        """
+        rows = [
+            {"case_id": case.case_id, "image": image, **{name: outcome.get().get(name) or 0 for name in _MET}}
+            for image, _, outcomes in self._by_image(list(cases))
+            for case, outcome in zip(cases, outcomes, strict=True)
+            if outcome.fault is None
+        ]
+        return pd.DataFrame(rows, columns=["case_id", "image", *_MET])
+
     def _how(self, chosen: str) -> str | None:
         """The standardisation of images with this preset."""
         return None if _has_unit(chosen) else self.standardise
@@ -188,15 +206,10 @@ class Radiomics(FeatureStep):
         Raises UsageError for a filter that does not suit flat images, or volumes: it is what was asked for that is
         wrong. Once learned it is the case.
         """
-        plan = self.plan_ if hasattr(self, "plan_") else self.plan(cases)
         found: list[dict[str, float]] = [{} for _ in cases]
         faults: dict[int, IsocenterError] = {}
-        for image, masks, chosen in plan:
-            how = self._standards(cases, image, chosen)
-            own = (image, masks, self.regions, settings_of(chosen), _names(self.image_filters))
-            tasks = [_Task(case, *own, one, way) for case, one in zip(cases, how, strict=True)]
-            prefix = f"{image}_" if len(plan) > 1 else ""
-            for i, outcome in enumerate(_measured(tasks, self.store)):
+        for _, prefix, outcomes in self._by_image(cases, way):
+            for i, outcome in enumerate(outcomes):
                 if isinstance(outcome.fault, UsageError) and not hasattr(self, "names_"):
                     raise outcome.fault
                 if outcome.fault is not None:
@@ -204,6 +217,15 @@ class Radiomics(FeatureStep):
                 else:
                     found[i] |= {prefix + name: value for name, value in _unpacked(outcome.get()).items()}
         return [Outcome(fault=faults[i]) if i in faults else Outcome(row) for i, row in enumerate(found)]
+
+    def _by_image(self, cases: list[Case], way: str = "") -> Iterator[tuple[str, str, list[Outcome[Row]]]]:
+        """Each image, what its columns begin with, and a row of the store a case."""
+        plan = self.plan_ if hasattr(self, "plan_") else self.plan(cases)
+        for image, masks, chosen in plan:
+            how = self._standards(cases, image, chosen)
+            own = (image, masks, self.regions, settings_of(chosen), _names(self.image_filters))
+            tasks = [_Task(case, *own, one, way) for case, one in zip(cases, how, strict=True)]
+            yield image, f"{image}_" if len(plan) > 1 else "", _measured(tasks, self.store)
 
 
 def presets_of(images: Sequence[str], given: Sequence[str], codes: Mapping[str, str | None]) -> dict[str, str]:
@@ -285,7 +307,7 @@ def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
 
 def _measure(task: _Task) -> Row:
     image_file, *mask_files = task.sources()
-    image = task.standard.applied(formats.read_image(image_file))
+    image = task.standard.applied(formats.read_image(image_file, gaps=True))
     masks = [(source.name, formats.read_mask(source)) for source in mask_files]
     regions = regions_of(masks, image.geometry, task.regions) if masks else [whole(image.geometry.shape)]
     if task.way:
@@ -295,7 +317,17 @@ def _measure(task: _Task) -> Row:
     for prefix, pixels in _channels(image):
         measured = _of_regions(pixels, regions, image, task, framed=not masks)
         found |= {prefix + name: value for name, value in measured.items()}
-    return {"names": "\n".join(found), "values": np.array(list(found.values()), dtype="<f8").tobytes()}
+    row: Row = {"names": "\n".join(found), "values": np.array(list(found.values()), dtype="<f8").tobytes()}
+    return row | _met(image, regions) | {"laid": int(any(not agree(m.geometry, image.geometry) for _, m in masks))}
+
+
+def _met(image: Image, regions: Sequence[Region]) -> Row:
+    """Voxels of the regions, and how many of them, and what share of the image, have no value in some channel."""
+    voxels = sum(int(one.mask.sum()) for one in regions)
+    if (lost := gaps(image.array)) is None:
+        return {"voxels": voxels, "gaps": 0, "lost": 0.0}
+    inside = sum(int((lost[:, *one.place].any(axis=0) & one.mask).sum()) for one in regions)
+    return {"voxels": voxels, "gaps": inside, "lost": float(lost.mean())}
 
 
 def _tabled(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDArray[np.float64]:

@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from isocenter.errors import BadGeometry, BadValues, UsageError
+from isocenter.errors import BadValues, UsageError
 from isocenter.image import Geometry, Mask
+from isocenter.preparation.grids import Box, on_grid
 
 Bools = NDArray[np.bool_]
-Box = tuple[slice, ...]
 Named = tuple[str, Mask]
 
 ONE, LABELS, MEAN = "one", "labels", "mean"
 WAYS = (ONE, LABELS, MEAN)
 MOST_LABELS = 100  # that become columns of their own: what has more is instances, not structures
-MOST_OUTSIDE = 0.1  # of a mask, where its image does not reach
 
 
 @dataclass(frozen=True)
@@ -75,66 +74,3 @@ def _each(prefix: str, labels: NDArray[np.integer], place: Box, name: str, way: 
         there = tuple(slice(p.start + b.start, p.start + b.stop) for p, b in zip(place, box, strict=True))
         found.append(Region("_".join(filter(None, (prefix, str(number)))), inside, there))
     return found
-
-
-def on_grid(mask: Mask, image: Geometry, name: str = "mask") -> tuple[NDArray[np.integer], Box]:
-    """Labels of a mask on the image's grid, and the box of the image that they are of.
-
-    A mask on another grid is resampled, nearest neighbour, where both have a place in space. BadGeometry: it is
-    empty, has no place and another size, or more than a tenth of it lies where the image does not reach.
-    """
-    own = _box(mask.labels, name)
-    placed = mask.geometry.calibrated and image.calibrated
-    if mask.geometry.shape == image.shape and (not placed or mask.geometry.same_grid(image)):
-        return mask.labels[own], own
-    if not placed:
-        raise BadGeometry(
-            f"The mask '{name}' has {_size(mask.geometry)} voxels, its image {_size(image)} (slices x rows x columns), "
-            "and their files do not say where they lie.",
-            "Resample the mask onto the image's grid.",
-        )
-    return _resampled(mask, own, image, name)
-
-
-def _box(labels: NDArray[np.integer], name: str) -> Box:
-    deep = np.flatnonzero([plane.any() for plane in labels])
-    if not len(deep):
-        raise BadGeometry(f"The mask '{name}' is empty.", "Draw the region, or leave the case out.")
-    near = labels[deep[0] : deep[-1] + 1]
-    sides = [np.flatnonzero((near != 0).any(axis=tuple(a for a in range(3) if a != axis))) for axis in (1, 2)]
-    return (
-        slice(int(deep[0]), int(deep[-1]) + 1),
-        *(slice(int(side[0]), int(side[-1]) + 1) for side in sides),
-    )
-
-
-def _resampled(mask: Mask, own: Box, image: Geometry, name: str) -> tuple[NDArray[np.integer], Box]:
-    labels = mask.labels[own]
-    start = np.array([one.start for one in own], dtype=np.float64)
-    to_image = np.linalg.inv(image.affine) @ mask.geometry.affine
-    centres = (np.argwhere(labels) + start) @ to_image[:3, :3].T + to_image[:3, 3]
-    limits = np.array(image.shape)
-    outside = float(((centres < -0.5) | (centres > limits - 0.5)).any(axis=1).mean())
-    if outside > MOST_OUTSIDE:
-        raise BadGeometry(
-            f"{outside:.0%} of the mask '{name}' lies where its image does not reach: it belongs to another image, or "
-            "the two were not registered.",
-            "Give this image a mask of its own: --mask NAME=GLOB, NAME being the image's.",
-        )
-    low = np.maximum(np.floor(centres.min(axis=0) - 1 - np.abs(to_image[:3, :3]).sum(axis=1)), 0).astype(int)
-    high = np.minimum(np.ceil(centres.max(axis=0) + 2 + np.abs(to_image[:3, :3]).sum(axis=1)), limits).astype(int)
-    back = np.linalg.inv(to_image)
-    offset = back[:3, :3] @ low + back[:3, 3] - start
-    found = ndimage.affine_transform(
-        labels, back[:3, :3], offset, tuple(int(n) for n in high - low), order=0, mode="constant", cval=0
-    )
-    if not found.any():
-        raise BadGeometry(
-            f"The mask '{name}' is smaller than a voxel of its image: nothing of it is left there.",
-            "Draw it on this image, or leave the image out.",
-        )
-    return found, tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-
-
-def _size(geometry: Geometry) -> str:
-    return " x ".join(map(str, geometry.shape))

@@ -101,7 +101,7 @@ def standards(
 
 
 def _field(task: _Task) -> Row:
-    image = formats.read_image(task.source)
+    image = formats.read_image(task.source, gaps=True)
     found = bias_field(image.array[0], image.geometry.spacing)
     return {"field": found.astype("<f4").tobytes(), "shape": " ".join(map(str, found.shape))}
 
@@ -113,7 +113,7 @@ def _from_row(row: Row) -> Field:
 
 
 def _marks(task: _Task) -> Row:
-    first = formats.read_image(task.source).array[0]
+    first = formats.read_image(task.source, gaps=True).array[0]
     found = first if task.field is None else without_field(first, task.field)
     return {f"p{p}": float(v) for p, v in zip(PERCENTS, landmarks(found), strict=True)}
 

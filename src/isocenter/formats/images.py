@@ -13,22 +13,33 @@ from isocenter.errors import BadShape, BadValues, UnknownFormat
 from isocenter.formats.limits import check_present
 from isocenter.formats.sniff import kind_of
 from isocenter.image import Image, Mask
+from isocenter.imaging.gaps import gaps as gaps_of
 
 
-def read_image(source: Source) -> Image:
+def read_image(source: Source, *, gaps: bool = False) -> Image:
     """Pixels (C, D, H, W) and geometry (LPS mm) of `source`, with the values of its modality.
 
     Rescaling and scale factors are applied, MONOCHROME1 pictures inverted, palettes and YBR turned
-    into RGB; colour whose three channels are equal is grey (C = 1). Raises UnreadableFile,
-    UnknownFormat, BadGeometry, BadShape, BadValues (NaN or infinite pixels), UnsafeFile, MissingPath.
+    into RGB; colour whose three channels are equal is grey (C = 1). gaps: whether pixels may be NaN or
+    infinite; all of them are NaN then. Raises UnreadableFile, UnknownFormat, BadGeometry, BadShape,
+    BadValues (gaps, where they are not allowed; no pixel that is a number), UnsafeFile, MissingPath.
     """
     image = _read(source)
-    if np.issubdtype(image.array.dtype, np.inexact) and not np.isfinite(image.array).all():
+    lost = gaps_of(image.array)
+    if lost is not None:
+        image = replace(image, array=_with_gaps(image.array, lost, _where(source), gaps))
+    return replace(image, modality=source.modality or image.modality)
+
+
+def _with_gaps(array: NDArray[np.generic], lost: NDArray[np.bool_], where: str, allowed: bool) -> NDArray[np.generic]:
+    if lost.all():
+        raise BadValues(f"{where} has no pixel that is a number: all are NaN or infinite.", "Export it again.")
+    if not allowed:
         raise BadValues(
-            f"{_where(source)} has pixels that are NaN or infinite.",
+            f"{where} has pixels that are NaN or infinite.",
             "Replace them by a number (the background's) before it is used.",
         )
-    return replace(image, modality=source.modality or image.modality)
+    return np.asarray(np.where(lost, np.asarray(np.nan, dtype=array.dtype), array))
 
 
 def read_mask(source: Source) -> Mask:

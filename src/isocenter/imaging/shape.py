@@ -28,7 +28,7 @@ PLANE_SHAPE = (
 
 
 def volume_shape(region: Bools, values: NDArray[np.generic], spacing: Spacing) -> dict[str, float]:
-    """Shape of `region` (D, H, W), at least one voxel; `values` (n,) are its intensities in C order.
+    """Shape of `region` (D, H, W), at least one voxel; `values` (n,) are its intensities in C order, NaN where unknown.
 
     Lengths in units of `spacing` (slice, row, column): mm, or voxels where not calibrated. NaN
     where a ratio is not defined (one voxel).
@@ -98,7 +98,7 @@ def _box(index: NDArray[np.intp], spacing: tuple[float, ...]) -> list[float]:
 
 def _centre_shift(points: Floats, values: NDArray[np.generic]) -> float:
     """Distance between the region's centre and its centre of mass by intensity; NaN where they cancel to 0."""
-    weights = np.asarray(values, dtype=np.float64)
+    weights = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
     total = weights.sum()
     if not np.isfinite(total) or abs(total) <= np.finfo(np.float64).eps * np.abs(weights).sum():
         return float("nan")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from isocenter import formats
 from isocenter.case import IMAGE, MASK, Case, Source
-from isocenter.errors import BadGeometry, EmptyInput, InputDoesNotFit, IsocenterError
-from isocenter.image import Geometry, Image, Mask
+from isocenter.errors import EmptyInput, InputDoesNotFit, IsocenterError
+from isocenter.image import Image, Mask
+from isocenter.imaging.gaps import filled
+from isocenter.preparation.grids import laid
 
 # Which mask of a case: None the first if there is one, True the first (required), False none, else by name.
 MaskChoice = str | bool | None
@@ -34,37 +38,21 @@ def mask_source(case: Case, choice: MaskChoice = None) -> Source | None:
     return source
 
 
-def read_case(case: Case, *, image: str | None = None, mask: MaskChoice = None) -> tuple[Image, Mask | None]:
-    """Image and mask (or None) of a case; the mask lies on the image's grid and is not empty.
+def read_case(
+    case: Case, *, image: str | None = None, mask: MaskChoice = None, gaps: bool = False
+) -> tuple[Image, Mask | None]:
+    """Image and mask (or None) of a case; the mask lies on the image's grid (`grids.laid`) and is not empty.
 
-    Raises what `formats.read_image` and `read_mask` raise, and BadGeometry.
+    gaps: pixels that are NaN or infinite stay NaN; else they are filled with the lowest value (`imaging.gaps`). Raises
+    what `formats.read_image` and `read_mask` raise, and BadGeometry.
     """
     with_mask = mask_source(case, mask)
-    pixels = formats.read_image(image_source(case, image))
+    pixels = formats.read_image(image_source(case, image), gaps=True)
+    if not gaps:
+        pixels = replace(pixels, array=filled(pixels.array))
     if with_mask is None:
         return pixels, None
-    labels = formats.read_mask(with_mask)
-    check_mask(labels.geometry, pixels.geometry, int((labels.labels > 0).sum()))
-    return pixels, Mask(labels.labels, pixels.geometry)
-
-
-def check_mask(mask: Geometry, image: Geometry, voxels: int) -> None:
-    """BadGeometry for a mask without a voxel, or on another grid than its image.
-
-    Where one of the two has no physical size, equal shapes are enough.
-    """
-    if mask.shape != image.shape:
-        raise BadGeometry(
-            f"The mask has {_size(mask)} voxels, its image {_size(image)} (slices x rows x columns).",
-            "Resample the mask onto the image's grid.",
-        )
-    if mask.calibrated and image.calibrated and not mask.same_grid(image):
-        raise BadGeometry(
-            "The mask lies elsewhere in space than its image: same number of voxels, other position or spacing.",
-            "Export the mask on the image's own grid.",
-        )
-    if voxels == 0:
-        raise BadGeometry("The mask is empty.", "Draw the region, or leave the case out.")
+    return pixels, laid(formats.read_mask(with_mask), pixels.geometry, with_mask.name)
 
 
 def named(case: Case, fault: IsocenterError) -> IsocenterError:
@@ -72,7 +60,3 @@ def named(case: Case, fault: IsocenterError) -> IsocenterError:
     if f"'{case.case_id}'" in fault.what:
         return fault
     return type(fault)(f"Case '{case.case_id}': {fault.what}", fault.remedy)
-
-
-def _size(geometry: Geometry) -> str:
-    return " x ".join(map(str, geometry.shape))

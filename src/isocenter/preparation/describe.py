@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from isocenter.case import Case, Source
 from isocenter.compute import Outcome
 from isocenter.errors import Fault, IsocenterError
 from isocenter.image import Geometry
-from isocenter.preparation.cases import MaskChoice, check_mask, image_source, mask_source
+from isocenter.imaging.gaps import gaps
+from isocenter.preparation.cases import MaskChoice, image_source, mask_source
+from isocenter.preparation.grids import agree, empty, on_grid
 from isocenter.preparation.results import per_case
 from isocenter.store import Row
 
@@ -25,6 +28,7 @@ _TYPES = {
     "pixel_digest": "str", "channels": "int64", "depth": "int64", "rows": "int64", "columns": "int64",
     "minimum": "float64", "maximum": "float64", "mean": "float64", "modality": "str", "spacing_slice": "float64",
     "spacing_row": "float64", "spacing_column": "float64", "calibrated": "bool", "mask_voxels": "Int64",
+    "voxels": "int64", "gaps": "int64", "laid": "bool",
 }  # fmt: skip
 Stored = str | Path | None
 
@@ -36,17 +40,20 @@ def facts(
 
     Index case_id; columns pixel_digest (SHA-256 of decoded pixels, their type and shape), channels,
     depth, rows, columns, minimum, maximum, mean, modality, spacing_slice, spacing_row,
-    spacing_column (mm, or 1 where not calibrated), calibrated, mask_voxels (NA without mask).
+    spacing_column (mm, or 1 where not calibrated), calibrated, mask_voxels (NA without mask), voxels
+    (of all channels), gaps (those that are NaN or infinite: minimum, maximum and mean are of the others),
+    laid (whether the mask had another grid and was laid on the image's: `grids`, where mask_voxels are counted).
     image, mask: which sources, None for the first.
     """
     faults: dict[int, IsocenterError] = {}
     images, masks = _chosen(cases, image, mask, faults)
     described = _described(_describe_image, "image-facts", images, store)
     regions = _described(_describe_mask, "mask-facts", masks, store)
+    moved = _laid(described, regions, images, masks, store)
     rows: dict[int, Row] = {}
     for i, pixels in described.items():
         try:
-            region = regions[i].get() if i in regions else None
+            region = (moved.get(i) or regions[i]).get() if i in regions else None
             rows[i] = _row(images[i], pixels.get(), region)
         except IsocenterError as fault:
             faults[i] = fault
@@ -83,15 +90,42 @@ def _described(
     return dict(zip(sources, outcomes, strict=True))
 
 
+def _laid(
+    described: Mapping[int, Outcome[Row]],
+    regions: Mapping[int, Outcome[Row]],
+    images: Mapping[int, Source],
+    masks: Mapping[int, Source],
+    store: Stored,
+) -> dict[int, Outcome[Row]]:
+    """Of masks on another grid than their images: what they are like once they are laid there."""
+    both = [i for i in regions if i in described and not (described[i].fault or regions[i].fault)]
+    grids = {i: _from_plain(described[i].get()) for i in both}
+    tasks = {i: (masks[i], grid) for i, grid in grids.items() if not agree(_from_plain(regions[i].get()), grid)}
+    if not tasks:
+        return {}
+    keys = [(images[i], masks[i]) for i in tasks]
+    outcomes = per_case("mask-laid", VERSION, {}, _lay, list(tasks.values()), keys, store=store, stage="laying masks")
+    return dict(zip(tasks, outcomes, strict=True))
+
+
+def _lay(task: tuple[Source, Geometry]) -> Row:
+    source, image = task
+    labels, _ = on_grid(formats.read_mask(source), image, source.name)
+    return {"mask_voxels": int((labels > 0).sum()), "laid": True}
+
+
 def _describe_image(source: Source) -> Row:
-    image = formats.read_image(source)
+    image = formats.read_image(source, gaps=True)
     pixels = np.ascontiguousarray(image.array)
+    lost = gaps(pixels)
+    known = pixels if lost is None else pixels[~lost]
     return {
         "pixel_digest": _pixel_digest(pixels),
         "channels": pixels.shape[0],
-        "minimum": float(pixels.min()),
-        "maximum": float(pixels.max()),
-        "mean": float(pixels.mean(dtype=np.float64)),
+        "gaps": pixels.size - known.size,
+        "minimum": float(known.min()),
+        "maximum": float(known.max()),
+        "mean": float(known.mean(dtype=np.float64)),
         "modality": image.modality,
         **_to_plain(image.geometry),
     }
@@ -122,16 +156,17 @@ def _from_plain(row: Row) -> Geometry:
 
 
 def _row(source: Source, pixels: Row, region: Row | None) -> Row:
-    """One row of the table: what is known of the image, checked against its mask."""
+    """One row of the table: what is known of the image, and of its mask on that grid. BadGeometry: it is empty."""
+    if region is not None and region["mask_voxels"] == 0:
+        raise empty()
     calibrated = pixels.get("affine") is not None
-    spacing = (1.0, 1.0, 1.0)
-    if calibrated or region is not None:
-        geometry = _from_plain(pixels)
-        spacing = geometry.spacing
-        if region is not None:
-            check_mask(_from_plain(region), geometry, int(str(region["mask_voxels"])))
+    spacing = _from_plain(pixels).spacing if calibrated else (1.0, 1.0, 1.0)
+    sides = (int(str(pixels[name])) for name in ("channels", "depth", "rows", "columns"))
     return {
         **pixels,
+        "voxels": math.prod(sides),
+        "gaps": pixels.get("gaps") or 0,
+        "laid": region is not None and bool(region.get("laid")),
         "modality": source.modality or pixels.get("modality"),
         **dict(zip(("spacing_slice", "spacing_row", "spacing_column"), spacing, strict=True)),
         "calibrated": calibrated,

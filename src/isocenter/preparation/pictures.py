@@ -65,7 +65,7 @@ def pictures(
 
     With a mask: the slices it touches, each cut to a square around the whole region, an eighth of
     its side wider. window "auto": 8-bit pixels as they are, CT in the soft-tissue window, else
-    from the image's 1st to 99th percentile. Raises what `read_case` raises.
+    from the image's 1st to 99th percentile. Gaps are filled (`imaging.gaps.filled`). Raises what `read_case` raises.
     """
     pixels, region = read_case(case, image=image, mask=mask)
     low, high = _window(pixels, parse_window(look.window))

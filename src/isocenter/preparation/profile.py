@@ -104,6 +104,8 @@ class Profile:
         odd = [f"modality {modality or 'unknown'} not seen in training"] if modality not in self.modalities else []
         if row["channels"] not in self.channels:
             odd.append("grey, trained on colour")
+        if lost := row.get("gaps"):
+            odd.append(f"{lost:,} of {row['voxels']:,} voxels are NaN or infinite")
         odd += self._odd_values(row)
         size = [float(row[name]) for name in _LENGTHS]
         if any(not low <= n <= high for n, (low, high) in zip(size, self.sizes, strict=True)):

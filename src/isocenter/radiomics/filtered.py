@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
+from isocenter.imaging.gaps import from_nearest
 from isocenter.radiomics.filters import Filter, margin, respond
 from isocenter.radiomics.grid import Box, Floats, Grid
 
@@ -46,18 +46,9 @@ def response(image: Floats, spacing: tuple[float, float, float], chosen: Filter,
     A response that differs by rounding only is flat: its texture would be that of the rounding.
     """
     z, y, x = box
-    filled = _filled(image)
+    filled = from_nearest(image)
     found = np.array(respond(filled, spacing, chosen, (z, y, x)), dtype=np.float64, order="C")
     if np.ptp(found) <= _ROUNDING * max(np.max(filled), -np.min(filled)):
         found[:] = found.flat[0]
     found[~np.isfinite(image[box])] = np.nan
     return found
-
-
-def _filled(image: Floats) -> Floats:
-    """Voxels without a value take that of the nearest: one NaN would spread over the whole response."""
-    gaps = ~np.isfinite(image)
-    if not gaps.any() or gaps.all():
-        return image
-    nearest = ndimage.distance_transform_edt(gaps, return_distances=False, return_indices=True)
-    return np.asarray(image[tuple(nearest)])

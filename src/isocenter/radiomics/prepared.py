@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.errors import BadShape, EmptyRegion
+from isocenter.imaging.gaps import from_nearest
 from isocenter.radiomics.filtered import placed, response, widened, within
 from isocenter.radiomics.filters.kinds import Filter
 from isocenter.radiomics.grid import TIE, Box, Floats, Grid, Pasted
@@ -132,13 +133,9 @@ def _intensities(grid: Grid, image: NDArray[np.generic], around: Box, settings: 
 
 def _around_gaps(grid: Grid, image: NDArray[np.generic], around: Box, settings: Settings) -> Floats:
     method = "nearest" if settings.interpolation == "nearest" else "linear"
-    values = grid.values(image, around, settings.interpolation, _filled)  # a spline would carry NaN along the row
+    values = grid.values(image, around, settings.interpolation, from_nearest)  # a spline would carry NaN along the row
     values[grid.values(image, around, method, _gaps) > 0] = np.nan
     return values
-
-
-def _filled(part: Floats) -> Floats:
-    return np.where(np.isfinite(part), part, 0.0)
 
 
 def _set(part: Floats) -> Floats:
