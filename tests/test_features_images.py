@@ -19,7 +19,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from isocenter import compute, formats, store
 from isocenter.case import Case, Source
-from isocenter.errors import BadGeometry, InputDoesNotFit, UnreadableFile
+from isocenter.errors import BadGeometry, EmptyRegion, InputDoesNotFit, UnreadableFile
 from isocenter.features import Covariates, Intensity, Pixels
 from isocenter.imaging.intensity import FIRST_ORDER
 
@@ -160,6 +160,34 @@ def test_an_empty_mask_is_named(tmp_path: Path) -> None:
     empty = case("hollow", png(tmp_path / "i.png", np.eye(9)), png(tmp_path / "m.png", np.zeros((9, 9))))
     with pytest.raises(BadGeometry, match="Case 'hollow': The mask is empty"):
         Intensity(mask=True).fit([empty])
+
+
+def test_gaps_do_not_count_and_are_dark_in_pixels(tmp_path: Path) -> None:
+    """NaN and infinity: intensity of the others alone, shape of the whole region, pixels at the lowest value."""
+    rng = np.random.default_rng(0)
+    image, mask = rng.integers(10, 99, (6, 20, 20)).astype(np.float32), np.zeros((6, 20, 20), dtype=np.uint8)
+    mask[1:5, 4:14, 5:15] = 1
+    holes = rng.random(image.shape) < 0.2
+    broken = np.where(holes, np.where(rng.random(image.shape) < 0.5, np.nan, np.inf), image)
+    files = {n: volume(tmp_path / f"{n}.nii.gz", a.astype(np.float32)) for n, a in (("b", broken), ("i", image))}
+    drawn = volume(tmp_path / "m.nii.gz", mask)
+    part = volume(tmp_path / "p.nii.gz", mask * ~holes)
+    row = Intensity(mask=True).fit_transform([case("b", files["b"], drawn)]).iloc[0]
+    known = Intensity(mask=True).fit_transform([case("p", files["i"], part)]).iloc[0]
+    drawn_shape = Intensity(mask=True).fit_transform([case("i", files["i"], drawn)]).iloc[0]
+    for name in row.index:
+        if name != "morph_com":
+            expected = known if name.startswith("stat_") else drawn_shape
+            assert row[name] == pytest.approx(expected[name]), name
+    assert 0 < row["morph_com"] < 2
+    whole = Intensity().fit_transform([case("b", files["b"])]).iloc[0]
+    assert whole["stat_mean"] == pytest.approx(image[~holes].mean())
+    found = Pixels(size=20).fit_transform([case("b", files["b"])])
+    lowest = volume(tmp_path / "l.nii.gz", np.where(holes, image[~holes].min(), image))
+    assert np.array_equal(found.to_numpy(), Pixels(size=20).fit_transform([case("l", lowest)]).to_numpy())
+    nothing = volume(tmp_path / "n.nii.gz", np.where(mask > 0, np.nan, image))
+    with pytest.raises(EmptyRegion, match="Case 'n': No pixel of the region is a number"):
+        Intensity(mask=True).fit([case("n", nothing, drawn)])
 
 
 def test_results_come_from_the_store_the_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

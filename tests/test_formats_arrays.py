@@ -162,6 +162,12 @@ def test_images_and_masks_that_cannot_be_used(tmp_path: Path) -> None:
     np.save(tmp_path / "mask.npy", np.array([[[0.0, 2.0]], [[1.0, 0.0]]]))
     with pytest.raises(BadValues, match="NaN"):
         image(tmp_path / "nan.npy")
+    np.save(tmp_path / "inf.npy", np.array([[1.0, np.inf]], dtype=np.float32))
+    allowed = read_image(Source("image", "i", (str(tmp_path / "inf.npy"),)), gaps=True).array
+    assert allowed.dtype == np.float32 and allowed[0, 0, 0, 0] == 1 and np.isnan(allowed[0, 0, 0, 1])
+    np.save(tmp_path / "none.npy", np.full((2, 2), np.nan))
+    with pytest.raises(BadValues, match="no pixel that is a number"):
+        read_image(Source("image", "i", (str(tmp_path / "none.npy"),)), gaps=True)
     with pytest.raises(UnknownFormat):
         image(tmp_path / "text.npy")
     with pytest.raises(BadShape, match="no image 9"):

@@ -16,7 +16,7 @@ from PIL import Image as Picture
 
 from isocenter import compute, formats, preparation, store
 from isocenter.case import Case, Source
-from isocenter.errors import BadGeometry, EmptyInput, InputDoesNotFit
+from isocenter.errors import EmptyInput, InputDoesNotFit
 from isocenter.preparation import Profile
 
 
@@ -156,20 +156,19 @@ def test_which_mask(volume: Case) -> None:
         preparation.read_case(volume, image="PET")
 
 
-@pytest.mark.parametrize(
-    "moved, matches",
-    [(np.diag([-1.0, -1, 2.01, 1]), "elsewhere"), (np.diag([1.0, -1, 2, 1]), "elsewhere"), (None, None)],
-)
-def test_a_mask_elsewhere_in_space_is_refused(
-    tmp_path: Path, volume: Case, moved: np.ndarray | None, matches: str | None
-) -> None:
-    mask = nifti(tmp_path / "other.nii.gz", np.ones((4, 6, 8), dtype=np.uint8), moved)
-    placed = case("v", volume.sources[0].files[0], mask)
-    if matches is None:
-        preparation.read_case(placed)
-    else:
-        with pytest.raises(BadGeometry, match=matches):
-            preparation.read_case(placed)
+def test_gaps_of_an_image_are_counted_and_the_others_described(tmp_path: Path) -> None:
+    array = np.arange(48, dtype=np.float32).reshape(2, 4, 6)
+    array[0, 0, :3] = np.nan, np.inf, -np.inf
+    one = case("a", nifti(tmp_path / "a.nii.gz", array))
+    facts, faults = preparation.facts([one, case("n", nifti(tmp_path / "n.nii.gz", array * np.nan))])
+    row = facts.loc["a"]
+    assert (row["gaps"], row["voxels"], row["minimum"], row["maximum"]) == (3, 48, 3, 47)
+    assert row["mean"] == pytest.approx(np.arange(3, 48).mean())
+    assert [(f.where, f.code) for f in faults] == [("n", "BadValues")]
+    pixels, _ = preparation.read_case(one)
+    assert pixels.array[0, 0, 0, :4].tolist() == [3, 3, 3, 3]
+    assert np.isnan(preparation.read_case(one, gaps=True)[0].array[0, 0, 0, :3]).all()
+    assert picture(preparation.thumbnail(one)).max() == 255
 
 
 def test_real_masks_lie_on_their_images(shared_data: Path) -> None:
@@ -226,6 +225,7 @@ def test_another_kind_of_image_is_refused_by_name(changes: dict[str, object], re
         ({"spacing_slice": 5.0}, "spacing 5 x 1 x 1 mm, trained on 3 x 1 x 1 mm"),
         ({"calibrated": False}, "no physical size"),
         ({"modality": None}, "modality unknown"),
+        ({"gaps": 1200, "voxels": 81920}, "1,200 of 81,920 voxels are NaN or infinite"),
     ],
 )
 def test_odd_images_are_flagged(changes: dict[str, object], text: str) -> None:

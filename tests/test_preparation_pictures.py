@@ -75,9 +75,12 @@ def test_one_pixel_is_an_image(tmp_path: Path) -> None:
     assert set(found.ravel()) == {7}
 
 
-def test_pixels_that_are_no_number_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadValues, match="NaN"):
-        pictures(case(tmp_path, np.array([[1.0, np.nan], [2, 3]])), Look())
+def test_pixels_that_are_no_number_are_shown_as_the_lowest(tmp_path: Path) -> None:
+    broken, mended = np.array([[1.0, np.nan], [2, np.inf]]), np.array([[1.0, 1.0], [2, 1.0]])
+    found = pictures(case(tmp_path, broken), Look(side=2))
+    assert np.array_equal(found, pictures(case(tmp_path, mended), Look(side=2)))
+    with pytest.raises(BadValues, match="no pixel that is a number"):
+        pictures(case(tmp_path, broken * np.nan), Look())
 
 
 def test_slices_are_evenly_spaced_from_first_to_last(tmp_path: Path) -> None:

@@ -49,10 +49,10 @@ def about_gaps(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> Iter
                 "nothing being there."
             )
     if regions is not None:
-        for image, some in regions[regions["gaps"] > 0].groupby("image", sort=False):
+        for image, some in _by_image(regions[regions["gaps"] > 0]):
             told = [f"{row.case_id} ({row.gaps:,} of {row.voxels:,})" for row in some.itertuples()]
             yield (
-                f"{_cases(len(told))} such voxels inside the region ({image}): {listed(told)}. They are taken out of "
+                f"{_cases(len(told))} such voxels inside the region{image}: {listed(told)}. They are taken out of "
                 "its intensities, as by re-segmentation; its shape keeps them."
             )
     if mostly := [f"{name} ({share:.0%})" for name, share in _lost(facts, regions).items() if share > MOSTLY]:
@@ -73,16 +73,21 @@ def about_grids(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> Ite
     """Masks that were drawn on another grid: of every image that was measured, else of the first."""
     found: dict[str, list[str]] = {}
     if regions is not None:
-        for image, some in regions[regions["laid"] > 0].groupby("image", sort=False):
-            found[f" ({image})"] = some["case_id"].tolist()
+        found |= {image: some["case_id"].tolist() for image, some in _by_image(regions[regions["laid"] > 0])}
     elif facts is not None and "laid" in facts:
         found[""] = facts.index[facts["laid"]].tolist()
     for image, names in found.items():
         if names:
             yield (
-                f"{_cases(len(names))} a mask on another grid than the image{image}: it was laid on the image's by "
-                f"nearest neighbour, as their files place them in space: {listed(names)}."
+                f"{_cases(len(names))} a mask on another grid than the image{image}: it was laid there by nearest "
+                f"neighbour, as their files place them in space: {listed(names)}."
             )
+
+
+def _by_image(regions: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows of each image, and how a sentence names it; the only one needs no name."""
+    for image, some in regions.groupby("image", sort=False):
+        yield "" if image == "image" else f" ({image})", some
 
 
 def _cases(n: int) -> str:

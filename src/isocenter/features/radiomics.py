@@ -31,7 +31,7 @@ from isocenter.radiomics.filters import written
 from isocenter.radiomics.written import settings_of
 from isocenter.store import Row
 
-VERSION = 1  # of the values; raise it when they change
+VERSION = 2  # of the values; raise it when they change
 _MET = ("voxels", "gaps", "lost", "laid")  # what a row tells beside its features
 
 # What grows with the number of voxels, or is made of the extremes or the largest runs and zones. Of whole images that

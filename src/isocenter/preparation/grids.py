@@ -94,8 +94,8 @@ def _nearest(mask: Mask, own: Box, image: Geometry, called: str) -> tuple[Labels
     high = np.minimum(np.ceil(centres.max(axis=0) + 2 + np.abs(to_image[:3, :3]).sum(axis=1)), limits).astype(int)
     back = np.linalg.inv(to_image)
     offset = back[:3, :3] @ low + back[:3, 3] - start
-    found = ndimage.affine_transform(
-        labels, back[:3, :3], offset, tuple(int(n) for n in high - low), order=0, mode="constant", cval=0
+    found = ndimage.affine_transform(  # the rim of zeros: what is within half a voxel of a label is nearest to it
+        np.pad(labels, 1), back[:3, :3], offset + 1, tuple(int(n) for n in high - low), order=0, mode="constant", cval=0
     )
     if not found.any():
         raise BadGeometry(
