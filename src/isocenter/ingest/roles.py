@@ -129,7 +129,7 @@ def _group_images(images: Sequence[Played], roles: Sequence[Role]) -> list[tuple
     groups: dict[str, list[Played]] = defaultdict(list)
     for p in images:
         groups["/".join(filter(None, (p.item.folder, p.shared.replace("\0", "-")))) or "case"].append(p)
-    return [(_complete(key, members, names), members[0]) for key, members in groups.items()]
+    return [(complete(key, members, names), members[0]) for key, members in groups.items()]
 
 
 def _unit(case_id: str, members: Sequence[Played]) -> Unit:
@@ -139,10 +139,15 @@ def _unit(case_id: str, members: Sequence[Played]) -> Unit:
     return Unit(case_id, lead, sources, replace(faults[0], where=case_id) if faults else None)
 
 
-def _complete(case_id: str, members: list[Played], names: Sequence[str]) -> Unit:
-    """A case of several named images, in the order of the names; a fault where one lacks or is twice there."""
+def complete(case_id: str, members: list[Played], names: Sequence[str]) -> Unit:
+    """A case of several named images, in the order of the names; a fault where one lacks or is twice there.
+
+    A table may call it by its own name, beside the names of its first image.
+    """
     have = Counter(p.role.name for p in members)
     unit = _unit(case_id, sorted(members, key=lambda p: names.index(p.role.name)))
+    own = {"case": case_id, "case without its folder": case_id.rpartition("/")[2]}
+    unit = replace(unit, lead=replace(unit.lead, keys=unit.lead.keys | own))
     if lacking := [n for n in names if not have[n]]:
         fault = Fault(
             case_id, "NoMatch", f"{case_id} has no {listed(lacking)} image.", "Supply it, or leave the case out."

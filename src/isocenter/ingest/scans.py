@@ -16,6 +16,7 @@ from isocenter.ingest import folders
 from isocenter.ingest.columns import as_ids, count, listed, patient_like, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.files import Found, Item, scan, stem
+from isocenter.ingest.habit import by_habit
 from isocenter.ingest.labels import Joined, join
 from isocenter.ingest.roles import Unit, assign
 from isocenter.ingest.rows import read_labels
@@ -33,12 +34,13 @@ def draft_scans(path: Path, request: Request) -> Draft:
         notes += cleaning
         _check(table, request)
     items = found.items if table is None or labels is None else _but_masks(found, table, labels, request)
-    units, roles = assign(items, request.image, request.mask)
+    habit = None if request.image or request.mask or request.mask_column else by_habit(items)
+    units, roles = habit or assign(items, request.image, request.mask)
     if table is None or labels is None:
         draft = _unlabelled(units, found, request)
     else:
         draft = _labelled(units, table, labels, found, request)
-    draft.warnings += _masks_unsaid(items, request)
+    draft.warnings += [] if habit else _masks_unsaid(items, request)
     if invented := sum(item.synthetic for item in items):
         draft.warnings.append(
             f"Synthetic data: {count(invented, 'series')} say so of themselves; these are no patients."
