@@ -51,8 +51,10 @@ class Options:
         "majority", "What readers must agree on to make a target of their labels, if no --target is given: majority, "
         "unanimous, mean, median or one reader's column.", INDEX,
     )  # fmt: skip
-    image: tuple[str, ...] = _option((), "Which files are images: [NAME=]GLOB.", INDEX)
-    mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB.", INDEX)
+    image: tuple[str, ...] = _option(
+        (), "Which files are images: [NAME=]GLOB, or [NAME=]COLUMN of the table with their paths.", INDEX
+    )
+    mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB, or [NAME=]COLUMN.", INDEX)
     covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)
     ignore: tuple[str, ...] = _option(
         (), "Columns to leave out altogether: never a feature, covariate or attribute.", INDEX

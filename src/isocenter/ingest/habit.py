@@ -87,7 +87,7 @@ def by_habit(items: Sequence[Item]) -> tuple[list[Unit], list[str]] | None:
     kept = {case_id: group for case_id, group in groups.items() if any(k in group for k in usual if k[0] == IMAGE)}
     units = [_unit(case_id, group, usual) for case_id, group in kept.items()]
     idle = len(items) - sum(len(group.get(kind, ())) for group in kept.values() for kind in usual)
-    notes = [f"{count(idle, 'file')} are called otherwise and not used."] if idle else []
+    notes = [f"Called otherwise and not used: {count(idle, 'file')}."] if idle else []
     return units, [_said(full[0], usual), *notes]
 
 
@@ -143,8 +143,8 @@ def _faults(case_id: str, masks: Sequence[tuple[str, list[_Called]]]) -> Iterato
 
 def _said(group: Group, usual: Sequence[Kind]) -> str:
     told = {
-        role: ", ".join(f"{name}={group[role, name][0].pattern}" for r, name in usual if r == role)
+        role: ",".join(f"{name}={group[role, name][0].pattern}" for r, name in usual if r == role)
         for role in (IMAGE, MASK)
     }
-    parts = "; ".join(f"--{role} {texts}" for role, texts in told.items() if texts)
-    return f"{len(usual)} files a case, as their names are taken: {parts}. Say --image and --mask if it is otherwise."
+    parts = " ".join(f"--{role} '{texts}'" for role, texts in told.items() if texts)
+    return f"{len(usual)} files a case, by how they are called: {parts}; say --image and --mask where it is otherwise."

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from types import MappingProxyType
 
 from isocenter.case import IMAGE, MASK, Source
 from isocenter.errors import EmptyInput, Fault
@@ -24,11 +25,15 @@ _WILDCARD = re.compile(r"(\*+|\?|\[[^\]]+\])")
 
 @dataclass(frozen=True)
 class Role:
-    """A glob with its name; what it is, "image" or "mask"."""
+    """A glob with its name; what it is, "image" or "mask".
+
+    rows: where the glob is a column of the table (`pathed`), the row of each image that it names, by path.
+    """
 
     role: str
     name: str
     glob: str
+    rows: Mapping[str, str] | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, text: str, role: str) -> Role:
@@ -38,9 +43,11 @@ class Role:
         return cls(role, role, text)
 
     def shared(self, item: Item) -> str | None:
-        """What the wildcards stand for in this image's name or path; None where the glob does not match."""
+        """What the wildcards stand for in this image's name or path, or its row; None where it has no part in this."""
+        if self.rows is not None:
+            return self.rows.get(item.path)
         pattern = "".join(
-            _group(part) if i % 2 else re.escape(part) for i, part in enumerate(_WILDCARD.split(self.glob))
+            _pattern(part) if i % 2 else re.escape(part) for i, part in enumerate(_WILDCARD.split(self.glob))
         )
         for text in (item.path,) if "/" in self.glob else (item.name, item.path):
             if (match := re.fullmatch(pattern, text, re.DOTALL)) is not None:
@@ -57,7 +64,7 @@ def _but_extension(groups: tuple[str, ...], name: str) -> tuple[str, ...]:
     return (*groups[:-1], "" if last == extension[1:] else last)
 
 
-def _group(wildcard: str) -> str:
+def _pattern(wildcard: str) -> str:
     if wildcard[0] == "*":
         return "(.*)"
     return "(.)" if wildcard == "?" else f"([{wildcard[1:-1].replace('!', '^', 1)}])"
@@ -82,10 +89,18 @@ class Unit:
     fault: Fault | None = None
 
 
-def assign(items: Sequence[Item], image: Sequence[str], mask: Sequence[str]) -> tuple[list[Unit], list[str]]:
-    """Cases with images and masks, and notes. Without roles each image is a case. Raises EmptyInput."""
-    images = [Role.parse(text, IMAGE) for text in image] or [Role(IMAGE, "image", "")]
-    masks = [Role.parse(text, MASK) for text in mask]
+def assign(
+    items: Sequence[Item],
+    image: Sequence[str],
+    mask: Sequence[str],
+    rows: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> tuple[list[Unit], list[str]]:
+    """Cases with images and masks, and notes. Without roles each image is a case. Raises EmptyInput.
+
+    rows: of columns of the table that roles name (`pathed`).
+    """
+    images = [_parsed(text, IMAGE, rows) for text in image] or [Role(IMAGE, "image", "")]
+    masks = [_parsed(text, MASK, rows) for text in mask]
     played = [_play(item, [*masks, *images], anything=not image) for item in items]
     acting = [p for p in played if p is not None]
     _refuse_idle(acting, masks + (images if image else []), items)
@@ -95,6 +110,11 @@ def assign(items: Sequence[Item], image: Sequence[str], mask: Sequence[str]) -> 
     idle = len(played) - len(acting)
     notes = [f"{count(idle, 'image')} play no part in {_flags(image, mask)} and are not used."] if idle else []
     return [_with_masks(unit, lead, names, finder) for unit, lead in units], notes
+
+
+def _parsed(text: str, role: str, rows: Mapping[str, Mapping[str, str]]) -> Role:
+    found = Role.parse(text, role)
+    return replace(found, rows=rows.get(found.glob))
 
 
 def _play(item: Item, roles: Iterable[Role], *, anything: bool) -> Played | None:
@@ -115,6 +135,11 @@ def _refuse_idle(acting: Sequence[Played], roles: Iterable[Role], items: Sequenc
     for role in roles:
         if role not in busy:
             names = Counter(item.name for item in items)
+            if role.rows is not None:
+                raise EmptyInput(
+                    f"No image is one that column '{role.glob}' names (--{role.role}).",
+                    f"Paths start at the table or at INPUT. Files here: {listed((i.path for i in items), 4)}.",
+                )
             raise EmptyInput(
                 f"No file is called {role.glob} (--{role.role}).",
                 f"Names here: {listed((n for n, _ in names.most_common()), 8)}.",
@@ -128,8 +153,15 @@ def _group_images(images: Sequence[Played], roles: Sequence[Role]) -> list[tuple
         return [(_unit(p.item.case_id, [p]), p) for p in images]
     groups: dict[str, list[Played]] = defaultdict(list)
     for p in images:
-        groups["/".join(filter(None, (p.item.folder, p.shared.replace("\0", "-")))) or "case"].append(p)
+        groups[_group(p)].append(p)
     return [(complete(key, members, names), members[0]) for key, members in groups.items()]
+
+
+def _group(p: Played) -> str:
+    """What makes images one case: their folder and what wildcards stand for, or their row."""
+    if p.role.rows is not None:
+        return p.shared
+    return "/".join(filter(None, (p.item.folder, p.shared.replace("\0", "-")))) or "case"
 
 
 def _unit(case_id: str, members: Sequence[Played]) -> Unit:
@@ -200,6 +232,8 @@ class MaskFinder:
             return exact
         if image.shared and len(same := self._shared[name, image.shared]) == 1:
             return same[0]
+        if image.role.rows is not None:
+            return None
         return self._only(folder, name) or self._likest(image, name)
 
     def _only(self, folder: str, name: str) -> Played | None:

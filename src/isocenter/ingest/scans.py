@@ -18,6 +18,7 @@ from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.files import Found, Item, scan, stem
 from isocenter.ingest.habit import by_habit
 from isocenter.ingest.labels import Joined, join
+from isocenter.ingest.pathed import ROW, Pathed, pathed
 from isocenter.ingest.roles import Unit, assign
 from isocenter.ingest.rows import read_labels
 
@@ -35,11 +36,14 @@ def draft_scans(path: Path, request: Request) -> Draft:
         _check(table, request)
     items = found.items if table is None or labels is None else _but_masks(found, table, labels, request)
     habit = None if request.image or request.mask or request.mask_column else by_habit(items)
-    units, roles = habit or assign(items, request.image, request.mask)
+    paths = Pathed()
+    if table is not None and labels is not None:
+        paths = pathed(table, labels.parent, found, request.image, request.mask, request.id_column)
+    units, roles = habit or assign(items, request.image, request.mask, paths.rows)
     if table is None or labels is None:
         draft = _unlabelled(units, found, request)
     else:
-        draft = _labelled(units, table, labels, found, request)
+        draft = _labelled(units, table, labels, found, request, paths)
     draft.warnings += [] if habit else _masks_unsaid(items, request)
     if invented := sum(item.synthetic for item in items):
         draft.warnings.append(
@@ -118,21 +122,32 @@ def _no_labels(found: Found) -> NoTarget:
     return NoTarget("There are no labels for these images.", remedy)
 
 
-def _labelled(units: Sequence[Unit], labels: pd.DataFrame, path: Path, found: Found, request: Request) -> Draft:
+def _labelled(
+    units: Sequence[Unit],
+    labels: pd.DataFrame,
+    path: Path,
+    found: Found,
+    request: Request,
+    paths: Pathed,
+) -> Draft:
+    """Cases with their row of the table; paths: files that it names, whose rows are known."""
+    if paths.columns:
+        units, labels = paths.keyed(units), paths.named(labels)
     base = _base(units)
     keys = pd.DataFrame([u.lead.keys for u in units], index=base.index).astype("str")
     never = (*request.never_ids, request.mask_column)
+    id_column = ROW if paths.columns else request.id_column
     several = bool(request.image)
     explained = _named_in(found.faults)
-    joined = join(
-        keys, labels, path.name, id_column=request.id_column, never=never, several=several, explained=explained
-    )
+    joined = join(keys, labels, path.name, id_column=id_column, never=never, several=several, explained=explained)
     kept = [int(i) for i in np.flatnonzero(joined.rows >= 0)]
     rows = labels.take(joined.rows[kept]).set_axis(base.index[kept])
-    draft = Draft(_columns(rows, base.iloc[kept], joined, request), "files")
+    draft = Draft(_columns(rows, base.iloc[kept], joined, request, paths.columns), "files")
     draft.sources = [units[i].sources for i in kept]
     draft.candidates = [c for c in _free(labels, joined, request) if c in draft.table]
     draft.faults, draft.notes = joined.faults, joined.notes
+    if paths.columns:
+        draft.notes[0] = f"Files named by {listed(paths.columns)}: {len(kept)} of {count(len(labels), 'row')}."
     if request.mask_column is not None:
         _mask_column(draft, rows[request.mask_column], (path.parent, found.root))
     part = folders.parts([units[i].lead.folder for i in kept])
@@ -157,8 +172,10 @@ def _free(labels: pd.DataFrame, joined: Joined, request: Request) -> list[str]:
     return [c for c in labels.columns if c not in taken and c not in patient_like([c])]
 
 
-def _columns(rows: pd.DataFrame, base: pd.DataFrame, joined: Joined, request: Request) -> pd.DataFrame:
-    """Patient, the table's other columns, and what the files say where the table does not."""
+def _columns(
+    rows: pd.DataFrame, base: pd.DataFrame, joined: Joined, request: Request, files: tuple[str, ...]
+) -> pd.DataFrame:
+    """Patient, the table's other columns, and what the files say where the table does not; files: columns of paths."""
     patient = request.patient_column or next(iter(patient_like([joined.column, *rows.columns])), None)
     known = base[PATIENT]
     if patient is not None:
@@ -167,7 +184,7 @@ def _columns(rows: pd.DataFrame, base: pd.DataFrame, joined: Joined, request: Re
         ids = joined.ids.reindex(base.index)
         known = known.fillna(ids.where(ids.duplicated(keep=False)))  # images of one row are one person's
     # The id says nothing about a case beyond its name, and a mask's path nothing that a model may use.
-    others = rows.drop(columns=[c for c in {joined.column, patient, request.mask_column} if c is not None])
+    others = rows.drop(columns=[c for c in {joined.column, patient, request.mask_column, *files} if c is not None])
     others = others.rename(columns={c: f"table_{c}" for c in others.columns if c in (PATIENT, "case_id")})
     have = {plain(c) for c in rows.columns}
     extra = base.drop(columns=[PATIENT, *(c for c in base.columns if plain(c) in have)])
