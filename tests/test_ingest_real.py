@@ -9,7 +9,6 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from isocenter.cohort import Task
-from isocenter.errors import AmbiguousId
 from isocenter.ingest import index
 
 
@@ -23,8 +22,12 @@ def test_breast_ultrasound_as_class_folders(shared_data: Path) -> None:
 def test_sarcoma_pet_with_masks_and_a_clinical_table(shared_data: Path) -> None:
     folder = shared_data / "sts_radiomics"
     options = {"labels": folder / "clinical.csv", "target": "lung_mets", "covariates": ["age", "sex"]}
-    with pytest.raises(AmbiguousId, match="--image"):
-        index(folder / "images", **options)  # type: ignore[arg-type]
+    whole = index(folder / "images", **options)  # type: ignore[arg-type]
+    assert len(whole) == 51 and not whole.excluded and not whole.warnings
+    kinds = [("image", "T1"), ("image", "PET"), ("mask", "T1"), ("mask", "PET")]
+    for case in whole.cases:
+        assert [(s.role, s.name) for s in case.sources] == kinds and case.case_id == case.patient_id
+        assert all(s.name in s.files[0] and ("mask" in s.files[0]) == (s.role == "mask") for s in case.sources)
     cohort = index(folder / "images", image=["PET.nii.gz"], mask=["PET_mask.nii.gz"], **options)  # type: ignore[arg-type]
     assert len(cohort) == 51 and int(cohort.codes.sum()) == 19 and not cohort.excluded and not cohort.warnings
     assert min(cohort.table["patient_id"]) == "STS_001" and cohort.covariates == ("age", "sex")

@@ -111,9 +111,11 @@ def study(folder: Path, *names: str, n: int = 6) -> dict[str, Path]:
 
 
 def test_image_and_mask_by_glob(tmp_path: Path) -> None:
-    files = study(tmp_path, "PET.nii.gz", "PET_mask.nii.gz", "T1.nii.gz", "T1_mask.nii.gz")
-    with pytest.raises(AmbiguousId, match="--mask 'PET_mask"):
+    files = study(tmp_path, "before.nii.gz", "before_map.nii.gz", "after.nii.gz")
+    with pytest.raises(AmbiguousId, match="--image 'after"):
         index(**files)
+    files = study(tmp_path / "more", "PET.nii.gz", "PET_mask.nii.gz", "T1.nii.gz", "T1_mask.nii.gz")
+    tmp_path = tmp_path / "more"
     cohort = index(**files, image=["PET.nii.gz"], mask=["PET_mask.nii.gz"])
     assert list(cohort.case_ids[:2]) == ["P0/PET", "P1/PET"] and cohort.table["patient_id"].nunique() == 6
     assert all(mask_of(s).endswith(f"P{i}/PET_mask.nii.gz") for i, s in enumerate(cohort.sources))
@@ -175,9 +177,10 @@ def test_a_mask_is_never_borrowed(tmp_path: Path) -> None:
 
 
 def test_masks_that_nobody_named_are_warned_of(tmp_path: Path) -> None:
-    put(tmp_path, *(f"{c}/{i}{m}.png" for c in "ab" for i in range(3) for m in ("", "_mask")))
-    assert "6 files called like masks" in index(tmp_path).warnings[0]
-    assert not any("masks" in w for w in index(tmp_path, mask=["*_mask.png"]).warnings)
+    """A few among many images are no habit."""
+    put(tmp_path, *(f"{c}/{i}.png" for c in "ab" for i in range(6)), *(f"{c}/{i}_mask.png" for c in "ab" for i in "01"))
+    assert "4 files called like masks" in index(tmp_path).warnings[0]
+    assert not any("called like masks" in w for w in index(tmp_path, mask=["*_mask.png"]).warnings)
 
 
 # -- stacks ------------------------------------------------------------------------------------

@@ -25,11 +25,12 @@ ROW = "row of files"  # a column for the join alone
 
 @dataclass(frozen=True)
 class Pathed:
-    """columns: those that name files; rows: of each column; names: what each row is called."""
+    """columns: those that name files; rows: of each column; names: what each row is called; id_column: who says so."""
 
     columns: tuple[str, ...] = ()
     rows: Mapping[str, Rows] = field(default_factory=dict)
     names: Sequence[str] = ()
+    id_column: str | None = None
 
     def keyed(self, units: Sequence[Unit]) -> list[Unit]:
         """Cases that the table knows by their row's name, and by nothing else."""
@@ -63,22 +64,22 @@ def pathed(
             f"--mask {columns[0]} is a column of the table, and no image is named by one.",
             f"Name the images' column with --image COLUMN, or the masks' with --mask-column {columns[0]}.",
         )
-    names = _names(table, columns, id_column)
+    named_by, names = _names(table, columns, id_column)
     items = {str((found.root / item.path).resolve()): item.path for item in found.items}
     places = (folder, found.root)
     rows = {column: {path: names[i] for path, i in _files(table[column], items, places).items()} for column in columns}
-    return Pathed(columns, rows, names)
+    return Pathed(columns, rows, names, named_by)
 
 
-def _names(table: pd.DataFrame, columns: Sequence[str], id_column: str | None) -> list[str]:
+def _names(table: pd.DataFrame, columns: Sequence[str], id_column: str | None) -> tuple[str | None, list[str]]:
     """What each row is called: by its id, where a column holds one a row, else by its number."""
     likely = [id_column] if id_column else [*patient_like(table.columns), *id_like(table.columns)]
     for column in likely:
         if column in table and column not in columns:
             ids = as_ids(table[column])
             if ids.notna().all() and ids.is_unique:
-                return ids.tolist()
-    return [row_name(i) for i in range(len(table))]
+                return column, ids.tolist()
+    return None, [row_name(i) for i in range(len(table))]
 
 
 def _files(column: pd.Series, items: Rows, places: Sequence[Path]) -> dict[str, int]:

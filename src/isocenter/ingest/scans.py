@@ -142,7 +142,7 @@ def _labelled(
     joined = join(keys, labels, path.name, id_column=id_column, never=never, several=several, explained=explained)
     kept = [int(i) for i in np.flatnonzero(joined.rows >= 0)]
     rows = labels.take(joined.rows[kept]).set_axis(base.index[kept])
-    draft = Draft(_columns(rows, base.iloc[kept], joined, request, paths.columns), "files")
+    draft = Draft(_columns(rows, base.iloc[kept], joined, request, (*paths.columns, paths.id_column)), "files")
     draft.sources = [units[i].sources for i in kept]
     draft.candidates = [c for c in _free(labels, joined, request) if c in draft.table]
     draft.faults, draft.notes = joined.faults, joined.notes
@@ -173,9 +173,12 @@ def _free(labels: pd.DataFrame, joined: Joined, request: Request) -> list[str]:
 
 
 def _columns(
-    rows: pd.DataFrame, base: pd.DataFrame, joined: Joined, request: Request, files: tuple[str, ...]
+    rows: pd.DataFrame, base: pd.DataFrame, joined: Joined, request: Request, naming: tuple[str | None, ...]
 ) -> pd.DataFrame:
-    """Patient, the table's other columns, and what the files say where the table does not; files: columns of paths."""
+    """Patient, the table's other columns, and what the files say where the table does not.
+
+    naming: columns that name files or rows and say no more.
+    """
     patient = request.patient_column or next(iter(patient_like([joined.column, *rows.columns])), None)
     known = base[PATIENT]
     if patient is not None:
@@ -184,7 +187,7 @@ def _columns(
         ids = joined.ids.reindex(base.index)
         known = known.fillna(ids.where(ids.duplicated(keep=False)))  # images of one row are one person's
     # The id says nothing about a case beyond its name, and a mask's path nothing that a model may use.
-    others = rows.drop(columns=[c for c in {joined.column, patient, request.mask_column, *files} if c is not None])
+    others = rows.drop(columns=[c for c in {joined.column, patient, request.mask_column, *naming} if c is not None])
     others = others.rename(columns={c: f"table_{c}" for c in others.columns if c in (PATIENT, "case_id")})
     have = {plain(c) for c in rows.columns}
     extra = base.drop(columns=[PATIENT, *(c for c in base.columns if plain(c) in have)])
