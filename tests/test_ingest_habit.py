@@ -107,6 +107,14 @@ def test_other_names_are_no_habit(tmp_path: Path, names: list[str]) -> None:
     assert all(kinds(s) == ["image image"] for s in cohort.sources)
 
 
+def test_half_of_the_cases_are_no_habit(tmp_path: Path) -> None:
+    put(tmp_path, "P0/T1.nii", "P1/PET.nii", *(f"P{i}/{n}.nii" for i in (2, 3) for n in ("T1", "PET")))
+    assert len(index(tmp_path, with_labels=False)) == 6
+    put(tmp_path, "P4/T1.nii", "P4/PET.nii")
+    cohort = index(tmp_path, with_labels=False)
+    assert list(cohort.case_ids) == ["P2", "P3", "P4"] and [f.where for f in cohort.excluded] == ["P0", "P1"]
+
+
 def test_cases_side_by_side_find_their_rows(tmp_path: Path) -> None:
     put(tmp_path / "s", *(f"B_{i:02}{n}" for i in range(6) for n in BRATS))
     (tmp_path / "l.csv").write_text("id,y\n" + "".join(f"B_{i:02},{i % 2}\n" for i in range(6)))
@@ -139,9 +147,8 @@ def test_dicom_series_and_their_masks(tmp_path: Path) -> None:
 # -- by column ------------------------------------------------------------------------------------
 def by_column(folder: Path, rows: list[tuple[str, str, str, str]]) -> dict[str, Path]:
     lines = [",".join((*row, str(i % 2))) for i, row in enumerate(rows)]
-    (folder / "t").mkdir(exist_ok=True)
-    (folder / "t/l.csv").write_text("\n".join(["id,pet_file,mr_file,contour,y", *lines]))
-    return {"input": folder / "s", "labels": folder / "t/l.csv"}
+    (folder / "l.csv").write_text("\n".join(["id,pet_file,mr_file,contour,y", *lines]))
+    return {"input": folder / "s", "labels": folder / "l.csv"}
 
 
 ROLES = {"image": ["PET=pet_file", "T1=mr_file"], "mask": ["tumour=contour"]}
@@ -151,7 +158,7 @@ def test_columns_name_files_wherever_they_lie(tmp_path: Path) -> None:
     put(tmp_path / "s", *(f"pets/{i}.nii" for i in range(6)), *(f"mr/x{5 - i}.nii" for i in range(6)))
     put(tmp_path / "s", *(f"{i}/roi.nii" for i in range(6)))
     rows = [
-        (f"P{i}", f"pets/{i}.nii", f"../s/mr/x{i}.nii", str(tmp_path / f"s/{i}/roi.nii")) for i in range(6)
+        (f"P{i}", f"pets/{i}.nii", f"s/mr/x{i}.nii", str(tmp_path / f"s/{i}/roi.nii")) for i in range(6)
     ]  # from INPUT, from the table, absolute
     cohort = index(**by_column(tmp_path, rows), target="y", **ROLES)
     assert list(cohort.case_ids) == [f"P{i}" for i in range(6)] and list(cohort.codes) == [0, 1] * 3
@@ -175,6 +182,16 @@ def test_a_row_without_a_file_is_one_fault(tmp_path: Path) -> None:
     assert {f.code for f in cohort.excluded} == {"NoMatch"}
     only = index(**by_column(tmp_path, rows), target="y", image=["pet_file"])
     assert len(only) == 6 and {f.where for f in only.excluded} == {"row 3: P1", "row 6: P4"}
+
+
+def test_the_mask_of_another_row_is_not_borrowed(tmp_path: Path) -> None:
+    """However much it is called like the image."""
+    names = [(f"{c}-a.nii", f"{c}-b.nii") for c in "pqrs"]
+    put(tmp_path / "s", *(name for pair in names for name in pair))
+    rows = [(f"P{i}", image, "", mask) for i, (image, mask) in enumerate(names)]
+    rows[1], rows[2] = ("P1", "q-a.nii", "", ""), ("P2", "r-a.nii", "", "q-b.nii")
+    cohort = index(**by_column(tmp_path, rows), target="y", image=["pet_file"], mask=["contour"])
+    assert [f.where for f in cohort.excluded] == ["q-a"] and files(cohort, "r-a") == ["r-a.nii", "q-b.nii"]
 
 
 def test_columns_and_patterns_do_not_mix(tmp_path: Path) -> None:

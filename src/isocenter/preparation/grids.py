@@ -113,7 +113,7 @@ def _elsewhere(outside: float, own: Box, mask: Geometry, image: Geometry, called
         f"{share} of {called[0].lower()}{called[1:]} lies where its image does not reach: it belongs to another image, "
         f"or the two were not registered. It marks {_extent(own, mask)}, the image covers {_extent(whole, image)} "
         "(mm to left, posterior, superior).",
-        "Give this image a mask of its own: --mask NAME=GLOB, NAME being the image's.",
+        "Register the two, or give this image a mask of its own: --mask NAME=GLOB, NAME being the image's.",
     )
 
 
