@@ -59,12 +59,16 @@ def test_files_of_a_case_by_their_names(tmp_path: Path, names: list[str], case_i
     assert f"{len(names)} files a case, by how they are called: --image" in " ".join(cohort.notes)
 
 
-def test_the_habit_that_is_shown_is_what_the_options_take(tmp_path: Path) -> None:
-    put(tmp_path, *(f"B_{i:02}{n}" for i in range(5) for n in BRATS))
+@pytest.mark.parametrize(
+    "names",
+    [["B_{i}" + n for n in BRATS], ["P{i}/" + n for n in PET_MR], ["{i}/CT.nii", "{i}/a_mask.nii", "{i}/b_mask.nii"]],
+)
+def test_the_habit_that_is_shown_is_what_the_options_take(tmp_path: Path, names: list[str]) -> None:
+    put(tmp_path, *(name.format(i=i) for i in range(5) for name in names))
     shown = index(tmp_path, with_labels=False)
     words = next(n for n in shown.notes if "--image" in n).split("'")
     told = index(tmp_path, image=words[1].split(","), mask=words[3].split(","), with_labels=False)
-    assert list(shown.case_ids) == list(told.case_ids) and shown.sources == told.sources
+    assert shown.sources == told.sources and len(told.sources[0]) == len(names) and not told.excluded
 
 
 def test_options_put_the_habit_aside(tmp_path: Path) -> None:

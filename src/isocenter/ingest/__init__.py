@@ -5,8 +5,9 @@
     listing(input, labels)                   a cheap fingerprint: did any file change?
 
 Reads names, headers and tables; pixels are read later, by the audit. Inside: `files` (what a
-folder holds), `roles` (image and mask globs), `pathed` (columns that name files), `habit` (names that say it
-themselves), `folders` (classes and parts), `labels` and `rows` (the join), `given`, `arrays`, `stacks` and `counting` (features and image stacks), `target`, `multilabel`, `known`,
+folder holds), `roles` (image and mask globs), `pathed` (columns that name files), `habit` (names that
+say themselves what is what), `folders` (classes and parts), `labels` and `rows` (the join), `given`,
+`arrays`, `stacks` and `counting` (features and image stacks), `target`, `multilabel`, `known`,
 `leaving` (cases and columns that are left out), `assemble`.
 """
 
@@ -55,8 +56,9 @@ def index(
 
     labels: table or array of labels; target: the column to predict (several with commas: labels of
     0 and 1), task and positive: how, each inferred where not given; order: grades from low to high;
-    the *_column arguments name columns of the table; image, mask: `[NAME=]GLOB` or `[NAME=]COLUMN`, which files are
-    what (neither: by how they are called, `habit`); covariates: attributes that may enter a model; exclude: case or patient ids; ignore: columns to leave out.
+    the *_column arguments name columns of the table; image, mask: `[NAME=]GLOB` or `[NAME=]COLUMN`,
+    which files are what (neither: by how they are called, `habit`); covariates: attributes that may
+    enter a model; exclude: case or patient ids; ignore: columns to leave out.
     harmonise: column of sites; preserve: covariates whose effect harmonisation keeps; neither is a feature.
     readers: columns with each reader's label, never a feature; consensus: the rule that makes a target
     of them where none is named. with_labels=False is for new data to predict: no target is looked for.

@@ -67,10 +67,10 @@ class _Called:
         own = "" if self.head == self.place.rpartition("/")[2] else self.head
         return "/".join(filter(None, (self.place, own))) or "case"
 
-    @property
-    def pattern(self) -> str:
-        """The glob that `--image` or `--mask` would take."""
-        return f"*{self.item.name.removeprefix(self.head)}" if self.head else self.item.name
+    def pattern(self, case_id: str) -> str:
+        """The glob that `--image` or `--mask` would take: anything where the name has the case, else as it is."""
+        named = self.head and self.case_id == case_id
+        return f"*{self.item.name.removeprefix(self.head)}" if named else self.item.name
 
 
 Group = dict[Kind, list[_Called]]
@@ -142,8 +142,9 @@ def _faults(case_id: str, masks: Sequence[tuple[str, list[_Called]]]) -> Iterato
 
 
 def _said(group: Group, usual: Sequence[Kind]) -> str:
+    case_id = group[usual[0]][0].case_id
     told = {
-        role: ",".join(f"{name}={group[role, name][0].pattern}" for r, name in usual if r == role)
+        role: ",".join(f"{name}={group[role, name][0].pattern(case_id)}" for r, name in usual if r == role)
         for role in (IMAGE, MASK)
     }
     parts = " ".join(f"--{role} '{texts}'" for role, texts in told.items() if texts)
