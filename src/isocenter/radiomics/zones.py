@@ -22,11 +22,10 @@ def features(region: Region, aggregations: set[str]) -> dict[str, tuple[Floats, 
     kernels_zones.label(region.levels, planar, parent, nearest.ravel())
     found = {}
     if "2D" in aggregations:
-        per = [
-            _tallied(Region(region.levels[z : z + 1], region.n_levels, region.pad), parents, nearest[z : z + 1], longest)
-            for z, parents in enumerate(parent.reshape(len(region.levels), -1))
-            if region.levels[z].any()
-        ]
+        filled = [z for z in range(len(region.levels)) if region.levels[z].any()]
+        alone = [Region(region.levels[z : z + 1], region.n_levels, region.pad) for z in filled]
+        forest = parent.reshape(len(region.levels), -1)
+        per = [_tallied(one, forest[z], nearest[z], longest) for z, one in zip(filled, alone, strict=True)]
         found["2D"] = (mean([sizes for sizes, _ in per]), mean([depths for _, depths in per]))
     if aggregations - {"2D"}:
         merged = _tallied(region, parent, nearest, longest)
