@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from resampling import assign
 
 from isocenter.evaluation import dependent
-from isocenter.evaluation.dependent import Fold, Folded, Repeat
+from isocenter.evaluation.folds import Fold, Folded, Repeat
 from isocenter.metrics import calibration
 from isocenter.metrics.intervals import NONE, Interval
 from isocenter.metrics.panels import ClassPanel, Key

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from isocenter.evaluation import dependent
-from isocenter.evaluation.dependent import Fold, Folded, Repeat
+from isocenter.evaluation.folds import Fold, Folded, Repeat
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics.grade_panel import GradePanel
 from isocenter.metrics.intervals import NONE, wilson

@@ -165,3 +165,6 @@ def test_only_training_cases_are_perturbed(tmp_path: Path, monkeypatch: pytest.M
     assert np.array_equal(again.proba, model.predict(cohort.select(design.split.test).cases).proba)
     with pytest.raises(UsageError, match="is about radiomics"):
         isocenter.fit(cohort, design, "linear", features="intensity", refine=how)
+    bare = isocenter.index(scans, labels=tmp_path / "labels.csv", image=["image.nii.gz"], target="label")
+    with pytest.raises(UsageError, match="changes masks"):  # before anything is fitted
+        training.plan(bare, design, ["linear"], ["radiomics"], refining=asked)

@@ -353,6 +353,8 @@ def test_image_filters_through_the_command(tmp_path: Path) -> None:
     assert paper.returncode == 0, paper.stderr
     text = "\n".join(one.text for one in docx.Document(str(tmp_path / "paper" / "manuscript.docx")).paragraphs)
     assert "by preset image=mr. They were computed of the responses to image filters too (wavelet, log:" in text
+    page = (tmp_path / "project" / "report.html").read_text(encoding="utf-8")
+    assert "by preset image=mr." in page and "responses to image filters too (wavelet, log:" in page
     table = pd.read_csv(next((tmp_path / "paper").rglob("importance.csv")))
     codes = table.dropna(subset=["ibsi_code"]).set_index("feature")["ibsi_code"].to_dict()
     assert len(codes) == table["feature"].nunique(), set(table["feature"]) - set(codes)

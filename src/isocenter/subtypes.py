@@ -8,59 +8,24 @@ Plain data; nothing here draws.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
-from isocenter.auditing.shortcuts import tells_of_acquisition
+from isocenter.associations import Association, associations
 from isocenter.cohort import Cohort
 from isocenter.errors import InputDoesNotFit
 from isocenter.metrics import Floats, Ints
-from isocenter.metrics.comparison import holm
-from isocenter.metrics.intervals import wilson
-from isocenter.metrics.partitions import adjusted_rand, contingency, cramer_v
+from isocenter.metrics.partitions import adjusted_rand
 from isocenter.unsupervised import Clustering, cluster, numbered
 
 ALARM = 0.5  # strength of association with the acquisition from which clusters are said to be it
 LIMIT = 0.05
-DRAWS = 2000  # permutations
-_RARE = 3  # patients of a level below which it is pooled with others as rare
 _TOLD = 10  # features a cluster
 _CONSTANT = 100.0  # standard deviations: a feature further apart than this is called constant inside clusters
-# Names of columns whose whole numbers are codes, not amounts.
-_CODES = re.compile(
-    r"site|hospital|clinic|cent(er|re)|institution|scanner|manufacturer|vendor|model|device|station|machine|view"
-    r"|projection|modality|protocol|sequence|kernel|coil|position|portable|format|source|batch|folder",
-    re.IGNORECASE,
-)
-_PERSON = re.compile(r"age|sex|gender|weight|height|bmi|ethnic|race", re.IGNORECASE)
-Family = Literal["acquisition", "person", "outcome", "other"]
-
-
-@dataclass(frozen=True)
-class Association:
-    """One column against the clusters, over patients.
-
-    family: what it tells of; strength: 0 to 1 (Cramer's V; for a number the root of the share of its
-    rank variance that clusters explain, corrected for chance); p: by permutation; p_adjusted: Holm's over the family;
-    level: whose share is told: of two the last, else the commonest; groups: per cluster {"cluster" (from 1), "n",
-    "share" or "median", "low", "high"}: share of that level with Wilson's interval, or median with quartiles.
-    """
-
-    column: str
-    family: Family
-    strength: float
-    p: float
-    p_adjusted: float
-    n_patients: int
-    n_missing: int
-    level: str | None
-    groups: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -102,7 +67,7 @@ def describe(
     labels, patients = _joined(found, cohort)
     told = cohort.table.loc[list(found.case_ids)]
     declared = {*sites, *cohort.beside[:1]}
-    rows, skipped = _associations(found, cohort, told, facts, labels, patients, declared, np.random.default_rng(seed))
+    rows, skipped = associations(found, cohort, told, facts, labels, patients, declared, np.random.default_rng(seed))
     acquisition = tuple(row for row in rows if row.family == "acquisition")
     named = _named(acquisition, found)
     again = clusters_again and table is not None and found.n_clusters > 1
@@ -121,8 +86,6 @@ def describe(
 
 def held_out(found: Clustering, table: pd.DataFrame) -> Clustering:
     """The same clusters, their members new cases: to `describe` what held in patients who did not make them."""
-    from dataclasses import replace
-
     points = found.projection.points(table)
     labels, confidence, distance = found.parts.place(points)
     return replace(
@@ -142,153 +105,6 @@ def _joined(found: Clustering, cohort: Cohort) -> tuple[Ints, Ints]:
         raise InputDoesNotFit(f"{int((rows < 0).sum())} cases of the clustering are not in the cohort.",
                               "Give the cohort the clusters were found in.")  # fmt: skip
     return found.labels, pd.factorize(cohort.patients[rows])[0].astype(np.int64)
-
-
-def _associations(
-    found: Clustering, cohort: Cohort, told: pd.DataFrame, facts: pd.DataFrame | None, labels: Ints, patients: Ints,
-    declared: set[str], rng: np.random.Generator,
-) -> tuple[list[Association], list[dict[str, str]]]:  # fmt: skip
-    """Every column that made no cluster, strongest first, and those that cannot be tested; none for one cluster."""
-    if found.n_clusters < 2:
-        return [], []
-    columns: dict[str, tuple[Family, pd.Series]] = {}
-    target = cohort.target.column if cohort.target else None
-    for name in [*cohort.attributes, *([target] if target else [])]:
-        columns[name] = ("outcome" if name == target else _family(name, declared), told[name])
-    if facts is not None:
-        own = facts.reindex(list(found.case_ids))
-        columns |= {str(name): ("acquisition", own[name]) for name in own if name not in columns}
-    made = set(found.feature_names)
-    rows, skipped = [], []
-    for name, (family, values) in columns.items():
-        if name in made:
-            continue
-        row = _association(name, family, _as_codes(name, values, declared), labels, patients, rng)
-        if isinstance(row, Association):
-            rows.append(row)
-        else:
-            skipped.append({"column": name, "family": str(family), "why": row})
-    adjusted: dict[str, float] = {}
-    for family in {row.family for row in rows}:
-        members = [row for row in rows if row.family == family]
-        adjusted |= {row.column: float(p) for row, p in zip(members, holm([r.p for r in members]), strict=True)}
-    corrected = [Association(**{**vars(row), "p_adjusted": adjusted[row.column]}) for row in rows]
-    return sorted(corrected, key=lambda row: -np.nan_to_num(row.strength, nan=-1.0)), skipped
-
-
-def _as_codes(name: str, values: pd.Series, declared: set[str]) -> pd.Series:
-    """Sites, scanners and the like as text, also where they are written as numbers: 8 is no more than 7."""
-    if not types.is_numeric_dtype(values) or types.is_bool_dtype(values):
-        return values
-    whole = bool((values.dropna() % 1 == 0).all())
-    if name not in declared and not (_CODES.search(name) and whole):
-        return values
-    return values.map(lambda v: f"{v:g}", na_action="ignore").astype(object)
-
-
-def _family(name: str, declared: set[str]) -> Family:
-    if name in declared or tells_of_acquisition(name):
-        return "acquisition"
-    return "person" if _PERSON.search(name) else "other"
-
-
-def _association(
-    name: str, family: Family, values: pd.Series, labels: Ints, patients: Ints, rng: np.random.Generator
-) -> Association | str:
-    """Why not, for a column that is an id, free text, or the same for all."""
-    known = values.notna().to_numpy() & (labels >= 0)
-    one = _per_patient(labels[known], patients[known])
-    if one is None:
-        return "known in too few patients" if known.any() else "no value is known"
-    rows, own = one
-    kept = values[known].iloc[rows]
-    if types.is_numeric_dtype(kept) and not types.is_bool_dtype(kept) and kept.nunique() > 5:
-        strength, p = _of_number(kept.to_numpy(dtype=np.float64), own, rng)
-        level, groups = None, tuple(_medians(kept.to_numpy(dtype=np.float64), own))
-    else:
-        codes, names = _levels(kept)
-        if len(names) < 2:
-            return "the same for all" if kept.nunique() < 2 else f"{kept.nunique()} values, each of too few patients"
-        strength, p = _of_levels(codes, own, rng)
-        told = len(names) - 1 if len(names) == 2 else int(np.bincount(codes).argmax())
-        level, groups = names[told], tuple(_shares(codes == told, own))
-    missing = len(np.unique(patients)) - len(kept)
-    return Association(name, family, strength, p, p, len(kept), missing, level, groups)
-
-
-def _levels(values: pd.Series) -> tuple[Ints, list[str]]:
-    """Number of the level of each patient, and the levels in order; several rare ones are pooled as the last."""
-    codes, names = pd.factorize(values, sort=True)
-    rare = np.bincount(codes) < _RARE
-    if rare.sum() < 2:
-        return codes.astype(np.int64), [str(name) for name in names]
-    place = np.where(rare, (~rare).sum(), np.cumsum(~rare) - 1)
-    return place[codes].astype(np.int64), [*(str(n) for n, few in zip(names, rare, strict=True) if not few), "rare"]
-
-
-def _per_patient(labels: Ints, patients: Ints) -> tuple[Ints, Ints] | None:
-    """One case of each patient, of the cluster most of the patient's cases are in; None if one cluster is left."""
-    if len(labels) == 0:
-        return None
-    counts = contingency(patients, labels)
-    names, first = np.unique(patients, return_index=True)
-    own = np.unique(labels)[counts.argmax(axis=1)]
-    order = np.lexsort((labels != own[np.searchsorted(names, patients)], patients))
-    rows = order[np.searchsorted(patients[order], names)]
-    return (rows.astype(np.int64), own) if len(np.unique(own)) > 1 and len(first) > 3 else None
-
-
-def _of_levels(codes: Ints, labels: Ints, rng: np.random.Generator) -> tuple[float, float]:
-    """Cramer's V and the permutation p of chi-squared."""
-    table = contingency(codes, labels)
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    rows, columns = (np.unique(one, return_inverse=True)[1] for one in (codes, labels))
-    rows = rows * table.shape[1]
-
-    def counted() -> float:
-        cells = np.bincount(rows + rng.permutation(columns), minlength=table.size)
-        return float((cells.reshape(table.shape) ** 2 / expected).sum())
-
-    drawn = np.array([counted() for _ in range(DRAWS)])
-    seen = ((table**2) / expected).sum()
-    return float(cramer_v(table)), float(1 + (drawn >= seen * (1 - 1e-12)).sum()) / (DRAWS + 1)
-
-
-def _of_number(values: Floats, labels: Ints, rng: np.random.Generator) -> tuple[float, float]:
-    """Root of the corrected share of rank variance between clusters, and its permutation p (Kruskal and Wallis)."""
-    ranks = pd.Series(values).rank().to_numpy()
-    ranks = (ranks - ranks.mean()) / ranks.std()
-    names, place = np.unique(labels, return_inverse=True)
-    counts = np.bincount(place)
-
-    def between(order: Floats) -> float:
-        return float((np.bincount(place, order) ** 2 / counts).sum()) / len(order)
-
-    seen = between(ranks)
-    drawn = np.array([between(rng.permutation(ranks)) for _ in range(DRAWS)])
-    n, k = len(ranks), len(names)
-    share = max(0.0, 1 - (1 - seen) * (n - 1) / max(n - k, 1))
-    return float(np.sqrt(share)), float(1 + (drawn >= seen * (1 - 1e-12)).sum()) / (DRAWS + 1)
-
-
-def _shares(inside: Any, labels: Ints) -> list[dict[str, Any]]:
-    rows = []
-    for c in np.unique(labels):
-        own = np.asarray(inside)[labels == c]
-        low, high = wilson(int(own.sum()), len(own))[:2]
-        rows.append({"cluster": int(numbered(c)), "n": len(own), "share": float(own.mean()), "low": low, "high": high})
-    return rows
-
-
-def _medians(values: Floats, labels: Ints) -> list[dict[str, Any]]:
-    rows = []
-    for c in np.unique(labels):
-        low, middle, high = np.quantile(values[labels == c], (0.25, 0.5, 0.75))
-        n = int((labels == c).sum())
-        rows.append(
-            {"cluster": int(numbered(c)), "n": n, "median": float(middle), "low": float(low), "high": float(high)}
-        )
-    return rows
 
 
 def _named(rows: Sequence[Association], found: Clustering) -> str | None:

@@ -72,6 +72,7 @@ def plan(
         if "radiomics" not in settings:
             raise UsageError("--reliable perturbed is about radiomics.", "Add --features radiomics, or give a table.")
         settings["radiomics"]["perturbed"] = refining.min_icc
+        Radiomics(**settings["radiomics"]).plan(cohort.select(cohort.case_ids[:1]).cases)  # type: ignore[arg-type]
     found = recipes.compose(
         methods,
         features,

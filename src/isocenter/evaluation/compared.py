@@ -21,8 +21,9 @@ from isocenter.cohort import Target
 from isocenter.errors import BadValues
 from isocenter.evaluation import dependent
 from isocenter.evaluation.claims import NOT_GIVEN, Comparison, corrected
-from isocenter.evaluation.dependent import DRAWS, RANKS, Folded
+from isocenter.evaluation.dependent import RANKS
 from isocenter.evaluation.folded import _codes, _panel_of, _patients, finite_rows, folds_of, inner_values, one_by_one
+from isocenter.evaluation.folds import DRAWS, Folded
 from isocenter.evaluation.nouns import Evaluation
 from isocenter.evaluation.single import headline
 from isocenter.metrics import Floats, Ints, comparison, pairs

@@ -21,7 +21,7 @@ import pandas as pd
 from isocenter.cohort import PATIENT, Target
 from isocenter.evaluation import dependent
 from isocenter.evaluation.calibrated import DISTANCES
-from isocenter.evaluation.dependent import Fold, Folded, Repeat
+from isocenter.evaluation.folds import DRAWS, Fold, Folded, Repeat
 from isocenter.evaluation.nouns import Estimate, Evaluation
 from isocenter.evaluation.single import _panel, _pictures, _placed, _row, _usable, evaluate
 from isocenter.evaluation.weighing import measures
@@ -46,7 +46,7 @@ def evaluate_folds(
     method: str,
     group: str | None = None,
     seed: int = 0,
-    draws: int = dependent.DRAWS,
+    draws: int = DRAWS,
 ) -> Evaluation:
     """Every metric of all splits together, on test and tuning part.
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from isocenter.cohort import Target, Task
 from isocenter.evaluation import dependent
-from isocenter.evaluation.dependent import Folded
 from isocenter.evaluation.folded import TEST, TUNING, finite_rows, folds_of, one_by_one
+from isocenter.evaluation.folds import Folded
 from isocenter.metrics.estimation import Estimated
 from isocenter.metrics.operating import POINTS
 from isocenter.metrics.panels import ClassPanel

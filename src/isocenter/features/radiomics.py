@@ -110,8 +110,6 @@ class Radiomics(FeatureStep):
     def _keep_reliable(self, X: list[Case], rows: list[dict[str, float]]) -> None:
         """Drop the features that perturbed masks change; NothingLeft where that is all of them."""
         assert self.perturbed is not None
-        if not all(masks for _, masks, _ in self.plan_):
-            raise UsageError("--reliable perturbed changes masks, and here is none.", "Give masks, or leave it out.")
         # a region that a perturbation leaves nothing of has no value by it
         others = [[outcome.value or {} for outcome in self._rows(X, way)] for way in perturbed.WAYS]
         good = perturbed.reliable([_tabled(one, self.names_) for one in (rows, *others)], self.perturbed)
@@ -131,11 +129,13 @@ class Radiomics(FeatureStep):
         return pd.DataFrame(table, index=case_index(X), columns=pd.Index(self.names_, dtype="str"))
 
     def plan(self, cases: Sequence[Case]) -> tuple[tuple[str, tuple[str, ...], str], ...]:
-        """Image, its masks and its preset, each. UsageError for a preset or a filter that does not exist."""
+        """Image, its masks and its preset, each. UsageError for presets, filters and needed masks that do not exist."""
         check_way(self.regions)
         sources = cases[0].sources if cases else ()
         images = _names(self.image) or tuple(s.name for s in sources if s.role == IMAGE) or ("image",)
         masks = () if self.mask is False else (_names(self.mask) or tuple(s.name for s in sources if s.role == MASK))
+        if self.perturbed is not None and not masks:
+            raise UsageError("--reliable perturbed changes masks, and here is none.", "Give masks, or leave it out.")
         own = set(images) & set(masks)
         codes = {s.name: s.modality for s in sources if s.role == IMAGE}
         presets = presets_of(images, _names(self.preset), codes)

@@ -39,14 +39,14 @@ FIRST_ORDER = tuple(
 
 
 def _levels(values: NDArray[np.generic]) -> tuple[Floats, Floats | None]:
-    """Integers as their levels, ascending, with how often each occurs (20 times faster); others as they are, None."""
+    """Ascending: of integers their levels, with how often each occurs (20 times faster); of others all, None."""
     if np.issubdtype(values.dtype, np.integer) and values.size > _MANY:
         low, high = int(values.min()), int(values.max())
         if high - low < _MOST_LEVELS:
             counts = np.bincount(values.astype(np.intp) - low)
             present = np.flatnonzero(counts)
             return (present + low).astype(np.float64), counts[present].astype(np.float64)
-    return values.astype(np.float64), None
+    return np.sort(values.astype(np.float64)), None
 
 
 def _mean(x: Floats, counts: Floats | None) -> np.float64:
@@ -92,14 +92,12 @@ def _order_statistics(x: Floats, counts: Floats | None) -> dict[str, np.float64]
 
 
 def _percentiles(x: Floats, counts: Floats | None) -> Floats:
-    if counts is None:
-        return np.asarray(np.percentile(x, _PERCENTS))
-    upto = np.cumsum(counts)
-    rank = np.array(_PERCENTS) / 100 * (upto[-1] - 1)  # numpy's "linear": between the neighbours in rank
-    below = np.floor(rank)
     last = len(x) - 1
-    one = x[np.searchsorted(upto, below, side="right").clip(max=last)]
-    other = x[np.searchsorted(upto, below + 1, side="right").clip(max=last)]
+    upto = None if counts is None else np.cumsum(counts)
+    rank = np.array(_PERCENTS) / 100 * (last if upto is None else upto[-1] - 1)  # numpy's "linear"
+    below = np.floor(rank)
+    places = [at if upto is None else np.searchsorted(upto, at, side="right") for at in (below, below + 1)]
+    one, other = (x[at.astype(np.intp).clip(max=last)] for at in places)
     return np.asarray(one + (other - one) * (rank - below))
 
 

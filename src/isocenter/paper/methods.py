@@ -18,7 +18,7 @@ from isocenter.model import choices
 from isocenter.paper.nouns import Finished
 from isocenter.reporting.flow import patients
 from isocenter.reporting.study import is_floor
-from isocenter.reporting.summary import plain
+from isocenter.reporting.summary import measured, plain
 from isocenter.reporting.words import count, counted, has_interval, interval_name, listed, title
 from isocenter.tables.told import sentences
 
@@ -184,16 +184,8 @@ def _predictors(paper: Finished) -> Iterator[str]:
 
 
 def _radiomics(paper: Finished) -> Iterator[str]:
-    """By which presets, and of which filtered images."""
-    told = [c["radiomics"] for c in paper.study.models if c.get("radiomics") and not is_floor(c)]
-    if not told:
-        return
-    yield f"Radiomics were computed by preset {listed([str(one) for one in told[0]['preset']])}."
-    if filters := [str(one) for one in told[0].get("image_filters") or ()]:
-        yield (
-            f"They were computed of the responses to image filters too ({', '.join(filters)}; IBSI 2 definitions): "
-            "statistics, histograms and texture, in a fixed number of bins."
-        )
+    """By which presets, and of which filtered images: the same for all methods."""
+    yield from next(filter(None, (measured(c) for c in paper.study.models if not is_floor(c))), [])
 
 
 def _refining(paper: Finished) -> Iterator[str]:

@@ -80,7 +80,7 @@ def _by_rows(region: Region, steps: Ints) -> tuple[list[Floats], Floats]:
     _, height, width = region.levels.shape
     jumps = (steps[:, 0] * height + steps[:, 1]) * width + steps[:, 2]
     out = np.empty((len(steps) + 1, len(FEATURES)))
-    kernels_features.described_rare_pairs(flat, order, starts(region.counts()), jumps, region.n_levels, out)
+    kernels_features.described_rare_pairs(flat, order, starts(region.counts), jumps, region.n_levels, out)
     return list(out[:-1]), out[-1]
 
 
@@ -91,7 +91,7 @@ def maximal_correlation(region: Region, steps: Ints, *, merged: bool) -> float:
     The root of the second largest eigenvalue of Q = sum over k of p(i,k) p(j,k) / p(i) p(k), which is the
     second singular value of p(i,k) / sqrt(p(i) p(k)). A region of one level has 1.
     """
-    ranks = np.cumsum(region.counts() > 0).astype(np.uint16)  # only levels that occur; 0, outside, stays 0
+    ranks = np.cumsum(region.counts > 0).astype(np.uint16)  # only levels that occur; 0, outside, stays 0
     few = Region(ranks[region.levels], int(ranks[-1]), region.pad)
     if few.n_levels > _MOST_RANKS:
         return float("nan")

@@ -36,7 +36,7 @@ def features(
 
 
 def _rows(region: Region, longest: int) -> Ints:
-    return starts(np.where(region.counts() > 0, longest, 0))
+    return starts(np.where(region.counts > 0, longest, 0))
 
 
 def _counted(

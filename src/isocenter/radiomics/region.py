@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,9 @@ class Region:
 
     @property
     def n_voxels(self) -> int:
-        return int(np.count_nonzero(self.levels))
+        return int(self.counts.sum())
 
+    @cached_property
     def counts(self) -> Ints:
         """Voxels of each level (n + 1,); level 0, outside, has none."""
         counts = np.bincount(self.levels.ravel(), minlength=self.n_levels + 1).astype(np.int64)

@@ -27,7 +27,7 @@ def features(region: Region, aggregation: str) -> dict[str, Floats]:
 
 def _described(region: Region, steps: Ints) -> tuple[list[Floats], Floats]:
     """Features of each direction, and of all of them merged."""
-    begins = starts(np.minimum(region.counts(), max(region.levels.shape)))
+    begins = starts(np.minimum(region.counts, max(region.levels.shape)))
     n_voxels, together = region.n_voxels, np.zeros(begins[-1], dtype=np.int32)
     rows = []
     several = max(int(_MOST_CELLS // max(begins[-1], 1)), 1)

@@ -22,16 +22,15 @@ def features(region: Region, aggregations: set[str]) -> dict[str, tuple[Floats, 
     kernels_zones.label(region.levels, planar, parent, nearest.ravel())
     found = {}
     if "2D" in aggregations:
-        per = [_tallied(region, parent, nearest, longest, slice(z, z + 1)) for z in _filled(region)]
+        filled = [z for z in range(len(region.levels)) if region.levels[z].any()]
+        alone = [Region(region.levels[z : z + 1], region.n_levels, region.pad) for z in filled]
+        forest = parent.reshape(len(region.levels), -1)
+        per = [_tallied(one, forest[z], nearest[z], longest) for z, one in zip(filled, alone, strict=True)]
         found["2D"] = (mean([sizes for sizes, _ in per]), mean([depths for _, depths in per]))
     if aggregations - {"2D"}:
-        merged = _tallied(region, parent, nearest, longest, slice(None))
+        merged = _tallied(region, parent, nearest, longest)
         found.update(dict.fromkeys(aggregations - {"2D"}, merged))
     return found
-
-
-def _filled(region: Region) -> list[int]:
-    return [z for z in range(len(region.levels)) if region.levels[z].any()]
 
 
 def _distances(region: Region, planar: bool) -> NDArray[np.uint16]:
@@ -43,14 +42,9 @@ def _distances(region: Region, planar: bool) -> NDArray[np.uint16]:
 
 
 def _tallied(
-    region: Region, parent: NDArray[np.int32], nearest: NDArray[np.uint16], longest: int, part: slice
+    region: Region, parents: NDArray[np.int32], nearest: NDArray[np.uint16], longest: int
 ) -> tuple[Floats, Floats]:
-    levels = region.levels[part]
-    counts = np.bincount(levels.ravel(), minlength=region.n_levels + 1).astype(np.int64)
-    counts[0] = 0
-    by_size, by_distance = starts(counts), starts(np.where(counts > 0, max(longest, 1), 0))
+    by_size, by_distance = starts(region.counts), starts(np.where(region.counts > 0, max(longest, 1), 0))
     sizes, depths = np.zeros(by_size[-1], dtype=np.int32), np.zeros(by_distance[-1], dtype=np.int32)
-    parents = parent.reshape(region.levels.shape)[part].ravel()
-    kernels_zones.tally(levels.ravel(), parents, nearest[part].ravel(), by_size, sizes, by_distance, depths)
-    n_voxels = int(counts.sum())
-    return described(by_size, sizes, n_voxels), described(by_distance, depths, n_voxels)
+    kernels_zones.tally(region.levels.ravel(), parents, nearest.ravel(), by_size, sizes, by_distance, depths)
+    return described(by_size, sizes, region.n_voxels), described(by_distance, depths, region.n_voxels)

@@ -181,13 +181,25 @@ def _model(study: Study, card: Mapping[str, Any]) -> dict[str, Any]:
         "features": features,
         "n_features": count(len(card["feature_names"])) if card.get("feature_names") else "",
         "covariates": covariates,
-        "refining": sentences(card.get("refining") or ()),
+        "done": [*measured(card), *sentences(card.get("refining") or ())],
         "parameters": [{"name": k, "value": plain(v)} for k, v in (card.get("parameters") or {}).items()],
         "chosen": chosen,
         "decision": _decision(study, card),
         "seed": plain(card.get("seed")),
         "summary": card.get("summary") or "",
     }
+
+
+def measured(card: Mapping[str, Any]) -> list[str]:
+    """By which presets a model's radiomics were computed, and of which filtered images; nothing without any."""
+    told = card.get("radiomics") or {}
+    found = [f"Radiomics were computed by preset {listed([str(one) for one in told['preset']])}."] if told else []
+    if filters := [str(one) for one in told.get("image_filters") or ()]:
+        found.append(
+            f"They were computed of the responses to image filters too ({', '.join(filters)}; IBSI 2 definitions): "
+            "statistics, histograms and texture, in a fixed number of bins."
+        )
+    return found
 
 
 def plain(value: object) -> str:
