@@ -6,7 +6,8 @@
 
 Reads names, headers and tables; pixels are read later, by the audit. Inside: `files` (what a
 folder holds), `roles` (image and mask globs), `folders` (classes and parts), `labels` and `rows`
-(the join), `given`, `arrays`, `stacks` and `counting` (features and image stacks), `target`, `multilabel`, `known`,
+(the join), `patches` (what `isocenter patches` wrote),
+`given`, `arrays`, `stacks` and `counting` (features and image stacks), `target`, `multilabel`, `known`,
 `leaving` (cases and columns that are left out), `assemble`.
 """
 

@@ -12,11 +12,12 @@ import pandas as pd
 from isocenter.case import MASK, Source
 from isocenter.cohort import PATIENT
 from isocenter.errors import Fault, NoTarget
-from isocenter.ingest import folders
+from isocenter.ingest import folders, patches
 from isocenter.ingest.columns import as_ids, count, listed, patient_like, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.files import Found, Item, scan, stem
 from isocenter.ingest.labels import Joined, join
+from isocenter.ingest.patches import Told
 from isocenter.ingest.roles import Unit, assign
 from isocenter.ingest.rows import read_labels
 
@@ -25,7 +26,8 @@ MASK_NAME = re.compile(r"(^|[^a-z])(mask|seg|segmentation|label|gtv|roi)s?$", re
 
 def draft_scans(path: Path, request: Request) -> Draft:
     """Images below `path` (or the one image `path`) with all that is known of them."""
-    found = scan(path, None if request.labels is None else request.labels.absolute().parent)
+    told = patches.told(scan(path, None if request.labels is None else request.labels.absolute().parent))
+    found = told.found
     labels, notes = _labels(found, request)
     table = None
     if labels is not None:
@@ -37,14 +39,15 @@ def draft_scans(path: Path, request: Request) -> Draft:
     if table is None or labels is None:
         draft = _unlabelled(units, found, request)
     else:
-        draft = _labelled(units, table, labels, found, request)
+        draft = _labelled(units, table, labels, told, request)
     draft.warnings += _masks_unsaid(items, request)
     if invented := sum(item.synthetic for item in items):
         draft.warnings.append(
             f"Synthetic data: {count(invented, 'series')} say so of themselves; these are no patients."
         )
-    draft.notes[:0] = [*found.notes(), *notes, *roles]
-    draft.faults += found.faults
+    draft.warnings += told.warnings
+    draft.notes[:0] = [*found.notes(), *told.notes, *notes, *roles]
+    draft.faults += [*found.faults, *told.faults]
     draft.broken |= {u.case_id: u.fault for u in units if u.fault is not None and u.case_id in draft.table.index}
     return draft
 
@@ -116,11 +119,12 @@ def _no_labels(found: Found) -> NoTarget:
     return NoTarget("There are no labels for these images.", remedy)
 
 
-def _labelled(units: Sequence[Unit], labels: pd.DataFrame, path: Path, found: Found, request: Request) -> Draft:
+def _labelled(units: Sequence[Unit], labels: pd.DataFrame, path: Path, told: Told, request: Request) -> Draft:
+    found = told.found
     base = _base(units)
     keys = pd.DataFrame([u.lead.keys for u in units], index=base.index).astype("str")
     never = (*request.never_ids, request.mask_column)
-    several = bool(request.image)
+    several = bool(request.image) or told.cut
     explained = _named_in(found.faults)
     joined = join(
         keys, labels, path.name, id_column=request.id_column, never=never, several=several, explained=explained
