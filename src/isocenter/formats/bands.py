@@ -140,13 +140,16 @@ class _Segments:
         page = self.page
         top = row * self.high
         shape = (min(self.high, page.imagelength - top), page.imagewidth, page.samplesperpixel)
-        lines = np.full(shape, page.nodata, dtype=page.dtype)
+        lines: Pixels = np.full(shape, page.nodata, dtype=page.dtype)
+        at = range(row * self.across, (row + 1) * self.across)
+        offsets, counts = [page.dataoffsets[i] for i in at], [page.databytecounts[i] for i in at]
         with reading(self.path, "TIFF"):
-            at = range(row * self.across, (row + 1) * self.across)
-            offsets, counts = [page.dataoffsets[i] for i in at], [page.databytecounts[i] for i in at]
-            for content, index in page.parent.filehandle.read_segments(offsets, counts, at, flat=True):
-                piece, where, size = page.decode(content, index)
-                if piece is not None:
-                    left = where[-2]
-                    lines[: size[1], left : left + size[2]] = piece[0, : size[1], : size[2]]
+            pieces = [
+                page.decode(content, index)
+                for content, index in page.parent.filehandle.read_segments(offsets, counts, at, flat=True)
+            ]
+        for piece, where, _ in pieces:
+            if piece is not None:  # a tile that was never written stays blank; those at the right reach over the border
+                part = lines[: piece.shape[1], where[-2] : where[-2] + piece.shape[2]]
+                part[:] = piece[0, : part.shape[0], : part.shape[1]]
         return lines

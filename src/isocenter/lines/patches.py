@@ -20,7 +20,7 @@ def patches(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     yield f"Patches   {found['kept']} kept of {found['positions']} that were looked at{of}"
     yield f"            {found['size']} pixels a side every {found['stride']}, at least {found['tissue']:.0%} tissue"
     for side, n in found["backgrounds"].items():
-        yield f"            {n} images with a {side} background: tissue is the {_SIDES[side]} side"
+        yield f"            {n} image{'s' * (n > 1)} with a {side} background: tissue is the {_SIDES[side]} side"
     yield f"Written   {result['table']}"
 
 

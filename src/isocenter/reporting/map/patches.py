@@ -19,16 +19,17 @@ def patches_atlas(told: Mapping[str, Any], records: Mapping[str, Mapping[str, An
     images = f"{counted(told['images'], 'image')} found = {told['cut']} cut + {len(told['left_out'])} left out"
     lede = f"{images}. {told['kept']} of {told['positions']} patches kept: {told['size']} pixels a side"
     cards = tuple(Card((name,), (_kept(one), one["how"])) for name, one in list(records.items())[:_CARDS])
-    about = f"The first {_CARDS} of {len(records)}; all in the table." if len(records) > _CARDS else ""
+    about = f"The first {_CARDS} of {len(records)}; all in the table below." if len(records) > _CARDS else ""
     rows = tuple((name, str(len(one["kept"])), str(one["positions"]), f"{one['most']:.1%}", one["how"])
                  for name, one in records.items())  # fmt: skip
     columns = ("Image", "Kept", "Looked at", "Most tissue", "How tissue was found")
-    tables = (Table("Images", columns, rows),) if rows else ()
     said = ("Kept patches have a line around them; the rest is pale.",)
-    sections = [Section("kept", "Kept and thrown away", said, groups=(Group("", about, cards),), tables=tables)]
+    sections = [Section("kept", "Kept and thrown away", said, groups=(Group("", about, cards),))] if cards else []
     if told["left_out"]:
         faults = tuple((one["where"], one["code"], f"{one['reason']} {one['remedy']}") for one in told["left_out"])
         sections.append(Section("left-out", "Left out", tables=(Table("Left out", ("Image", "What", "Why"), faults),)))
+    if rows:
+        sections.append(Section("images", "Image by image", tables=(Table("Images", columns, rows),)))
     return Atlas(
         title=title,
         kind="Patches",
