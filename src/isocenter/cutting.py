@@ -11,7 +11,6 @@ command goes on with the next image.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -32,7 +31,9 @@ from isocenter.ingest.columns import commonest
 from isocenter.ingest.patches import LEFT_OUT, MARK, ONE_IMAGE_ONE_PATIENT, OWN, PAGE, TABLE
 from isocenter.preparation.patches import Cutting, Pixels, cut
 from isocenter.reporting.map import render
-from isocenter.reporting.map.patches import patches_atlas
+from isocenter.reporting.map.patches import CARDS, patches_atlas
+
+OVERVIEW = ".overview.png"  # beside the patches of an image; hidden, so that it is taken for none
 
 
 def patches(
@@ -75,7 +76,9 @@ def patches(
     told = _told(cohort, tasks, outcomes)
     cut = [(task, one.get()) for task, one in zip(tasks, outcomes, strict=True) if one.fault is None]
     _write(folder / LEFT_OUT, pd.DataFrame(told["left_out"], columns=["where", "code", "reason", "remedy"]))
-    disk.write_text(folder / PAGE, render(patches_atlas(told, {t.case_id: record for t, record in cut}, place.name)))
+    pictures = {task.case_id: (task.folder / OVERVIEW).read_bytes() for task, _ in cut[:CARDS]}
+    records = {task.case_id: record for task, record in cut}
+    disk.write_text(folder / PAGE, render(patches_atlas(told, records, pictures, place.name)))
     if not told["kept"]:
         faults = [Fault(**one) for one in told["left_out"]]
         raise commonest(faults, f"No patch was cut from {place}; {folder / PAGE} shows it.")
@@ -163,8 +166,9 @@ def _cut(task: _Task) -> dict[str, Any]:
         found = cut(task.file, task.cutting, write)
         record.update(
             file=state, names=names, kept=found.kept.tolist(), shares=found.shares.tolist(), how=found.how,
-            positions=found.positions, most=found.most, overview=base64.b64encode(found.overview).decode(),
+            positions=found.positions, most=found.most,
         )  # fmt: skip
+        (folder / OVERVIEW).write_bytes(found.overview)
         (folder / MARK).write_text(json.dumps(record) + "\n", "utf-8")
 
     disk.write_folder(task.folder, fill)

@@ -54,7 +54,7 @@ def told(found: Found) -> Told:
     table = _read(found.root / TABLE)
     rows = dict(zip(table.index, table.to_dict("records"), strict=True))
     named = bool((table[PATIENT] != table[SOURCE]).any())
-    items = [_joined(item, rows[item.path], named) for item in found.items if item.path in rows]
+    items = [_joined(item, rows[item.path]) for item in found.items if item.path in rows]
     faults = [_stranger(item) for item in found.items if item.path not in rows]
     here = {item.path for item in items}
     faults += [_gone(row, str(name)) for row, name in enumerate(table.index) if name not in here]
@@ -86,17 +86,13 @@ def _gone(row: int, name: str) -> Fault:
     return Fault(stem(name), "MissingPath", reason, "Cut the patches again, into another folder.")
 
 
-def _joined(item: Item, row: Mapping[Any, Any], named: bool) -> Item:
-    """Its image's folder stands for its own: classes are the folders of images, not images those of patches.
-
-    named: patients are known, and not images in their place.
-    """
+def _joined(item: Item, row: Mapping[Any, Any]) -> Item:
+    """Its image's folder stands for its own: classes are the folders of images, not images those of patches."""
     source, patient = str(row[SOURCE]), str(row[PATIENT])
     name = PurePosixPath(source).name
     keys = {"image": source, "image without extension": stem(source), "image name": name,
             "image name without extension": stem(name), "patient": patient}  # fmt: skip
-    hidden = {PATIENT} if named else {PATIENT, SOURCE}
-    known = {str(k): v for k, v in row.items() if k not in hidden and not pd.isna(v)}
+    known = {str(k): v for k, v in row.items() if k not in (PATIENT, SOURCE) and not pd.isna(v)}
     folder = source.rpartition("/")[0]
     attributes = item.attributes | known
     return replace(item, folder=folder, keys=item.keys | keys, patient_id=patient, attributes=attributes)

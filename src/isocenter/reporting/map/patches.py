@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +10,19 @@ import pandas as pd
 from isocenter.reporting.map.atlas import Atlas, Card, Group, Section, Table
 from isocenter.reporting.words import counted
 
-_CARDS = 200
+CARDS = 200  # images that are shown
 
 
-def patches_atlas(told: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]], title: str) -> Atlas:
-    """The page, without a map. told: counts, as `cutting.patches` gives them; records: of each image that was cut."""
+def patches_atlas(
+    told: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]], pictures: Mapping[str, bytes], title: str
+) -> Atlas:
+    """The page, without a map. told: counts, as `cutting.patches` gives them; records: of each image that was read;
+    pictures: PNG of the first CARDS of them, what was thrown away pale.
+    """
     images = f"{counted(told['images'], 'image')} found = {told['cut']} cut + {len(told['left_out'])} left out"
     lede = f"{images}. {told['kept']} of {told['positions']} patches kept: {told['size']} pixels a side"
-    cards = tuple(Card((name,), (_kept(one), one["how"])) for name, one in list(records.items())[:_CARDS])
-    about = f"The first {_CARDS} of {len(records)}; all in the table below." if len(records) > _CARDS else ""
+    cards = tuple(Card((name,), (_kept(one), one["how"])) for name, one in list(records.items())[:CARDS])
+    about = f"The first {CARDS} of {len(records)}; all in the table below." if len(records) > CARDS else ""
     rows = tuple((name, str(len(one["kept"])), str(one["positions"]), f"{one['most']:.1%}", one["how"])
                  for name, one in records.items())  # fmt: skip
     columns = ("Image", "Kept", "Looked at", "Most tissue", "How tissue was found")
@@ -36,7 +39,7 @@ def patches_atlas(told: Mapping[str, Any], records: Mapping[str, Mapping[str, An
         lede=f"{lede}, every {told['stride']}, at least {told['tissue']:.0%} tissue.",
         columns=pd.DataFrame(index=list(records)),
         sections=tuple(sections),
-        thumbnails={name: base64.b64decode(one["overview"]) for name, one in records.items()},
+        thumbnails=pictures,
     )
 
 
