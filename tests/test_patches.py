@@ -180,8 +180,10 @@ def test_nothing_but_glass_is_an_error_that_shows_it(tmp_path: Path) -> None:
 
 
 def test_the_same_name_in_two_folders_and_beside_a_folder(tmp_path: Path) -> None:
-    for name in ("a/s.png", "b/s.png", "a.png"):
+    for name in ("a/s.png", "b/s.png"):
         save(tmp_path / "in", name, slide())
+    patches(tmp_path / "in", tmp_path / "out", size=64)
+    save(tmp_path / "in", "a.png", slide())  # its patches cannot lie in the folder that is there by now
     patches(tmp_path / "in", tmp_path / "out", size=64)
     table = table_of(tmp_path / "out")
     assert table.groupby("source").size().to_dict() == {"a/s.png": 6, "b/s.png": 6, "a.png": 6}
@@ -300,6 +302,12 @@ def test_interrupted_it_leaves_whole_images_only_and_goes_on(tmp_path: Path, mon
     (tmp_path / "out" / ".c.1.partial").mkdir()  # what a kill leaves
     (tmp_path / "out" / ".c.1.partial" / "x000000_y000000.png").write_bytes(b"half")
     assert patches(tmp_path / "in", tmp_path / "out", size=64)["patches"]["kept"] == 18
+    save(tmp_path / "in", "d.png", slide())  # complete, then interrupted at an image that came later
+    monkeypatch.setattr(cutting, "cut", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        patches(tmp_path / "in", tmp_path / "out", size=64)
+    with pytest.raises(MissingStep, match="interrupted"):
+        ingest.index(tmp_path / "out", with_labels=False)
     assert asked == ["a.png", "b.png", "b.png", "c.png"]
     assert not (tmp_path / "out" / ".c.1.partial").exists()
 

@@ -50,6 +50,15 @@ def test_few_patients_of_many_images_leave_no_fold_empty(patients: list[tuple[in
         assert all(len(set(parts[groups == g])) == 1 for g in set(groups))
 
 
+def test_patients_of_many_images_of_two_classes_do_not_pile_up_in_the_first_folds() -> None:
+    """Beside single images, which alone would fill the last folds."""
+    groups = np.r_[np.repeat(np.arange(6), 210), np.arange(6, 26)]
+    strata = np.r_[np.repeat([0, 0, 0, 1, 1, 1], 210), np.arange(20) % 2]
+    for seed in range(10):
+        parts = allocate(groups, strata, (0.2,) * 5, np.random.default_rng(seed))
+        assert sorted(np.bincount(parts[:1260], minlength=5)) == [210, 210, 210, 210, 420]
+
+
 @pytest.mark.parametrize("n", [50, 101, 569])
 def test_single_cases_keep_the_strata_to_one_case(n: int) -> None:
     rng = np.random.default_rng(n)
