@@ -154,6 +154,14 @@ def test_small_classes_and_shortcuts_are_suspicious() -> None:
     assert any("Class malignant has only 4 cases" in sentence for sentence in few.warnings)
 
 
+def test_many_images_of_few_patients_are_no_shortcut() -> None:
+    """Twenty images of two patients are of one class by a chance of a quarter or so, whatever they share."""
+    site = ["A" if i % 3 == 0 else ("B" if i % 2 else "C") for i in range(60)]
+    cohort = _cohort(site=site)
+    cohort.table["patient_id"] = [f"{s}{i % 2}" for i, s in enumerate(site)]
+    assert not any("could learn" in sentence for sentence in audit_cohort(cohort).warnings)
+
+
 def test_the_audit_survives_json() -> None:
     cohort = _features()
     cohort.table.loc["c001", "f0"] = np.nan

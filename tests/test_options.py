@@ -68,6 +68,7 @@ def test_the_command_line_has_every_option() -> None:
         "demo",
         "cluster",
         "similar",
+        "patches",
     }
     for command in commands.values():
         assert {"project", "as_json"} <= {p.name for p in command.params}

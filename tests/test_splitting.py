@@ -38,6 +38,27 @@ def test_groups_stay_whole_and_every_part_is_near_its_share(rows: list[tuple[int
     assert abs((parts == 1).sum() - 0.2 * len(rows)) <= largest + 1
 
 
+@given(st.lists(st.tuples(st.integers(2, 80), st.integers(0, 2)), min_size=5, max_size=9), st.integers(0, 2**31))
+@settings(max_examples=100, deadline=None)
+def test_few_patients_of_many_images_leave_no_fold_empty(patients: list[tuple[int, int]], seed: int) -> None:
+    """Six patients of 210 patches, three of each class, once filled three folds of five: each class the same three."""
+    for known in (patients, [(210, k) for k in (0, 0, 0, 1, 1, 1)]):
+        groups = np.repeat(np.arange(len(known)), [n for n, _ in known])
+        strata = np.repeat([k for _, k in known], [n for n, _ in known])
+        parts = allocate(groups, strata, (0.2,) * 5, np.random.default_rng(seed))
+        assert set(parts) == set(range(5))
+        assert all(len(set(parts[groups == g])) == 1 for g in set(groups))
+
+
+def test_patients_of_many_images_of_two_classes_do_not_pile_up_in_the_first_folds() -> None:
+    """Beside single images, which alone would fill the last folds."""
+    groups = np.r_[np.repeat(np.arange(6), 210), np.arange(6, 26)]
+    strata = np.r_[np.repeat([0, 0, 0, 1, 1, 1], 210), np.arange(20) % 2]
+    for seed in range(10):
+        parts = allocate(groups, strata, (0.2,) * 5, np.random.default_rng(seed))
+        assert sorted(np.bincount(parts[:1260], minlength=5)) == [210, 210, 210, 210, 420]
+
+
 @pytest.mark.parametrize("n", [50, 101, 569])
 def test_single_cases_keep_the_strata_to_one_case(n: int) -> None:
     rng = np.random.default_rng(n)

@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "compare", "predict"),
     "isocenter.grouping": ("cluster", "similar"),
+    "isocenter.cutting": ("patches",),
     "isocenter.presenting": ("report",),
     "isocenter.running": ("run", "export"),
     "isocenter.steps": ("Study",),
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from isocenter.bundle import load, save
     from isocenter.case import Case, Source
     from isocenter.cohort import Cohort, Target, Task
+    from isocenter.cutting import patches
     from isocenter.errors import IsocenterError
     from isocenter.evaluation import Comparison, Estimate, Evaluation
     from isocenter.grouping import cluster, similar
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",
     "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit", "cluster",
-    "compare", "evaluate", "export", "fit", "index", "load", "predict", "report", "run", "save", "similar",
+    "compare", "evaluate", "export", "fit", "index", "load", "patches", "predict", "report", "run", "save", "similar",
     "split",
 ]  # fmt: skip
 

@@ -297,6 +297,37 @@ def predict(
 
 
 @verb()
+def patches(
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="Folder of pictures (PNG, TIFF, JPEG, BMP), or one.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="New folder, INPUT of the other commands.")],
+    project: Path,
+    size: Annotated[int, typer.Option(help="Pixels a side.")] = 224,
+    stride: Annotated[
+        int | None, typer.Option(help="Pixels from one patch to the next. [default: --size, none overlap]")
+    ] = None,
+    tissue: Annotated[float, typer.Option(help="Least share of a patch that is tissue, 0 to 1.")] = 0.5,
+    level: Annotated[int, typer.Option(help="Level of a TIFF's pyramid, 0 the largest.")] = 0,
+    background: Annotated[
+        str, typer.Option(help="light (stains), dark (fluorescence), or auto: by the picture's frame.")
+    ] = "auto",
+    labels: Annotated[
+        str | None, typer.Option(help="Table of the images: patients, outcome; its columns go into patches.csv.")
+    ] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column that names the image of a row.")] = None,
+    patient_column: Annotated[str | None, typer.Option(help="Column with the patient of a row.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="Which files are images: GLOB.")] = None,
+) -> Any:
+    """Cut slides and tissue regions into patches that hold tissue, as files with a table for the other commands."""
+    del project
+    from isocenter import cutting
+
+    how: dict[str, Any] = {"size": size, "stride": stride, "tissue": tissue, "level": level, "background": background}
+    named: dict[str, Any] = {"labels": labels, "id_column": id_column, "patient_column": patient_column}
+    named["image"] = _listed(image or [])
+    return cutting.patches(input, output, **how, **named)
+
+
+@verb()
 def demo(
     project: Path,
     folder: Annotated[Path, typer.Option("--folder", help="Where data and results go.")] = Path("demo"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,45 @@ from isocenter import neighbours
 from isocenter.cohort import Cohort
 from isocenter.measuring import Measured, vectors_of
 from isocenter.neighbours import ALIKE, FAR
+from isocenter.splitting import given_parts
 
 LISTED = 1000  # of each list, in clusters.json
+
+
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """What divides cases that should not be alike: parts, of a given split; labels, where they are classes; patients,
+    where they are known. Each by case id, or None.
+    """
+
+    parts: pd.Series | None
+    labels: pd.Series | None
+    patients: pd.Series | None
+
+    @classmethod
+    def of(cls, cohort: Cohort) -> Divided:
+        """As the cohort has it."""
+        target, known = cohort.target, cohort.knows_patients
+        return cls(
+            None if cohort.split_column is None else given_parts(cohort)[1],
+            cohort.table[target.column] if target is not None and target.is_classes else None,
+            pd.Series(cohort.patients, index=cohort.table.index) if known else None,
+        )
+
+    def apart(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """{"parts", "labels", "patients"}: the values that the cases have, of each kind in which they differ."""
+        found = {}
+        for kind, column in (("parts", self.parts), ("labels", self.labels), ("patients", self.patients)):
+            values = [] if column is None else sorted(set(column.loc[list(ids)].dropna().astype("str")))
+            if len(values) > 1:
+                found[kind] = values
+        return found
+
+    def order(self, apart: Mapping[str, Sequence[str]]) -> tuple[int, int, int]:
+        """The gravest first: a test part that shares pictures, other parts, labels; those within a patient last."""
+        parts = apart.get("parts", ())
+        within = self.patients is not None and "patients" not in apart
+        return 0 if "test" in parts else 1 if parts else 2, 0 if "labels" in apart else 1, int(within)
 
 
 def lists(
@@ -24,38 +63,73 @@ def lists(
     identical: Sequence[Sequence[str]] = (),
     pictures: NDArray[np.float32] | None = None,
 ) -> dict[str, Any]:
-    """{"identical", "near", "outliers", "labels"} as plain data.
+    """{"identical", "identical_apart", "near", "outliers", "labels"} as plain data.
 
     identical: groups of the same pixels, from the audit; points (n, d): where the clustering sees the
     cases; pictures (n, p): small grey pictures, to tell near-duplicates by where the features do not.
+    What joins parts of a given split or labels comes first; "identical_apart": what divides each group.
     """
     ids = [str(one) for one in cohort.case_ids]
+    divided = Divided.of(cohort)
+    groups = sorted(((divided.apart(group), list(group)) for group in identical), key=lambda one: divided.order(one[0]))
     return {
-        "identical": [list(group) for group in identical],
-        "near": near_duplicates(ids, measured, identical, pictures),
+        "identical": [group for _, group in groups],
+        "identical_apart": [apart for apart, _ in groups],
+        "near": near_duplicates(ids, measured, identical, pictures, divided),
         "outliers": outliers(ids, points),
         "labels": label_noise(cohort, points),
     }
 
 
 def near_duplicates(
-    ids: Sequence[str], measured: Measured, identical: Sequence[Sequence[str]], pictures: NDArray[np.float32] | None
+    ids: Sequence[str],
+    measured: Measured,
+    identical: Sequence[Sequence[str]],
+    pictures: NDArray[np.float32] | None,
+    divided: Divided,
 ) -> dict[str, Any]:
-    """{"how", "count", "pairs": [{"first", "second", "likeness"}]}, without those that are bit-identical."""
+    """{"how", "count", "across", "sentence", "pairs": [{"first", "second", "likeness", "apart"}]}, without what is
+    bit-identical.
+
+    The gravest pairs first, then the most alike. across: pairs between parts ("test and training": 3), of different
+    "labels", and "within a patient"; sentence: the same for people.
+    """
     least = measured.likeness
     if least is None and pictures is None:
         why = f"these {measured.table.shape[1]} features do not tell cases apart"
-        return {"how": f"not looked for, {why}", "count": 0, "pairs": []}
+        return {"how": f"not looked for, {why}", "count": 0, "across": {}, "sentence": "", "pairs": []}
     vectors = vectors_of(measured.table) if least is not None or pictures is None else pictures
     same = {case_id: k for k, group in enumerate(identical) for case_id in group}
-    pairs = [
-        {"first": ids[p.first], "second": ids[p.second], "likeness": round(p.likeness, 5)}
+    pairs: list[dict[str, Any]] = [
+        {"first": ids[p.first], "second": ids[p.second], "likeness": round(p.likeness, 5),
+         "apart": divided.apart((ids[p.first], ids[p.second]))}
         for p in neighbours.alike(vectors, least or ALIKE)
         if ids[p.first] not in same or same.get(ids[p.first]) != same.get(ids[p.second])
-    ]
+    ]  # fmt: skip
+    pairs.sort(key=lambda pair: divided.order(pair["apart"]))
     what = f"the features ({measured.name})" if least is not None else "small grey pictures of the cases"
     how = f"cosine of {least or ALIKE:g} or more between {what}, the common mean taken off"
-    return {"how": how, "count": len(pairs), "pairs": pairs[:LISTED]}
+    across = _across(pairs, divided)
+    return {
+        "how": how, "count": len(pairs), "across": across, "sentence": _sentence(across), "pairs": pairs[:LISTED],
+    }  # fmt: skip
+
+
+def _across(pairs: Sequence[Mapping[str, Any]], divided: Divided) -> dict[str, int]:
+    """How many pairs join what should be apart."""
+    parts = Counter(" and ".join(pair["apart"]["parts"]) for pair in pairs if "parts" in pair["apart"])
+    found = dict(sorted(parts.items()))  # those with the test part come first in the alphabet
+    found["labels"] = sum("labels" in pair["apart"] for pair in pairs)
+    if divided.patients is not None:
+        found["within a patient"] = sum("patients" not in pair["apart"] for pair in pairs)
+    return {name: n for name, n in found.items() if n}
+
+
+def _sentence(across: Mapping[str, int]) -> str:
+    names = {"labels": "of different labels", "within a patient": "within a patient"}
+    told = ", ".join(f"{n} {names.get(name, f'between {name}')}" for name, n in across.items())
+    leaks = any(name.startswith("test and ") for name in across)
+    return f"Of them {told}{': results on this split are too good' if leaks else ''}." if told else ""
 
 
 def outliers(ids: Sequence[str], points: NDArray[np.float32]) -> dict[str, Any]:

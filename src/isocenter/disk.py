@@ -1,9 +1,10 @@
-"""Writing files so that nothing half-written is ever left: temporary file, fsync, rename."""
+"""Writing files and folders so that nothing half-written is ever left: temporary name, fsync, rename."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +69,26 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
+def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
+    """Call `fill(temporary folder)`, then give the folder the name `path`, all or nothing; `path` must not be there."""
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
+    try:
+        with _naming_the_disk(path):
+            temporary.mkdir()
+            fill(temporary)
+            for file in temporary.iterdir():
+                with file.open("rb+") as written:
+                    os.fsync(written.fileno())
+            temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def sweep(folder: Path) -> None:
-    """Remove temporary files that a killed process left in `folder`."""
-    for left in folder.rglob(f".*{_PARTIAL}*"):
-        left.unlink(missing_ok=True)
+    """Remove temporary files and folders that a killed process left in `folder`."""
+    for left in list(folder.rglob(f".*{_PARTIAL}*")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)

@@ -51,6 +51,7 @@ _TSNE = 3000  # cases up to which t-SNE takes seconds
 _MEASURING = (
     "preset", "regions", "image_filters", "weights", "window", "standardise", "filters", "reference_site",
 )  # fmt: skip
+_MADE = "clusters, 2"  # the number rises when clusters.json holds other things
 _LEVELS = 60  # texts with more values are not for colouring
 
 
@@ -148,13 +149,13 @@ class Mapping(Study):
         options = self.options
         if not self._is_streamed(method):
             _ = self.usable  # indexed and audited
-            return self._fingerprint("cluster", method, options.clusters, options.layout)
+            return self._fingerprint(_MADE, method, options.clusters, options.layout)
         if options.labels is not None:
             raise UsageError("--labels are joined in memory.", "Leave them out, or put the columns into the table.")
         self._remember()
         told = [method, options.clusters, options.layout, options.seed, options.of(INDEX), options.filters]
         told.append(options.reference_site)
-        return fingerprint("cluster", __version__, ingest.listing(Path(options.input)), options.input, told)
+        return fingerprint(_MADE, __version__, ingest.listing(Path(options.input)), options.input, told)
 
     def _at_once(self, method: str) -> tuple[Cohort, Measured, Clustering, Clustering]:
         options = self.options

@@ -155,18 +155,23 @@ def about_features(missing: dict[str, int], constant: Sequence[str], n: int) -> 
 
 
 def about_shortcuts(cohort: Cohort) -> Iterator[str]:
-    """Attributes with a value that only one class has: the model could learn the scanner instead."""
+    """Attributes with a value that only one class has: the model could learn the scanner instead.
+
+    By chance or not is asked of patients: many images of one person are of one class anyway.
+    """
     if cohort.target is None or cohort.target.is_value or not len(cohort):
         return
+    persons = pd.Series(cohort.patients, index=cohort.table.index)
     for name in cohort.attributes:
         if name == str(cohort.split_column).partition("=")[0] or not _groups(cohort.table[name]):
             continue
         for target in _answers(cohort):
             shares = target.value_counts(normalize=True)
             table = pd.crosstab(_text(cohort.table[name]), target)
+            patients = persons.groupby(_text(cohort.table[name])).nunique().to_dict()
             for value, row in table[(table > 0).sum(axis=1) == 1].iterrows():
                 found, n = str(row.idxmax()), int(row.sum())
-                if n < len(cohort) and shares[found] ** n < CHANCE:
+                if n < len(cohort) and shares[found] ** patients[value] < CHANCE:
                     yield f"All {n} cases with {name} = {value} are {found}: a model could learn {name} instead."
 
 

@@ -54,6 +54,11 @@ def reading(path: Path, what: str = "file") -> Iterator[None]:
     except MemoryError as fault:
         raise UnreadableFile(f"{path} does not fit into memory.", "Crop or resample it, or free memory.") from fault
     except BaseException as fault:
+        if type(fault).__name__ == "DecompressionBombError":  # Pillow's, met before the header can be looked at
+            raise UnreadableFile(
+                f"{path} declares more pixels than are decoded at once.",
+                "Crop a genuine picture; patches are also cut from an uncompressed or Deflate TIFF, part by part.",
+            ) from fault
         reason = " ".join(str(fault).split())[:240] or type(fault).__name__
         raise UnreadableFile(
             f"{path} is not a readable {what}: {reason.rstrip('.')}.",

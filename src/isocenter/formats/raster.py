@@ -17,7 +17,7 @@ _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_GREY, _PNG_PALETTE = 0, 3
 _GREY = {"L", "F", "I", "I;16", "I;16L", "I;16B", "I;16N"}
 _PALETTE = 3  # TIFF's photometric interpretation; 0 is grey with white as zero
-_PLAIN_CODECS = {1, 8, 32946, 32773}  # none, Deflate twice, PackBits: what tifffile reads by itself
+PLAIN_CODECS = {1, 8, 32946, 32773}  # none, Deflate twice, PackBits: what tifffile reads by itself
 _STACKS = "ZIQTDRPEHLMVAN"  # axis letters of tifffile that may stand for slices
 Pixels = NDArray[Any]
 
@@ -54,6 +54,35 @@ def _read_picture(path: Path) -> Pixels:
     return np.stack(frames, axis=1)
 
 
+def read_page(path: Path, number: int) -> Pixels:
+    """(C, H, W) of one page of a TIFF, through Pillow: for codecs that tifffile lacks here."""
+    from PIL import Image as Pillow
+
+    with reading(path, "picture"), Pillow.open(path, formats=("TIFF",)) as opened:
+        opened.seek(number)
+        check_size(path, opened.width * opened.height * 4, FRAME_BYTES)
+        return grey_if_equal(_plain(opened)[:, None])[:, 0]
+
+
+def write_picture(path: Path, array: Pixels) -> Path:
+    """Write (C, H, W) of 1 or 3 channels as PNG; as TIFF what PNG cannot hold here (16-bit colour, fractions).
+
+    path: without extension, in a folder that is written whole (`disk.write_folder`). Returns the file's path.
+    """
+    values = np.ascontiguousarray(array[0] if len(array) == 1 else np.moveaxis(array, 0, -1))
+    if array.dtype == np.uint8 or (array.dtype == np.uint16 and len(array) == 1):
+        from PIL import Image as Pillow
+
+        picture = path.with_name(f"{path.name}.png")
+        Pillow.fromarray(values).save(picture)
+        return picture
+    import tifffile
+
+    picture = path.with_name(f"{path.name}.tif")
+    tifffile.imwrite(picture, values, photometric="minisblack" if len(array) == 1 else "rgb", compression="zlib")
+    return picture
+
+
 def _plain(picture: Any) -> Pixels:
     """A Pillow image as (C, H, W)."""
     if picture.mode in ("1", "LA", "La"):
@@ -83,7 +112,7 @@ def _read_tiff(path: Path) -> Pixels:
         series, page = opened.series[0], opened.pages[0].aspage()
         check_size(path, int(np.prod(series.shape, dtype=object)) * series.dtype.itemsize)
         check_size(path, page.imagewidth * page.imagelength * page.samplesperpixel * series.dtype.itemsize, FRAME_BYTES)
-        if int(page.compression) not in _PLAIN_CODECS:
+        if int(page.compression) not in PLAIN_CODECS:
             return _read_picture(path)
         values, axes, photometric = np.asarray(series.asarray()), series.axes, int(page.photometric)
         table = page.colormap if photometric == _PALETTE else None

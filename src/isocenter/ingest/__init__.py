@@ -6,8 +6,9 @@
 
 Reads names, headers and tables; pixels are read later, by the audit. Inside: `files` (what a
 folder holds), `roles` (image and mask globs), `pathed` (columns that name files), `habit` (names that
-say themselves what is what), `folders` (classes and parts), `labels` and `rows` (the join), `given`,
-`arrays`, `stacks` and `counting` (features and image stacks), `target`, `multilabel`, `known`,
+say themselves what is what), `patches` (what `isocenter patches` wrote), `folders` (classes and parts),
+`labels` and `rows` (the join), `given`, `arrays`, `stacks` and `counting` (features and image stacks),
+`target`, `multilabel`, `known`,
 `leaving` (cases and columns that are left out), `assemble`.
 """
 

@@ -12,12 +12,13 @@ import pandas as pd
 from isocenter.case import MASK, Source
 from isocenter.cohort import PATIENT
 from isocenter.errors import Fault, NoTarget
-from isocenter.ingest import folders
+from isocenter.ingest import folders, patches
 from isocenter.ingest.columns import as_ids, count, listed, patient_like, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.files import Found, Item, scan, stem
 from isocenter.ingest.habit import by_habit
 from isocenter.ingest.labels import Joined, join
+from isocenter.ingest.patches import Told
 from isocenter.ingest.pathed import ROW, Pathed, pathed
 from isocenter.ingest.roles import Unit, assign
 from isocenter.ingest.rows import read_labels
@@ -27,7 +28,8 @@ MASK_NAME = re.compile(r"(^|[^a-z])(mask|seg|segmentation|label|gtv|roi)s?$", re
 
 def draft_scans(path: Path, request: Request) -> Draft:
     """Images below `path` (or the one image `path`) with all that is known of them."""
-    found = scan(path, None if request.labels is None else request.labels.absolute().parent)
+    told = patches.told(scan(path, None if request.labels is None else request.labels.absolute().parent))
+    found = told.found
     labels, notes = _labels(found, request)
     table = None
     if labels is not None:
@@ -35,7 +37,8 @@ def draft_scans(path: Path, request: Request) -> Draft:
         notes += cleaning
         _check(table, request)
     items = found.items if table is None or labels is None else _but_masks(found, table, labels, request)
-    habit = None if request.image or request.mask or request.mask_column else by_habit(items)
+    named = told.cut or request.image or request.mask or request.mask_column
+    habit = None if named else by_habit(items)
     paths = Pathed()
     if table is not None and labels is not None:
         paths = pathed(table, labels.parent, found, request.image, request.mask, request.id_column)
@@ -43,14 +46,15 @@ def draft_scans(path: Path, request: Request) -> Draft:
     if table is None or labels is None:
         draft = _unlabelled(units, found, request)
     else:
-        draft = _labelled(units, table, labels, found, request, paths)
+        draft = _labelled(units, table, labels, told, request, paths)
     draft.warnings += [] if habit else _masks_unsaid(items, request)
     if invented := sum(item.synthetic for item in items):
         draft.warnings.append(
             f"Synthetic data: {count(invented, 'series')} say so of themselves; these are no patients."
         )
-    draft.notes[:0] = [*found.notes(), *notes, *roles]
-    draft.faults += found.faults
+    draft.warnings += told.warnings
+    draft.notes[:0] = [*found.notes(), *told.notes, *notes, *roles]
+    draft.faults += [*found.faults, *told.faults]
     draft.broken |= {u.case_id: u.fault for u in units if u.fault is not None and u.case_id in draft.table.index}
     return draft
 
@@ -126,18 +130,19 @@ def _labelled(
     units: Sequence[Unit],
     labels: pd.DataFrame,
     path: Path,
-    found: Found,
+    told: Told,
     request: Request,
     paths: Pathed,
 ) -> Draft:
     """Cases with their row of the table; paths: files that it names, whose rows are known."""
+    found = told.found
     if paths.columns:
         units, labels = paths.keyed(units), paths.named(labels)
     base = _base(units)
     keys = pd.DataFrame([u.lead.keys for u in units], index=base.index).astype("str")
     never = (*request.never_ids, request.mask_column)
     id_column = ROW if paths.columns else request.id_column
-    several = bool(request.image)
+    several = bool(request.image) or told.cut
     explained = _named_in(found.faults)
     joined = join(keys, labels, path.name, id_column=id_column, never=never, several=several, explained=explained)
     kept = [int(i) for i in np.flatnonzero(joined.rows >= 0)]

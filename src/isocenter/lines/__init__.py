@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from isocenter.lines import beside, clusters, numbers, study
+from isocenter.lines import beside, clusters, numbers, patches, study
 
 __all__ = ["GROWING", "SECTIONS"]
 
@@ -50,6 +50,7 @@ SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "clusters": clusters.clusters,
     "similar": clusters.similar,
     "placed": clusters.placed,
+    "patches": patches.patches,
     "output": study.predicted,
     "map": clusters.page,
     "page": clusters.page,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _FEATURES = 3  # a cluster
@@ -87,12 +87,23 @@ def _replication(told: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _look(found: Mapping[str, Any]) -> Iterator[str]:
-    near, far, labels = found["near"], found["outliers"], found["labels"]
-    first = near["pairs"][0] if near["pairs"] else None
-    example = f", for instance {first['first']} = {first['second']}" if first else ""
-    yield f"Look at   {len(found['identical'])} groups bit-identical, {near['count']} near-duplicate pairs{example}"
+    near, far, labels, identical = found["near"], found["outliers"], found["labels"], found["identical"]
+    yield f"Look at   {len(identical)} groups bit-identical{_first(identical, found['identical_apart'])}"
+    pairs = [(one["first"], one["second"]) for one in near["pairs"]]
+    yield f"          {near['count']} near-duplicate pairs{_first(pairs, [one['apart'] for one in near['pairs']])}"
+    if near["sentence"]:
+        yield f"            {near['sentence']}"
     yield f"          {far['count']} outliers, {labels['count']} labels that neighbours contradict"
     yield f"          {labels['sentence']}"
+
+
+def _first(groups: Sequence[Sequence[str]], apart: Sequence[Mapping[str, list[str]]]) -> str:
+    """The first of a list and what divides it; the gravest come first."""
+    if not groups:
+        return ""
+    named = [f"{kind} {' and '.join(apart[0][kind])}" for kind in ("parts", "labels") if kind in apart[0]]
+    told = f" ({', '.join(named)})" if named else ""
+    return f", first {' = '.join(groups[0])}{told}"
 
 
 def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:

@@ -28,13 +28,13 @@ def thumbnail(case: Case, size: int = 160, *, image: str | None = None, mask: Ma
     pixels, region = read_case(case, image=image, mask=mask)
     inside = None if region is None else region.labels > 0
     at = pixels.array.shape[1] // 2 if inside is None else int(inside.sum(axis=(1, 2)).argmax())
-    shown = _colours(pixels.array[:, at])
+    shown = colours(pixels.array[:, at])
     outline = np.zeros(shown.shape[:2], dtype=bool) if inside is None else inside[at]
     return _encoded(*_as_seen(shown, outline, pixels.geometry), size)
 
 
-def _colours(plane: NDArray[np.generic]) -> Plane:
-    """(C, H, W) to (H, W, 3) of 0..255."""
+def colours(plane: NDArray[np.generic]) -> Plane:
+    """(C, H, W) to (H, W, 3) of 0..255: 8-bit colour as it is, the rest from its 1st to 99th percentile."""
     if plane.shape[0] == 3 and plane.dtype == np.uint8:
         return np.moveaxis(plane, 0, -1).astype(np.uint8)
     if plane.shape[0] != 3:

@@ -7,8 +7,20 @@ through its splits.
 """
 
 from isocenter.splitting.allocation import allocate, inner_folds, strata_of
+from isocenter.splitting.holdout import given_parts
 from isocenter.splitting.making import make_design
 from isocenter.splitting.nouns import Design, Split
 from isocenter.splitting.walk import duration, shape, walk
 
-__all__ = ["Design", "Split", "allocate", "duration", "inner_folds", "make_design", "shape", "strata_of", "walk"]
+__all__ = [
+    "Design",
+    "Split",
+    "allocate",
+    "duration",
+    "given_parts",
+    "inner_folds",
+    "make_design",
+    "shape",
+    "strata_of",
+    "walk",
+]

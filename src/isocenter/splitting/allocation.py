@@ -23,8 +23,9 @@ def allocate(groups: Ints, strata: Ints, shares: Sequence[float], rng: np.random
     """Part number (n,) of every case: whole groups, each part near its share of every stratum.
 
     groups, strata: (n,) integers; shares sum to 1. Groups of several cases go first, the
-    largest first, each to the part that lacks most of what it holds; single cases then fill up
-    what is missing, so that without groups the strata are exact to one case.
+    largest first, each to the part that lacks most of what it holds, of equal ones to that which
+    lacks most of all; single cases then fill up what is missing, so that without groups the strata
+    are exact to one case. Where all groups hold several cases, and are as many as parts, none stays empty.
     """
     n_groups, n_strata = int(groups.max()) + 1, int(strata.max()) + 1
     sizes = np.bincount(groups, minlength=n_groups)
@@ -33,10 +34,14 @@ def allocate(groups: Ints, strata: Ints, shares: Sequence[float], rng: np.random
     order = rng.permutation(n_groups)
     several = [g for g in order[np.argsort(-sizes[order], kind="stable")] if sizes[g] > 1]
     rows = _rows_of(groups, several)
-    for group in several:
+    filled = np.zeros(len(shares), dtype=bool)
+    for done, group in enumerate(several):
         counts = np.bincount(strata[rows[group]], minlength=n_strata)
-        part = int(np.argmax((need / np.asarray(shares)[:, None]) @ counts))
+        lacking = need / np.asarray(shares)[:, None]
+        able = ~filled if n_groups - done <= (~filled).sum() else np.ones(len(shares), dtype=bool)
+        part = int(np.lexsort((-np.arange(len(shares)), lacking.sum(axis=1), np.round(lacking @ counts, 6), able))[-1])
         need[part] -= counts
+        filled[part] = True
         part_of_group[group] = part
     parts = part_of_group[groups]
     single = np.flatnonzero(sizes[groups] == 1)

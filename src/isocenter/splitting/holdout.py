@@ -69,7 +69,7 @@ def _need_two_of_each(cohort: Cohort, groups: Ints) -> None:
 
 def given(cohort: Cohort, duplicates: Duplicates, overlap: str) -> tuple[Split, str]:
     """The parts that `cohort.split_column` gives, and the sentence that tells of them."""
-    column, parts = _given_parts(cohort)
+    column, parts = given_parts(cohort)
     ids = cohort.case_ids
     training, tuning, test = (ids[(parts == name).to_numpy()] for name in ("training", "tuning", "test"))
     for name, members in (("training", training), ("test", test)):
@@ -91,8 +91,11 @@ def given(cohort: Cohort, duplicates: Duplicates, overlap: str) -> tuple[Split, 
     return Split(tuple(training), tuple(test), tuple(tuning), overlap=tuple(shared), unassigned=tuple(unassigned)), how
 
 
-def _given_parts(cohort: Cohort) -> tuple[str, pd.Series[Any]]:
-    """The column's name and the part of each case; 'site=B' makes B (or 'B|C') the test part."""
+def given_parts(cohort: Cohort) -> tuple[str, pd.Series[Any]]:
+    """The column's name and the part of each case that `cohort.split_column` gives: training, tuning, test or NA.
+
+    'site=B' makes B (or 'B|C') the test part. UnknownColumn, CohortError (values that name no part).
+    """
     column, _, chosen = str(cohort.split_column).partition("=")
     if column not in cohort.table:
         raise UnknownColumn(

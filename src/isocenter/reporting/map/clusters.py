@@ -197,19 +197,28 @@ def _alike(found: Found) -> list[Section]:
     groups = []
     if identical:
         cards = tuple(
-            Card(tuple(ids[:2]), (f"and {len(ids) - 2} more",) if len(ids) > 2 else ()) for ids in identical[:_PAIRS]
+            Card(tuple(ids[:2]), (*_apart_lines(apart), *((f"and {len(ids) - 2} more",) if len(ids) > 2 else ())))
+            for ids, apart in zip(identical[:_PAIRS], found["identical_apart"], strict=False)
         )
         groups.append(Group("Bit-identical", f"{counted(len(identical), 'group')} of the same pixels", cards))
     if near["pairs"]:
         cards = tuple(
-            Card((p["first"], p["second"]), (f"likeness {p['likeness']:.4f}",)) for p in near["pairs"][:_PAIRS]
+            Card((p["first"], p["second"]), (f"likeness {p['likeness']:.4f}", *_apart_lines(p["apart"])))
+            for p in near["pairs"][:_PAIRS]
         )
         groups.append(Group("Near-duplicates", _shown(near["count"], "pair", len(cards)), cards))
     said = (
         f"{counted(len(identical), 'group')} of bit-identical images, {counted(near['count'], 'pair')} nearly so.",
+        *([near["sentence"]] if near["sentence"] else []),
         f"Near: {near['how']}.",
     )
     return [Section("alike", "Duplicates", said, groups=tuple(groups))]
+
+
+def _apart_lines(apart: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What divides cases that are alike: their parts and labels."""
+    parts = (f"in {' and '.join(apart['parts'])}",) if "parts" in apart else ()
+    return (*parts, f"labels {' and '.join(apart['labels'])}") if "labels" in apart else parts
 
 
 def _far(found: Found) -> list[Section]:
