@@ -86,8 +86,10 @@ def test_interrupted_at_ten_points_it_completes_with_the_same_numbers(
         time.sleep(lasts * (k + 0.5) / 10)
         process.send_signal(how)
         _, said = process.communicate()
-        if how is signal.SIGINT and process.returncode not in (0, -signal.SIGINT):
-            assert process.returncode == 130 and b"Traceback" not in said, said.decode()
+        if how is signal.SIGINT and process.returncode != -signal.SIGINT:  # that: before Python listened
+            ended = process.returncode == 0 and (project / "report.html").exists()
+            assert ended or (process.returncode == 130 and b"Interrupted." in said), (process.returncode, said)
+            assert b"Traceback" not in said, said.decode()
         assert results(data, project) == expected
 
 

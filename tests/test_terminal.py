@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from designs import write_table
-from isocenter import cli, progress
+from isocenter import cli, progress, running
 from isocenter.terminal import Terminal
 
 
@@ -87,3 +87,19 @@ def test_ctrl_c_inside_an_import_is_an_interruption_too(
         cli.main()
     assert ended.value.code == 130
     assert capsys.readouterr().err == "\nInterrupted. The same command goes on where this one stopped.\n"
+
+
+def test_ctrl_c_in_a_command_is_told_and_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Through the real parser, which catches the interrupt before `main` can."""
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "demo", stopped)
+    monkeypatch.setattr(sys, "argv", ["isocenter", "demo", "--folder", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.endswith("Interrupted. The same command goes on where this one stopped.\n")

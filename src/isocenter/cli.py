@@ -31,6 +31,7 @@ app = typer.Typer(
     help="From a folder of scans to a model you can defend.",
 )
 Command = Callable[..., Any]
+_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 _Input = Annotated[
     str, typer.Argument(metavar="INPUT", help="Folder of scans, feature table, array, or an earlier run.toml.")
 ]
@@ -343,9 +344,10 @@ def demo(
 def main() -> None:
     """Entry point: exit 0 success, 1 a fault in data or request, 2 usage, 70 a bug of ours, 130 interrupted."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        code = app(standalone_mode=False)  # typer's own exits come back as a number, since 0.28 Ctrl-C as 130 too
+        if code == _INTERRUPTED:
+            _interrupted()
+        sys.exit(code)
     except IsocenterError as fault:
         _say(fault)
         sys.exit(fault.exit_code)
@@ -368,7 +370,7 @@ def main() -> None:
 
 def _interrupted() -> NoReturn:
     sys.stderr.write("\nInterrupted. The same command goes on where this one stopped.\n")
-    sys.exit(130)
+    sys.exit(_INTERRUPTED)
 
 
 def _from_an_interrupt(wrong: BaseException | None) -> bool:
