@@ -94,3 +94,22 @@ def test_neighbours_of_the_same_patient_do_not_vouch() -> None:
 def test_labels_by_chance_are_not_known_to_neighbours() -> None:
     codes = np.random.default_rng(5).integers(0, 3, 900)
     assert not neighbours.contradicted(drawn(900, 5), codes, np.arange(900)).tells
+
+
+def test_labels_of_a_few_cases_neither_vote_nor_are_judged() -> None:
+    """One case of a label would count as much as all of a common one, and outvote everybody around it."""
+    points = np.concatenate([drawn(300, 5), drawn(300, 5) + 8])
+    codes = np.repeat([0, 1], 300)
+    codes[[5, 50, 90, 400]] = [2, 3, 4, 5]
+    found = neighbours.contradicted(points, codes, np.arange(600))
+    assert found.labels == 2 and found.unjudged == 4 and found.chance == 0.5
+    assert found.agreement == 1.0 and len(found.rows) == 0
+    alone = neighbours.contradicted(points, np.where(codes > 1, codes, 0), np.arange(600))
+    assert alone.labels == 1 and not alone.tells
+
+
+def test_many_cases_of_one_patient_are_one_vote_for_its_label() -> None:
+    codes = np.repeat([0, 1, 2], [100, 100, 20])
+    patients = np.r_[np.arange(200), np.full(20, 200)]
+    found = neighbours.contradicted(drawn(220, 5), codes, patients)
+    assert found.labels == 2 and found.unjudged == 20

@@ -18,6 +18,7 @@ from isocenter.neighbours import ALIKE, FAR
 from isocenter.splitting import given_parts
 
 LISTED = 1000  # of each list, in clusters.json
+_FEWEST = 20  # cases, for labels to be checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +146,26 @@ def outliers(ids: Sequence[str], points: NDArray[np.float32]) -> dict[str, Any]:
 def label_noise(cohort: Cohort, points: NDArray[np.float32]) -> dict[str, Any]:
     """{"sentence", "count", "cases": [{"case", "label", "neighbours", "share"}]}; none if neighbours know nothing."""
     target = cohort.target
-    if target is None or not target.is_classes or len(cohort) < 20:
-        return {"sentence": "No labels to check: name them with --target.", "count": 0, "cases": []}
+    why = None
+    if target is None:
+        why = "No labels to check: name them with --target."
+    elif not target.is_classes:
+        why = f"{target.column} has no classes that neighbours could contradict."
+    elif len(cohort) < _FEWEST:
+        why = f"Labels are not checked in less than {_FEWEST} cases."
+    if target is None or why:
+        return {"sentence": why, "count": 0, "cases": []}
     codes = np.asarray(cohort.codes, dtype=np.int64)
     found = neighbours.contradicted(points, codes, pd.factorize(cohort.patients)[0].astype(np.int64))
-    share = f"{100 * found.agreement:.0f} % (by chance {100 * found.chance:.0f} %)"
+    rare = f" {found.unjudged} cases of labels with less than 5 patients were not judged." if found.unjudged else ""
+    if found.labels < 2:
+        return {"sentence": f"Less than two labels of {target.column} have 5 patients.{rare}", "count": 0, "cases": []}
+    share = (
+        f"{100 * found.agreement:.0f} % of a label's cases (mean over {found.labels} labels, rare ones counting more; "
+        f"by chance {100 * found.chance:.0f} %)"
+    )
     if not found.tells:
-        sentence = f"Neighbours agree with the label {target.column} in {share}: too little to doubt any label by."
+        sentence = f"Neighbours agree with {target.column} in {share}: too little to doubt any label by.{rare}"
         return {"sentence": sentence, "count": 0, "cases": []}
     ids = cohort.case_ids
     cases = [
@@ -164,7 +178,7 @@ def label_noise(cohort: Cohort, points: NDArray[np.float32]) -> dict[str, Any]:
         for i, o, s in zip(found.rows[:LISTED], found.other[:LISTED], found.share[:LISTED], strict=True)
     ]
     sentence = (
-        f"Neighbours of other patients agree with the label {target.column} in {share}; {len(found.rows)} cases stand "
-        "among cases of another label. Candidates for a second look, not errors."
+        f"Neighbours of other patients agree with {target.column} in {share}; {len(found.rows)} cases stand among "
+        f"cases of another label: candidates for a second look, not errors.{rare}"
     )
     return {"sentence": sentence, "count": len(found.rows), "cases": cases}

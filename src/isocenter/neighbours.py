@@ -24,6 +24,7 @@ FAR = 3.5  # robust standard deviations from which a case is an outlier
 ALIKE = 0.98  # cosine from which two cases are near-duplicates
 _SURE = 0.8  # share of the neighbours that must agree against a label
 _NEIGHBOURS = 10
+_FEWEST = 5  # patients of a label, for neighbours to say anything of it
 
 
 def unit(vectors: Vectors) -> Vectors:
@@ -134,13 +135,15 @@ def outlying(points: Vectors, neighbours: int = 5) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Contradicted:
-    """agreement: share of cases whose label most of their neighbours have; chance: what shuffled labels would reach;
-    rows (m,): cases whose neighbours agree on another label, the surest first; other (m,): its code; share (m,):
-    of the neighbours.
+    """agreement: share of a label's cases whose neighbours are for it, mean over the labels; chance: what shuffled
+    labels would reach; labels: how many were judged; unjudged: cases of labels too rare for it; rows (m,): cases whose
+    neighbours agree on another label, the surest first; other (m,): its code; share (m,): of the neighbours.
     """
 
     agreement: float
     chance: float
+    labels: int
+    unjudged: int
     rows: Ints
     other: Ints
     share: Floats
@@ -155,25 +158,29 @@ def contradicted(points: Vectors, codes: Ints, patients: Ints, neighbours: int =
     """Labels that their neighbours, cases of other patients, do not share.
 
     codes (n,): the label of each case; patients (n,). Neighbours count by how rare their label is, so that
-    the commonest does not outvote the others everywhere.
+    the commonest does not outvote the others everywhere; labels of less than five patients do not take part, or their
+    few cases would outvote everybody.
     """
     n, k = len(codes), int(codes.max()) + 1
+    counts = np.bincount(codes, minlength=k)
+    judged = np.bincount(np.unique(np.stack([codes, patients]), axis=1)[0], minlength=k) >= _FEWEST
+    kept = judged[codes]
+    if judged.sum() < 2:
+        none = np.zeros(0, dtype=np.int64)
+        return Contradicted(float("nan"), float("nan"), int(judged.sum()), int((~kept).sum()), none, none, np.zeros(0))
     rows = nearest(points, points, min(n, 3 * neighbours + 1))[0]
     others = (patients[rows] != patients[:, None]) & (rows != np.arange(n)[:, None])
     others &= others.cumsum(axis=1) <= neighbours
-    rare = 1 / np.maximum(np.bincount(codes, minlength=k), 1)
     votes = np.zeros((n, k))
-    for c in range(k):
-        votes[:, c] = (others & (codes[rows] == c)).sum(axis=1) * rare[c]
+    for c in np.flatnonzero(judged):
+        votes[:, c] = (others & (codes[rows] == c)).sum(axis=1) / counts[c]
     total = votes.sum(axis=1)
     shares = np.divide(votes, total[:, None], out=np.zeros_like(votes), where=total[:, None] > 0)
-    said = shares.argmax(axis=1)
+    said = np.where(total > 0, shares.argmax(axis=1), -1)
     share = shares.max(axis=1)
-    wrong = np.flatnonzero((said != codes) & (share >= _SURE) & (total > 0))
+    wrong = np.flatnonzero(kept & (said != codes) & (share >= _SURE))
     wrong = wrong[np.argsort(-share[wrong], kind="stable")]
-    return Contradicted(_balanced(said, codes, k), 1 / len(np.unique(codes)), wrong, said[wrong], share[wrong])
-
-
-def _balanced(said: Ints, codes: Ints, k: int) -> float:
-    """Mean over the labels of the share of their cases that are called so."""
-    return float(np.mean([(said[codes == c] == c).mean() for c in range(k) if (codes == c).any()]))
+    right = float(np.mean([(said[codes == c] == c).mean() for c in np.flatnonzero(judged)]))
+    return Contradicted(
+        right, 1 / int(judged.sum()), int(judged.sum()), int((~kept).sum()), wrong, said[wrong], share[wrong]
+    )
