@@ -75,7 +75,9 @@ def test_page_is_quiet_and_fits(window: Browser, page: Path, width: int, scheme:
 HEIGHT = "document.getElementById('map-stage').getBoundingClientRect().height"
 
 
-@pytest.mark.parametrize("width, height, least, most", [(1280, 800, 640, 740), (1280, 500, 480, 480), (390, 844, 480, 480)])
+@pytest.mark.parametrize(
+    "width, height, least, most", [(1280, 800, 640, 740), (1280, 500, 480, 480), (390, 844, 480, 480)]
+)
 def test_the_map_is_as_high_as_the_window_lets_it_be(
     window: Browser, page: Path, width: int, height: int, least: int, most: int
 ) -> None:
