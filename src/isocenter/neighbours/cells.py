@@ -83,18 +83,21 @@ class Cells:
         count = min(count, len(self.rows))
         held = max(count * self.probes, len(self.centres), int(np.diff(self.starts).max()))
         block = max(1, min(_BLOCK, _NUMBERS // held))
-        found = [self._nearest(queries[i : i + block], count) for i in range(0, len(queries), block)]
+        found = [self._widened(queries[i : i + block], count) for i in range(0, len(queries), block)]
         return np.concatenate([rows for rows, _ in found]), np.concatenate([away for _, away in found])
 
-    def _nearest(self, queries: Vectors, count: int) -> tuple[NDArray[np.intp], Floats]:
+    def _widened(self, queries: Vectors, count: int) -> tuple[NDArray[np.intp], Floats]:
         order = self.order_of(queries)
         enough = (np.cumsum(np.diff(self.starts)[order], axis=1) < count).sum(axis=1).max() + 1
-        order = order[:, : max(self.probes, enough)]
-        away = np.full((*order.shape, count), np.inf, dtype=np.float32)
+        return self.within(queries, order[:, : max(self.probes, enough)], count)
+
+    def within(self, queries: Vectors, tried: Ints, count: int) -> tuple[NDArray[np.intp], Floats]:
+        """As `nearest`, in the cells `tried` (m, t) alone; infinitely far where these hold fewer than `count`."""
+        away = np.full((*tried.shape, count), np.inf, dtype=np.float32)
         at = np.zeros(away.shape, dtype=np.intp)
-        for cell in np.unique(order):
+        for cell in np.unique(tried):
             self.check(int(cell))
-            asked, place = np.nonzero(order == cell)
+            asked, place = np.nonzero(tried == cell)
             own = slice(self.starts[cell], self.starts[cell + 1])
             apart = ranked(self.vectors[own], self.squares[own], queries[asked], self.distance)
             few = min(count, apart.shape[1])
@@ -102,8 +105,10 @@ class Cells:
             away[asked, place, :few] = np.take_along_axis(apart, best, axis=1)
             at[asked, place, :few] = own.start + best
         flat = away.reshape(len(queries), -1)
-        at = np.take_along_axis(at.reshape(flat.shape), np.argpartition(flat, count - 1, axis=1)[:, :count], axis=1)
-        exact, rows = measured(self.vectors, queries, at, self.distance), self.rows[at]
+        best = np.argpartition(flat, count - 1, axis=1)[:, :count]
+        at = np.take_along_axis(at.reshape(flat.shape), best, axis=1)
+        missing, rows = np.isinf(np.take_along_axis(flat, best, axis=1)), self.rows[at]
+        exact = np.where(missing, np.inf, measured(self.vectors, queries, at, self.distance))
         order = np.lexsort((rows, exact), axis=1)
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(exact, order, axis=1)
 
@@ -163,8 +168,7 @@ def _components(vectors: Vectors, distance: str, rng: np.random.Generator) -> tu
 
 def _seen(vectors: Vectors, mean: Vectors, axes: Vectors, distance: str) -> Vectors:
     """(n, d) on the components."""
-    seen: Vectors = ((unit(vectors) if distance == "cosine" else vectors) - mean) @ axes
-    return seen
+    return np.asarray(((unit(vectors) if distance == "cosine" else vectors) - mean) @ axes, dtype=np.float32)
 
 
 def _closest(points: Vectors, centres: Vectors) -> Ints:
@@ -195,11 +199,11 @@ def _measured(cells: Cells, vectors: Vectors, rng: np.random.Generator) -> Cells
     looked = float(np.diff(cells.starts)[order[:, :probes]].sum(axis=1).mean() / len(vectors))
     if looked > SHARE:
         return None
-    cells = replace(cells, probes=probes, asked=len(telling), looked=looked)
-    away = _others(*nearest(vectors, vectors[telling], RANKS + 1, cells.distance), telling)[1]
-    found = _others(*cells.nearest(vectors[telling], RANKS + 1), telling)[1]
-    recalls = [(found[:, :k] <= away[:, k - 1 : k] * (1 + 1e-9)).mean() for k in range(1, RANKS + 1)]
-    return replace(cells, recalls=np.array(recalls))
+    least = _others(*nearest(vectors, vectors[telling], RANKS + 1, cells.distance), telling)[1]
+    tried = cells.order_of(vectors[telling])[:, :probes]
+    found = _others(*cells.within(vectors[telling], tried, RANKS + 1), telling)[1]
+    recalls = np.array([(found[:, :k] <= least[:, k - 1 : k] * (1 + 1e-9)).mean() for k in range(1, RANKS + 1)])
+    return replace(cells, probes=probes, asked=len(telling), looked=looked, recalls=recalls)
 
 
 def _others(rows: NDArray[np.intp], away: Floats, own: Ints) -> tuple[NDArray[np.intp], Floats]:
