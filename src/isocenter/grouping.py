@@ -192,7 +192,7 @@ def searched(cells: Cells, n: int) -> dict[str, Any]:
     """
     if cells.exact:
         few = f"fewer than {neighbours.LEAST:,} cases take no longer"
-        none = f"no cells hold the neighbours of these cases in {neighbours.SHARE:.0%} of all"
+        none = f"{neighbours.SHARE:.0%} of them do not hold {neighbours.FAIR:.0%} of a case's neighbours"
         why = few if len(cells.rows) < neighbours.LEAST else none
         return {"how": "exact", "sentence": f"Every case was looked at: {why}."}
     at = min(n, len(cells.recalls))

@@ -6,7 +6,7 @@ cells    nearest cases without looking at all of them, with the recall that was 
 
 from __future__ import annotations
 
-from isocenter.neighbours.cells import LEAST, RECALL, SHARE, Cells, celled
+from isocenter.neighbours.cells import FAIR, LEAST, SHARE, Cells, celled
 from isocenter.neighbours.exact import (
     ALIKE,
     DISTANCES,
@@ -24,9 +24,9 @@ from isocenter.neighbours.exact import (
 __all__ = [
     "ALIKE",
     "DISTANCES",
+    "FAIR",
     "FAR",
     "LEAST",
-    "RECALL",
     "SHARE",
     "Cells",
     "Contradicted",

@@ -20,8 +20,9 @@ from isocenter.metrics import Floats, Ints
 from isocenter.neighbours.exact import TREE, Vectors, check_distance, measured, nearest, ranked, squared, unit
 
 LEAST = 10_000  # cases below which looking at all is as fast
-RECALL, AT = 0.99, 10  # share of the true nearest AT that is to be found
-SHARE = 0.1  # of the cases that may be looked at for that
+RECALL, AT = 0.99, 10  # share of the true nearest AT that is to be found,
+FAIR = 0.9  # or less, but so much, where that takes more than
+SHARE = 0.1  # of the cases
 ASKED = 200  # cases that choose, and as many others that tell
 RANKS = 100  # up to which recall is told
 _AXES = 32  # components on which cells are made
@@ -189,16 +190,18 @@ def _centres(seen: Vectors, rng: np.random.Generator) -> Vectors:
 
 
 def _measured(cells: Cells, vectors: Vectors, rng: np.random.Generator) -> Cells | None:
-    """With as many probes as the recall takes, and that recall; None where it would take too many cases."""
+    """With as many probes as the recall takes, and that recall; None where a fair one would take too many cases."""
     asked = rng.permutation(len(vectors))[: 2 * ASKED]
     choosing, telling = asked[:ASKED], asked[ASKED:]
     true = _others(*nearest(vectors, vectors[choosing], AT + 1, cells.distance), choosing)[0]
     order = cells.order_of(vectors[choosing])
     place = np.take_along_axis(np.argsort(order, axis=1), cells.cells_of(true), axis=1)
-    probes = int(np.quantile(place, RECALL, method="higher")) + 1
-    looked = float(np.diff(cells.starts)[order[:, :probes]].sum(axis=1).mean() / len(vectors))
-    if looked > SHARE:
+    shares = np.cumsum(np.diff(cells.starts)[order], axis=1).mean(axis=0) / len(vectors)  # by number of cells
+    wanted = int(np.quantile(place, RECALL, method="higher")) + 1
+    probes = min(wanted, int((shares <= SHARE).sum()))
+    if (place < probes).mean() < FAIR:
         return None
+    looked = float(shares[probes - 1])
     least = _others(*nearest(vectors, vectors[telling], RANKS + 1, cells.distance), telling)[1]
     tried = cells.order_of(vectors[telling])[:, :probes]
     found = _others(*cells.within(vectors[telling], tried, RANKS + 1), telling)[1]
