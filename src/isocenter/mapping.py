@@ -317,6 +317,8 @@ def columns_of(cohort: Cohort, clustering: Clustering) -> pd.DataFrame:
     table = cohort.table
     target = [cohort.target.column] if cohort.target else []
     found = {"cluster": grouping.column_of(clustering)}
+    if clustering.rare is not None:
+        found["rare group"] = pd.Series(np.where(table.index.isin(clustering.rare.cases), "yes", "no"), table.index)
     for name in [*target, *cohort.attributes, *cohort.readers, *cohort.features[:20]]:
         values = table[name]
         numbers = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
@@ -348,6 +350,7 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -
         "sizes": list(found.sizes),
         "unassigned": int((found.labels < 0).sum()),
         "sentence": stability.sentence,
+        "rare": None if found.rare is None else {"p": found.rare.p, "cases": list(found.rare.cases)},
         "stability": _jsonable({"p": stability.p, "agreement": stability.agreement, "gap_choice": stability.gap_choice,
                                 "candidates": [vars(one) for one in stability.candidates]}),
         "explained": [float(v) for v in found.projection.explained],
