@@ -28,7 +28,7 @@ from isocenter.unsupervised.partition import dense
 from isocenter.unsupervised.reduction import learn
 from isocenter.unsupervised.structure import discriminant, one_each, unstepped, whitened
 
-LIMIT = 0.005  # stricter than for clusters: a group is looked for in many places
+LIMIT = 0.01  # stricter than for clusters: a group is looked for in many places
 FEWEST, LEAST, MOST = 5, 0.01, 0.06  # cases, and shares of all, that a rare group has
 CASES = 80  # below which there is nothing to tell: its share would be single cases
 _FOLDS, _REPEATS = 10, 3
