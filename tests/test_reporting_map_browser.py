@@ -72,6 +72,33 @@ def test_page_is_quiet_and_fits(window: Browser, page: Path, width: int, scheme:
     assert window.ask(FAINT) == []
 
 
+HEIGHT = "document.getElementById('map-stage').getBoundingClientRect().height"
+
+
+@pytest.mark.parametrize(
+    "width, height, least, most", [(1280, 800, 640, 740), (1280, 500, 480, 480), (390, 844, 480, 480)]
+)
+def test_the_map_is_as_high_as_the_window_lets_it_be(
+    window: Browser, page: Path, width: int, height: int, least: int, most: int
+) -> None:
+    window.set(width, height)
+    window.open(page)
+    assert least <= window.ask(HEIGHT) <= most
+    drawn = window.ask("document.getElementById('map-dots').height / devicePixelRatio")
+    assert drawn == pytest.approx(window.ask(HEIGHT), abs=3)
+
+
+def test_on_a_low_touch_screen_some_of_the_page_stays_beside_the_map(window: Browser, page: Path) -> None:
+    told = {"enabled": True, "maxTouchPoints": 1}
+    window.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", told)
+    try:
+        window.set(844, 390)
+        window.open(page)
+        assert 250 <= window.ask(HEIGHT) <= 390 - 60
+    finally:
+        window.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
 def test_hostile_texts_do_nothing(window: Browser, page: Path) -> None:
     opened(window, page)
     window.driver.execute_script(f"{MAP}.show(88)")

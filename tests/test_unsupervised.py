@@ -55,6 +55,7 @@ def test_one_piece_has_no_structure(kind: str, n: int, p: int) -> None:
     assert not found.structure
     assert found.n_clusters == 1
     assert set(found.labels) == {0}
+    assert found.rare is None
     assert "No structure" in found.stability.sentence
 
 

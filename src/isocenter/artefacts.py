@@ -14,6 +14,7 @@ import pandas as pd
 
 from isocenter import bundle, disk
 from isocenter.auditing import Audit
+from isocenter.bundle.cells import Kept, load_cells, save_cells
 from isocenter.bundle.grouped import Grouping, load_grouping, save_grouping
 from isocenter.case import Source
 from isocenter.cohort import Cohort, Target, Task
@@ -175,6 +176,7 @@ ASSIGNMENTS: Artefact[pd.DataFrame] = Artefact(
 )
 MAP: Artefact[str] = Artefact("clusters/map.html", _save_text, _read_text, "cluster")
 PICTURES: Artefact[Sheets] = Artefact("clusters/pictures.npz", _save_sheets, _load_sheets, "cluster")
+CELLS: Artefact[Kept] = Artefact("similar/cells.npz", save_cells, load_cells, "similar")
 
 
 def seed_values(seed: int, name: str) -> Artefact[list[dict[str, Any]]]:

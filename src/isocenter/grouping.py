@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isocenter import batching, ingest, neighbours, unsupervised
 from isocenter.batching import MINIBATCH
@@ -20,10 +21,13 @@ from isocenter.features.harmonised import feature_steps, strangers
 from isocenter.features.regions import ONE
 from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of, vectors_of
+from isocenter.metrics import Floats
+from isocenter.neighbours import Cells, Vectors
 from isocenter.refining import Refining
 from isocenter.unsupervised import Clustering
 
 METHODS = (*unsupervised.METHODS, MINIBATCH)
+SEARCHES = ("exact", "approximate")
 
 
 def cluster(
@@ -88,6 +92,7 @@ def similar(
     n: int = 10,
     features: str | None = None,
     distance: str = "auto",
+    search: str = "exact",
     preset: Sequence[str] = (),
     regions: str = ONE,
     image_filters: Sequence[str] = (),
@@ -103,12 +108,20 @@ def similar(
     a scan, a DICOM series, a table or array of one row. It meets the features as the cohort has them: nothing
     is fitted again. A `Path` is never an id. distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings
     and wide tables), on features that are centred and scaled as in the cohort. image, mask: which files of a new
-    case are what, as in `index`. Exact. Raises UsageError for what is neither a case nor a file, naming those like it.
+    case are what, as in `index`. search: "exact", or "approximate" (a few cells of like cases; made anew by every call,
+    the command line keeps them). `.attrs["search"]` tells which it was, and the recall as it was measured. Raises
+    UsageError for what is neither a case nor a file, naming those like it.
     """
+    check_search(search)
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     told |= {"image_filters": image_filters}
     asked = asked_case(cohort, case, image, mask)
-    return nearest_cases(cohort, measure(cohort, features, store=store, **told), asked, n, distance)
+    measured = measure(cohort, features, store=store, **told)
+    if search == "exact":
+        return nearest_cases(cohort, measured, asked, n, distance)
+    cells = neighbours.celled(vectors_of(measured.table), metric(measured, distance))
+    own = own_vector(cohort, measured, asked) if asked.row is None else None
+    return nearest_in_cells(cohort, cells, asked, n, own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,23 +160,69 @@ def _there(case: str | Path) -> bool:
         return False
 
 
+def check_search(search: str) -> None:
+    """UsageError for one that does not exist."""
+    if search not in SEARCHES:
+        raise UsageError(f"There is no search '{search}'.", f"Searches: {', '.join(SEARCHES)}.")
+
+
 def nearest_cases(
     cohort: Cohort, measured: Measured, asked: Asked, n: int = 10, distance: str = "auto"
 ) -> pd.DataFrame:
-    """`similar` on features that are there."""
+    """`similar` on features that are there, looking at every case."""
+    _check_count(n)
+    vectors = vectors_of(measured.table)
+    own = own_vector(cohort, measured, asked) if asked.row is None else vectors[[asked.row]]
+    rows, away = neighbours.nearest(vectors, own, n + 1, metric(measured, distance))
+    return _shown(cohort, asked, rows[0], away[0], n, {"how": "exact", "sentence": ""})
+
+
+def nearest_in_cells(cohort: Cohort, cells: Cells, asked: Asked, n: int, own: Vectors | None = None) -> pd.DataFrame:
+    """`similar`, looking at the cases in a few cells. own (1, p): the vector of a case from outside."""
+    _check_count(n)
+    own = cells.vector(asked.row) if own is None and asked.row is not None else own
+    assert own is not None
+    rows, away = cells.nearest(own, n + 1)
+    return _shown(cohort, asked, rows[0], away[0], n, searched(cells, n))
+
+
+def searched(cells: Cells, n: int) -> dict[str, Any]:
+    """How it was searched, as plain data and as a sentence: recall of the nearest `at` on `asked` cases, and the share
+    of all cases that were `looked` at.
+    """
+    if cells.exact:
+        few = f"fewer than {neighbours.LEAST:,} cases take no longer"
+        none = f"{neighbours.SHARE:.0%} of them do not hold {neighbours.FAIR:.0%} of a case's neighbours"
+        why = few if len(cells.rows) < neighbours.LEAST else none
+        return {"how": "exact", "sentence": f"Every case was looked at: {why}."}
+    at = min(n, len(cells.recalls))
+    said = (
+        f"Approximate: recall@{at} {cells.recall(at):.2f} on {cells.asked} of these cases; "
+        f"{cells.looked:.1%} of all were looked at."
+    )
+    numbers = {"recall": cells.recall(at), "at": at, "asked": cells.asked, "looked": cells.looked}
+    return {"how": "approximate", "sentence": said, **numbers}
+
+
+def own_vector(cohort: Cohort, measured: Measured, asked: Asked) -> Vectors:
+    """(1, p) of a case from outside, as the cohort's features are centred and scaled."""
+    return vectors_of(table_of(measured.pipeline, _with_beside(asked.own, cohort)), measured.table)
+
+
+def _check_count(n: int) -> None:
     if n < 1:
         raise UsageError(f"{n} cases cannot be shown.", "Ask for 1 or more.")
-    vectors = vectors_of(measured.table)
-    if asked.row is None:
-        own = vectors_of(table_of(measured.pipeline, _with_beside(asked.own, cohort)), measured.table)
-    else:
-        own = vectors[[asked.row]]
-    rows, away = neighbours.nearest(vectors, own, n + 1, metric(measured, distance))
-    others = [(int(i), float(d)) for i, d in zip(rows[0], away[0], strict=True) if i != asked.row][:n]
+
+
+def _shown(
+    cohort: Cohort, asked: Asked, rows: NDArray[np.intp], away: Floats, n: int, search: dict[str, Any]
+) -> pd.DataFrame:
+    others = [(int(i), float(d)) for i, d in zip(rows, away, strict=True) if i != asked.row][:n]
     told = cohort.table.iloc[[i for i, _ in others]]
     known = [PATIENT] if cohort.knows_patients else []
     shown = told[[*known, *([cohort.target.column] if cohort.target else []), *cohort.attributes]]
     shown.insert(0, "distance", [d for _, d in others])
+    shown.attrs["search"] = search
     return shown.rename_axis("case_id")
 
 

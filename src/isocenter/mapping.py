@@ -24,17 +24,19 @@ from isocenter import (
     disk,
     grouping,
     ingest,
+    neighbours,
     preparation,
     progress,
     training,
 )
 from isocenter.auditing.shortcuts import FACTS
 from isocenter.batching import MINIBATCH
+from isocenter.bundle.cells import Kept
 from isocenter.bundle.grouped import Grouping
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.errors import BadTarget, NoTarget, UsageError
+from isocenter.errors import BadTarget, DamagedBundle, NoTarget, UsageError
 from isocenter.formats import tables
-from isocenter.measuring import Measured, measure, table_of
+from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.options import INDEX
 from isocenter.project import fingerprint
 from isocenter.refining import Refining
@@ -237,17 +239,28 @@ class Mapping(Study):
         return None if self.project.folder is None else str(self.project.folder / name)
 
     # -- nearest cases ------------------------------------------------------------------------------
-    def similar(self, case: str | Path, n: int = 10, distance: str = "auto") -> dict[str, Any]:
-        """The nearest cases as plain data, and their page in PROJECT/similar. case: as in `isocenter.similar`."""
+    def similar(self, case: str | Path, n: int = 10, distance: str = "auto", search: str = "exact") -> dict[str, Any]:
+        """The nearest cases as plain data, and their page in PROJECT/similar. case: as in `isocenter.similar`.
+
+        search: "approximate" keeps the vectors in cells in PROJECT/similar; the next question of a case of the project
+        then measures nothing.
+        """
+        grouping.check_search(search)
         with progress.without_facts():  # what index and audit found was told when they were asked
-            cohort, measured = self.usable, self.measured
+            cohort = self.usable
         asked = grouping.asked_case(cohort, case, self.options.image, self.options.mask)
-        table = grouping.nearest_cases(cohort, measured, asked, n, distance)
+        if search == "exact":
+            table = grouping.nearest_cases(cohort, self.measured, asked, n, distance)
+            name, used = self.measured.name, grouping.metric(self.measured, distance)
+        else:
+            table, kept = self._in_cells(asked, n, distance)
+            name, used = kept.features, kept.cells.distance
         told = {
             "case": asked.name,
             "new": asked.row is None,
-            "features": measured.name,
-            "distance": grouping.metric(measured, distance),
+            "features": name,
+            "distance": used,
+            "search": table.attrs["search"],
             "of": len(cohort) - (asked.row is not None),
             "cases": _jsonable(table.reset_index().to_dict("records")),
             "target": cohort.target.column if cohort.target else None,
@@ -261,6 +274,23 @@ class Mapping(Study):
         if (path := self._path(f"{name}.csv")) is not None:
             tables.write_table(table, Path(path))
         return {"similar": told, **self._place(), "page": self._path(f"{name}.html")}
+
+    def _in_cells(self, asked: grouping.Asked, n: int, distance: str) -> tuple[pd.DataFrame, Kept]:
+        """The nearest cases by the cells that are kept; by new ones where the cohort changed or a file was damaged."""
+        inputs = self._fingerprint("cells", distance)
+        own = None if asked.row is not None else grouping.own_vector(self.usable, self.measured, asked)
+
+        def make() -> Kept:
+            cells = neighbours.celled(vectors_of(self.measured.table), grouping.metric(self.measured, distance))
+            return Kept(cells, self.measured.name)
+
+        try:
+            kept = self.project.get_or_make(artefacts.CELLS, inputs, make)
+            table = grouping.nearest_in_cells(self.usable, kept.cells, asked, n, own)
+        except DamagedBundle:
+            self.project.put(artefacts.CELLS, inputs, kept := make())
+            table = grouping.nearest_in_cells(self.usable, kept.cells, asked, n, own)
+        return table, kept
 
     def _own_thumbnail(self, asked: grouping.Asked) -> dict[str, bytes]:
         """Of a case from outside straight from its file: its id may be that of another case here."""
@@ -288,6 +318,8 @@ def columns_of(cohort: Cohort, clustering: Clustering) -> pd.DataFrame:
     table = cohort.table
     target = [cohort.target.column] if cohort.target else []
     found = {"cluster": grouping.column_of(clustering)}
+    if clustering.rare is not None:
+        found["rare group"] = pd.Series(np.where(table.index.isin(clustering.rare.cases), "yes", "no"), table.index)
     for name in [*target, *cohort.attributes, *cohort.readers, *cohort.features[:20]]:
         values = table[name]
         numbers = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
@@ -319,6 +351,7 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -
         "sizes": list(found.sizes),
         "unassigned": int((found.labels < 0).sum()),
         "sentence": stability.sentence,
+        "rare": None if found.rare is None else {"p": found.rare.p, "cases": list(found.rare.cases)},
         "stability": _jsonable({"p": stability.p, "agreement": stability.agreement, "gap_choice": stability.gap_choice,
                                 "candidates": [vars(one) for one in stability.candidates]}),
         "explained": [float(v) for v in found.projection.explained],

@@ -109,6 +109,8 @@ def _first(groups: Sequence[Sequence[str]], apart: Sequence[Mapping[str, list[st
 def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     """The nearest cases, nearest first, with the target where there is one."""
     yield f"Nearest to {found['case']} of {found['of']} cases ({found['features']}, {found['distance']})"
+    if found["search"]["sentence"]:
+        yield f"  {found['search']['sentence']}"
     target = found["target"]
     width = max([8, *(len(str(one["case_id"])) for one in found["cases"])]) + 2
     yield f"  {'case':<{width}}{'distance':<12}{target or ''}".rstrip()

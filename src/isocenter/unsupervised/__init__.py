@@ -9,7 +9,7 @@
 
 Pure: tables in, plain arrays out; `bundle` saves a `Clustering`, `subtypes.describe` says what its
 clusters are. Cases are scaled and turned onto principal components (`reduction`), parted
-(`partition`), and judged (`structure`, `stability`); `streaming` does the same for what does not
+(`partition`), and judged (`structure`, `stability`, `rare`); `streaming` does the same for what does not
 fit in memory. `coordinates` lays cases out on a plane for a map.
 """
 
@@ -23,6 +23,7 @@ METHODS = ("auto", "kmeans", "gmm", "hdbscan", "consensus")
 _PLACES = {
     "Candidate": "isocenter.unsupervised.nouns",
     "Clustering": "isocenter.unsupervised.nouns",
+    "Rare": "isocenter.unsupervised.nouns",
     "Stability": "isocenter.unsupervised.nouns",
     "Projection": "isocenter.unsupervised.reduction",
     "coordinates": "isocenter.unsupervised.reduction",
@@ -34,7 +35,7 @@ _PLACES = {
 
 if TYPE_CHECKING:
     from isocenter.unsupervised.clustering import cluster
-    from isocenter.unsupervised.nouns import Candidate, Clustering, Stability, numbered
+    from isocenter.unsupervised.nouns import Candidate, Clustering, Rare, Stability, numbered
     from isocenter.unsupervised.reduction import Projection, coordinates, project
     from isocenter.unsupervised.streaming import stream
 
@@ -43,6 +44,7 @@ __all__ = [
     "Candidate",
     "Clustering",
     "Projection",
+    "Rare",
     "Stability",
     "cluster",
     "coordinates",

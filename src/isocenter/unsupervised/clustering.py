@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,11 @@ from isocenter.errors import BadShape, UsageError
 from isocenter.metrics import Floats, Ints
 from isocenter.unsupervised import METHODS, partition
 from isocenter.unsupervised.kmeans import kmeans, nearest
-from isocenter.unsupervised.nouns import Candidate, Clustering, Stability
+from isocenter.unsupervised.nouns import Candidate, Clustering, Rare, Stability
 from isocenter.unsupervised.parts import Parts
+from isocenter.unsupervised.rare import FEWEST as FEWEST_RARE
+from isocenter.unsupervised.rare import LIMIT as RARE
+from isocenter.unsupervised.rare import rare_group, rare_p
 from isocenter.unsupervised.reduction import Points, Projection, learn, values_of
 from isocenter.unsupervised.stability import NEAR, STEADY, agreements, candidates, choose, resample
 from isocenter.unsupervised.structure import FEWEST, LIMIT, ROUND, apart_p, structure_p, unstepped, whitened
@@ -48,8 +53,19 @@ def cluster(
     Large tables are judged on random cases: above 5,000 whether there are clusters on 2,000 of them, and always how
     many and how stable on 1,000 at the most; clusters are fitted on 4,000. Every case is then placed.
 
+    Where there are none, and no number was asked for, a group of 1 to 6 % that stands apart is looked for (`rare`).
+
     Raises UsageError (method, more clusters than cases), BadValues (text, infinite, constant), EmptyInput, BadShape.
     """
+    found, apart = judged(table, method, clusters, groups, components, scaled, seed)
+    return found if found.structure or clusters is not None else _beside_rare(found, apart)
+
+
+def judged(
+    table: pd.DataFrame, method: str, clusters: int | None, groups: Sequence[object] | NDArray[Any] | None,
+    components: int | None, scaled: bool, seed: int,
+) -> tuple[Clustering, Callable[[], tuple[float, NDArray[np.bool_]]]]:  # fmt: skip
+    """`cluster` but for the rare group, and what looks for one: its p and which cases are in it."""
     values = _checked(table, method, clusters)
     rng = np.random.default_rng(seed)
     names = tuple(str(c) for c in table.columns)
@@ -57,7 +73,37 @@ def cluster(
     points = projection.points(values)
     patients = _patients(groups, len(values))
     p = _structure(values, projection, patients, rng, components, scaled)
-    return _finish(_ids(table), projection, points, patients, p, method, clusters, seed)
+    found = _finish(_ids(table), projection, points, patients, p, method, clusters, seed)
+    return found, partial(_apart, values, projection, points, patients, components, scaled, seed)
+
+
+def _apart(
+    values: NDArray[np.floating[Any]], projection: Projection, points: Points, patients: Ints | None,
+    components: int | None, scaled: bool, seed: int,
+) -> tuple[float, NDArray[np.bool_]]:  # fmt: skip
+    """As `_structure`: of large tables on components of all cases, judged on some."""
+    rng = np.random.default_rng([seed, 3])
+    rows = rng.permutation(len(values))[:_JUDGED] if len(values) > LARGE else np.arange(len(values))
+    some = None if patients is None else patients[rows]
+    if len(values) > LARGE:
+        p = rare_p(projection.points(unstepped(values[rows], rng)), some, rng, turned=True)
+    else:
+        p = rare_p(values, some, rng, components=components, scaled=scaled)
+    return p, rare_group(points, rows) if p <= RARE else np.zeros(len(values), dtype=bool)
+
+
+def _beside_rare(found: Clustering, apart: Callable[[], tuple[float, NDArray[np.bool_]]]) -> Clustering:
+    p, inside = apart()
+    cases = tuple(found.case_ids[i] for i in np.flatnonzero(inside))
+    if len(cases) < FEWEST_RARE:
+        return found
+    told = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    said = (
+        f" But {len(cases)} of them ({100 * len(cases) / len(found):.1f} %) stand apart from all others: a rare group, "
+        f"with a gap before it in held-out cases ({told})."
+    )
+    stability = replace(found.stability, sentence=found.stability.sentence + said)
+    return replace(found, rare=Rare(p, cases), stability=stability)
 
 
 def _checked(table: pd.DataFrame, method: str, clusters: int | None) -> NDArray[np.floating[Any]]:

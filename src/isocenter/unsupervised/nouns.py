@@ -56,6 +56,14 @@ class Stability:
     sentence: str
 
 
+@dataclass(frozen=True)
+class Rare:
+    """A few cases apart from all others, too few for a cluster: the p value of "no such group", and their ids."""
+
+    p: float
+    cases: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Clustering:
     """Cases in clusters, the largest first. Wherever people see them their numbers go from 1 (`numbered`): in
@@ -65,7 +73,8 @@ class Clustering:
     labels (n,); points (n, d) on the principal components; confidence (n,) 0 to 1 in the cluster of
     each case; distance (n,) from its centre, 1 for the typical member; projection: from features to
     points; parts: from points to labels. structure False: the answer is *no structure*; then all
-    labels are 0, unless a number of clusters was demanded.
+    labels are 0, unless a number of clusters was demanded. rare: a small group apart, looked for where there is no
+    structure and no number was demanded; its cases are in the one cluster all the same.
     """
 
     method: str
@@ -79,6 +88,7 @@ class Clustering:
     stability: Stability
     notes: tuple[str, ...] = ()
     seed: int = 0
+    rare: Rare | None = None
     sizes: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -141,6 +151,7 @@ class Clustering:
             "stability": asdict(self.stability),
             "notes": list(self.notes),
             "seed": self.seed,
+            "rare": None if self.rare is None else {"p": self.rare.p, "cases": list(self.rare.cases)},
         }
         own = {name: getattr(self, name) for name in _ARRAYS}
         return plain, {**own, **self.projection.arrays(), **self.parts.arrays()}
@@ -162,7 +173,12 @@ class Clustering:
             stability=Stability(**told),
             notes=tuple(str(note) for note in plain["notes"]),
             seed=int(plain["seed"]),
+            rare=_rare(plain.get("rare")),  # none in files of older versions
         )
+
+
+def _rare(told: Mapping[str, Any] | None) -> Rare | None:
+    return None if told is None else Rare(float(told["p"]), tuple(str(case) for case in told["cases"]))
 
 
 def numbered(labels: Any) -> Any:

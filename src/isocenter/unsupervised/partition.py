@@ -168,13 +168,13 @@ def by_density(points: NDArray[np.floating[Any]], rng: np.random.Generator) -> t
     """
     flat = np.ascontiguousarray(points, dtype=np.float32)
     fewest = max(2, min(max(10, len(flat) // 100), len(flat) // 4))
-    labels, who = _hdbscan(flat, fewest)
+    labels, who = dense(flat, fewest, min(fewest, 10))
     labels = _by_size(labels)
     return labels, _stand_ins(flat.astype(np.float64), labels, rng) if labels.max() >= 0 else None, who
 
 
-def _hdbscan(points: NDArray[np.float32], fewest: int) -> tuple[Ints, str]:
-    near = min(fewest, 10)
+def dense(points: NDArray[np.float32], fewest: int, near: int) -> tuple[Ints, str]:
+    """HDBSCAN's labels (n,), -1 in none, and which library made them. near: neighbours that make a place dense."""
     try:
         from fast_hdbscan import HDBSCAN
     except ImportError:  # without the extra `explore`

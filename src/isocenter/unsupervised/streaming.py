@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from isocenter.errors import EmptyInput, UsageError
 from isocenter.metrics import Floats, Ints
-from isocenter.unsupervised.clustering import cluster
+from isocenter.unsupervised.clustering import judged
 from isocenter.unsupervised.nouns import Clustering
 from isocenter.unsupervised.parts import Mixture
 from isocenter.unsupervised.reduction import Points
@@ -48,9 +48,7 @@ def stream(
     rng = np.random.default_rng([seed, 2])  # plain `seed` draws the numbers that made many a simulated table
     kept = _sample(batches, sample, rng)
     patients = None if groups is None else groups([str(i) for i in kept.index])
-    found = cluster(
-        kept, method=method, clusters=clusters, groups=patients, components=components, scaled=scaled, seed=seed
-    )
+    found = judged(kept, method, clusters, patients, components, scaled, seed)[0]
     if len(kept) < sample:  # all of it was the sample
         return found
     if found.method == "kmeans" and isinstance(found.parts, Mixture):

@@ -166,7 +166,17 @@ def _replication(told: Mapping[str, Any] | None) -> list[str]:
 
 # -- lists with pictures -----------------------------------------------------------------------------
 def _lists(found: Found) -> list[Section]:
-    return [*_typical(found), *_alike(found), *_far(found), *_labels(found)]
+    return [*_rare(found), *_typical(found), *_alike(found), *_far(found), *_labels(found)]
+
+
+def _rare(found: Found) -> list[Section]:
+    told = found["rare"]
+    if told is None:
+        return []
+    cards = tuple(Card((case,)) for case in told["cases"][:_CASES])
+    said = "Too few for a cluster, but apart from all others. Were they made, or cut out, in another way?"
+    groups = (Group("", _shown(len(told["cases"]), "case", len(cards)), cards),)
+    return [Section("rare", "A rare group", (said,), groups=groups)]
 
 
 def _typical(found: Found) -> list[Section]:

@@ -38,7 +38,8 @@ def similar_atlas(told: Mapping[str, Any], columns: pd.DataFrame, thumbnails: Ma
     return Atlas(
         title=f"Cases like {told['case']}",
         kind="Similar cases",
-        lede=f"The {len(cases)} nearest of {others}: {told['distance']} distance, {told['features']}.",
+        lede=f"The {len(cases)} nearest of {others}: {told['distance']} distance, {told['features']}. "
+        f"{told['search']['sentence']}".strip(),
         columns=columns,
         sections=(Section("nearest", "Nearest cases", groups=groups, tables=tables),),
         thumbnails=thumbnails,

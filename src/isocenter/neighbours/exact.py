@@ -1,7 +1,7 @@
-"""Who is near whom: nearest cases, cases alike, cases far from all, labels that their neighbours contradict.
+"""Nearest cases, cases alike, cases far from all, labels that their neighbours contradict: all exact.
 
-Pure: arrays in, plain data out. Everything is exact: a tree where points have few dimensions, blocks of one matrix
-product where they have many (a million vectors of 512 numbers are searched in well under a second).
+A tree where points have few dimensions, blocks of one matrix product where they have many (a million vectors of 512
+numbers are searched in well under a second).
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from isocenter.metrics import Floats, Ints
 
 Vectors = NDArray[np.float32]
 DISTANCES = ("cosine", "euclidean")
-_TREE = 12  # dimensions up to which a tree is faster
-_BLOCK = 1024  # rows of a product at a time, and
-_ROWS = 64  # of it, looked through at a time: all may be alike
+TREE = 12  # dimensions up to which a tree is faster
+_BLOCK = 1024  # rows of a product at a time, at most as many as give so many numbers:
+_NUMBERS = 2**25
+_ROWS = 64  # of a product, looked through at a time: all may be alike
 FAR = 3.5  # robust standard deviations from which a case is an outlier
 ALIKE = 0.98  # cosine from which two cases are near-duplicates
 _SURE = 0.8  # share of the neighbours that must agree against a label
@@ -40,38 +41,52 @@ def nearest(
 
     "euclidean", or "cosine": 1 - cosine of the angle. Equal distances keep the order of the rows.
     """
-    if distance not in DISTANCES:
-        raise UsageError(f"There is no distance '{distance}'.", f"Distances: {', '.join(DISTANCES)}.")
+    check_distance(distance)
     count = min(count, len(vectors))
-    if distance == "euclidean" and vectors.shape[1] <= _TREE:
+    if distance == "euclidean" and vectors.shape[1] <= TREE:
         from scipy.spatial import cKDTree
 
         away, rows = cKDTree(vectors).query(queries, k=np.arange(1, count + 1))
         return np.asarray(rows, dtype=np.intp), np.asarray(away, dtype=np.float64)
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    found = [
-        _nearest(vectors, squares, queries[i : i + _BLOCK], count, distance) for i in range(0, len(queries), _BLOCK)
-    ]
+    squares = squared(vectors)
+    block = max(1, min(_BLOCK, _NUMBERS // len(vectors)))
+    found = [_nearest(vectors, squares, queries[i : i + block], count, distance) for i in range(0, len(queries), block)]
     return np.concatenate([rows for rows, _ in found]), np.concatenate([away for _, away in found])
+
+
+def check_distance(distance: str) -> None:
+    """UsageError for one that does not exist."""
+    if distance not in DISTANCES:
+        raise UsageError(f"There is no distance '{distance}'.", f"Distances: {', '.join(DISTANCES)}.")
 
 
 def _nearest(
     vectors: Vectors, squares: Vectors, queries: Vectors, count: int, distance: str
 ) -> tuple[NDArray[np.intp], Floats]:
-    away = queries @ vectors.T
+    rows = np.argpartition(ranked(vectors, squares, queries, distance), count - 1, axis=1)[:, :count]
+    exact = measured(vectors, queries, rows, distance)
+    order = np.lexsort((rows, exact), axis=1)
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(exact, order, axis=1)
+
+
+def squared(vectors: Vectors) -> Vectors:
+    """(n,) squared lengths."""
+    return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
+
+
+def ranked(vectors: Vectors, squares: Vectors, queries: Vectors, distance: str) -> Vectors:
+    """(m, n) numbers in which the vectors' order is that of their distances from a query; squares: of `vectors`."""
+    away: Vectors = queries @ vectors.T
     if distance == "cosine":
         away /= -np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
     else:
         away *= -2
         away += squares
-    rows = np.argpartition(away, count - 1, axis=1)[:, :count]
-    exact = _exact(vectors, queries, rows, distance)
-    order = np.lexsort((rows, exact), axis=1)
-    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(exact, order, axis=1)
+    return away
 
 
-def _exact(vectors: Vectors, queries: Vectors, rows: NDArray[np.intp], distance: str) -> Floats:
-    """The few distances that are told, without the rounding of the expanded square."""
+def measured(vectors: Vectors, queries: Vectors, rows: NDArray[np.intp], distance: str) -> Floats:
+    """(m, k) the few distances that are told, without the rounding of the expanded square. rows (m, k)."""
     own, asked = vectors[rows], queries
     if distance == "cosine":
         own, asked = unit(own.reshape(-1, own.shape[-1])).reshape(own.shape), unit(queries)
