@@ -115,6 +115,11 @@ def _study(project: Path, input: str | None = None, kind: type[Study] | None = N
         project = home(project, Path(input).parent)
         progress.note(f"Repeated in the project {project}; --project names another.")
     if input is None:
+        if project != Path(DEFAULT) and not project.exists():
+            raise MissingPath(
+                f"There is no project folder {project}.",
+                "Check --project, or make one: isocenter index INPUT --project DIR.",
+            )
         options = saved_options(project)
     elif repeats:
         options = Options.from_toml(Path(input))
@@ -256,14 +261,16 @@ def similar(
     project: Path,
     n: Annotated[int, typer.Option("-n", "--count", help="How many cases.")] = 10,
     distance: Annotated[str, typer.Option(help="cosine, euclidean, or auto.")] = "auto",
+    image: Annotated[list[str] | None, typer.Option(help="Which files of a new CASE are images: [NAME=]GLOB.")] = None,
+    mask: Annotated[list[str] | None, typer.Option(help="Which files of a new CASE are masks: [NAME=]GLOB.")] = None,
     **options: Any,
 ) -> Any:
-    """The cases nearest to one in the project's features: a table, and a page with pictures."""
+    """The cases nearest to one in the project's features: a table, and a page with pictures. Changes nothing else."""
     from isocenter.mapping import Mapping
 
     study = _study(project, None, Mapping, **options)
     assert isinstance(study, Mapping)
-    return study.similar(case, n, distance)
+    return study.similar(case, n, distance, _listed(image or []), _listed(mask or []))
 
 
 @verb()

@@ -7,6 +7,7 @@ and `similar/`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -35,13 +36,14 @@ from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import BadTarget, NoTarget, UsageError
 from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of
-from isocenter.options import INDEX
+from isocenter.options import INDEX, SIMILAR, Options
 from isocenter.project import fingerprint
 from isocenter.refining import Refining
 from isocenter.reporting.map import Sheets, picture_size
 from isocenter.reporting.map import render as render_map
 from isocenter.reporting.map.clusters import clusters_atlas, shown_cases
 from isocenter.reporting.map.similar import similar_atlas
+from isocenter.stages import RUN
 from isocenter.steps import Study
 from isocenter.subtypes import describe
 from isocenter.unsupervised import Clustering, coordinates, numbered
@@ -51,7 +53,7 @@ _TSNE = 3000  # cases up to which t-SNE takes seconds
 _MEASURING = (
     "preset", "regions", "image_filters", "weights", "window", "standardise", "filters", "reference_site",
 )  # fmt: skip
-_MADE = "clusters, 2"  # the number rises when clusters.json holds other things
+_MADE = "clusters, 3"  # the number rises when clusters.json holds other things
 _LEVELS = 60  # texts with more values are not for colouring
 
 
@@ -68,9 +70,11 @@ class Mapping(Study):
             listed = ingest.listing(Path(options.input), labels)
             inputs = fingerprint("index", "no target", __version__, listed, options.input, options.of(INDEX))
             told = {k: v for k, v in options.of(INDEX).items() if k in _WITHOUT_TARGET} | {"labels": labels}
-            return self.project.get_or_make(
+            found = self.project.get_or_make(
                 artefacts.COHORT, inputs, lambda: ingest.index(Path(options.input), with_labels=False, **told)
             )
+            self._remember()
+            return found
 
     # -- what all of it starts from -----------------------------------------------------------------
     @cached_property
@@ -206,16 +210,23 @@ class Mapping(Study):
         columns = columns_of(cohort, some)
         thumbnails = self._thumbnails(cohort, shown_cases(found))
         atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
-        roles = {"image": list(options.image), "mask": list(options.mask)}
+        roles = {"image": list(options.image), "mask": list(options.mask), "like": list(map(list, cohort.kinds))}
         beside = {"harmonise": next(iter(cohort.beside), None), "preserve": list(cohort.beside[1:])}
         about = {"features": measured.name, "roles": roles, "beside": beside}
         on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
         self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
-        self.project.put(artefacts.ASSIGNMENTS, inputs, whole.assignments.join(on_map))
+        self.project.put(artefacts.ASSIGNMENTS, inputs, self._assigned(whole).join(on_map))
         self.project.put(artefacts.MAP, inputs, render_map(atlas))
         self.project.put(artefacts.CLUSTERS, inputs, found)
         for figure in (one for section in atlas.sections for one in section.figures):
             self._write(f"clusters/figures/{figure['name']}.svg", figure["file"])
+
+    def _assigned(self, whole: Clustering) -> pd.DataFrame:
+        """The cluster of every case, behind its patient where that is known."""
+        found = whole.assignments
+        if not self._is_streamed(whole.method) and self.usable.knows_patients:
+            found.insert(0, PATIENT, self.usable.table[PATIENT])
+        return found
 
     def _identical(self, cohort: Cohort) -> list[list[str]]:
         """Groups of the same pixels among the cases that are shown."""
@@ -237,16 +248,32 @@ class Mapping(Study):
         return None if self.project.folder is None else str(self.project.folder / name)
 
     # -- nearest cases ------------------------------------------------------------------------------
-    def similar(self, case: str | Path, n: int = 10, distance: str = "auto") -> dict[str, Any]:
-        """The nearest cases as plain data, and their page in PROJECT/similar. case: as in `isocenter.similar`."""
+    def similar(
+        self,
+        case: str | Path,
+        n: int = 10,
+        distance: str = "auto",
+        image: Sequence[str] = (),
+        mask: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """The nearest cases as plain data, and their page in PROJECT/similar. case: as in `isocenter.similar`.
+
+        A query: other options than the project's are for this answer alone, and nothing that the project remembers
+        changes. image, mask: which files of a new case are what; those of the project where not given.
+        """
+        if self.project.keeps:
+            return type(self)(self.options, self.project.aside()).similar(case, n, distance, image, mask)
         with progress.without_facts():  # what index and audit found was told when they were asked
             cohort, measured = self.usable, self.measured
-        asked = grouping.asked_case(cohort, case, self.options.image, self.options.mask)
+        asked = grouping.asked_case(cohort, case, image or self.options.image, mask or self.options.mask)
         table = grouping.nearest_cases(cohort, measured, asked, n, distance)
         told = {
             "case": asked.name,
             "new": asked.row is None,
             "features": measured.name,
+            "measured": measured.done,
+            "only_here": self._only_here(),
+            "unlike": grouping.unlike(cohort, asked, self.project.store),
             "distance": grouping.metric(measured, distance),
             "of": len(cohort) - (asked.row is not None),
             "cases": _jsonable(table.reset_index().to_dict("records")),
@@ -261,6 +288,11 @@ class Mapping(Study):
         if (path := self._path(f"{name}.csv")) is not None:
             tables.write_table(table, Path(path))
         return {"similar": told, **self._place(), "page": self._path(f"{name}.html")}
+
+    def _only_here(self) -> list[str]:
+        """Options of this query that are not the project's."""
+        run = None if self.project.folder is None else self.project.folder / RUN
+        return [] if run is None or not run.is_file() else self.options.apart(Options.from_toml(run), SIMILAR)
 
     def _own_thumbnail(self, asked: grouping.Asked) -> dict[str, bytes]:
         """Of a case from outside straight from its file: its id may be that of another case here."""

@@ -204,6 +204,12 @@ class Options:
             clean[name] = _fitting(known[name], value)
         return replace(self, **clean)
 
+    def apart(self, others: Options, step: str) -> list[str]:
+        """The options of a step that have other values than there, as one writes them."""
+        shown = {n: ",".join(v) if isinstance(v, tuple) else v for n, v in self.of(step).items()}
+        changed = [name for name, value in self.of(step).items() if value != getattr(others, name)]
+        return [f"--{name.replace('_', '-')} {shown[name]}" for name in changed]
+
     def to_toml(self, version: str) -> str:
         """The text of `run.toml`: flat, what was not given is left out."""
         lines = [f'# isocenter run run.toml repeats this run, same numbers.\nisocenter = "{version}"']

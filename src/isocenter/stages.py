@@ -72,7 +72,7 @@ class Stages:
 
     def _remember(self) -> None:
         """run.toml: what later steps start from, and what repeats the run."""
-        if self.project.folder is not None:
+        if self.project.folder is not None and self.project.keeps:
             disk.write_text(self.project.folder / RUN, self.options.to_toml(__version__))
 
     @cached_property

@@ -239,7 +239,7 @@ def fit_recipe(
         wish = Wish(aggregate="none" if wish.aggregate == "none" or torn_patients(part) else "mean")
     facts = facts_of(part, store)[0]
     card: dict[str, Any] = {
-        "roles": {name: list(globs) for name, globs in (roles or {}).items()},
+        "roles": {**{name: list(globs) for name, globs in (roles or {}).items()}, "like": list(map(list, part.kinds))},
         "case_mix": describe_case_mix(part),
         "seen": fingerprints(part, facts),
         "tested": bool(split.test),

@@ -40,6 +40,8 @@ def similar_atlas(told: Mapping[str, Any], columns: pd.DataFrame, thumbnails: Ma
         kind="Similar cases",
         lede=f"The {len(cases)} nearest of {others}: {told['distance']} distance, {told['features']}.",
         columns=columns,
+        answer=tuple(told["measured"]),
+        warnings=(f"{told['case']}: {told['unlike']}.",) if told["unlike"] else (),
         sections=(Section("nearest", "Nearest cases", groups=groups, tables=tables),),
         thumbnails=thumbnails,
     )
