@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import isocenter
 from isocenter import datasets, lines, progress
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
-from isocenter.errors import MissingPath
+from isocenter.errors import MissingPath, UsageError
 from isocenter.mapping import Mapping
 from isocenter.options import Options
 from isocenter.project import Project
@@ -170,3 +171,24 @@ def test_scans_without_labels_are_clustered_again_as_before(project: Path) -> No
     before = remembered(project)
     Mapping(Options.from_toml(project / "run.toml"), Project(project)).cluster()
     assert remembered(project) == before
+
+
+OF_SCANS = {"preset": "ct", "regions": "labels", "image_filters": "wavelet", "window": "lung", "weights": "w.npz"}
+ASKING: dict[str, Callable[[Mapping], object]] = {
+    "run": lambda study: study.report(),
+    "cluster": lambda study: study.cluster(),
+    "minibatch": lambda study: study.cluster("minibatch"),
+    "similar": lambda study: study.similar("3"),
+    "python": lambda study: isocenter.similar(study.usable, "3", **{n: getattr(study.options, n) for n in OF_SCANS}),
+}
+
+
+@pytest.mark.parametrize("command", ASKING)
+@pytest.mark.parametrize("name", OF_SCANS)
+def test_options_about_scans_are_refused_for_a_table_by_every_command(command: str, name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc")).assign(label=np.arange(60) % 2)
+    table.to_csv(path := tmp_path / "t.csv", index=False)
+    options = Options().changed(input=str(path), target="label", **{name: OF_SCANS[name]})
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')}: this is about scans"):
+        ASKING[command](Mapping(options, Project(None)))

@@ -50,6 +50,20 @@ def check(options: Options, cohort: Cohort) -> None:
     _refining(options, cohort)
 
 
+def refuse_of_scans(**given: Any) -> None:
+    """UsageError for options about scans where the input is a table of features; given: values by name."""
+    default = Options()
+    usual = {name: getattr(default, name) for name in given}
+    asked = [
+        name for name, value in given.items() if (tuple(value) if isinstance(value, list) else value) != usual[name]
+    ]
+    if names := [f"--{name.replace('_', '-')}" for name in asked]:
+        raise UsageError(
+            f"{', '.join(names)}: {'this is' if len(names) == 1 else 'these are'} about scans, and the input is a table.",
+            f"Leave {'it' if len(names) == 1 else 'them'} out, or give a folder of scans.",
+        )
+
+
 def refuse_making(names: Sequence[str]) -> None:
     """UsageError for options that say how a model is made, where it is there: heard in silence they would mislead."""
     if names:

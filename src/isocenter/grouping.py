@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import batching, ingest, neighbours, preparation, progress, unsupervised
+from isocenter import batching, checking, ingest, neighbours, preparation, progress, unsupervised
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
@@ -55,6 +55,8 @@ def cluster(
     """
     check(method, clusters)
     if method == MINIBATCH and not isinstance(cohort, Cohort) and batching.streams(Path(cohort)):
+        scans = {"preset": preset, "regions": regions, "image_filters": image_filters, "weights": weights}
+        checking.refuse_of_scans(**scans, window=window, standardise=standardise)
         refining = Refining.of(filters, reference_site=reference_site)
         return batching.minibatch(batching.of_file(Path(cohort), refining, seed), clusters=clusters, seed=seed)
     cases = cohort if isinstance(cohort, Cohort) else ingest.index(Path(cohort), with_labels=False)
@@ -101,9 +103,9 @@ def similar(
 
     case: one of the cohort (its id, or its patient's who has no other), or a file or folder with one that is not in it:
     a scan, a DICOM series, a table or array of one row. It meets the features as the cohort has them: nothing
-    is fitted again, and a warning says in what it is unlike them. A `Path` is never an id. distance: "cosine", "euclidean" or "auto"
-    (cosine for pixels, embeddings and wide tables), on features that are centred and scaled as in the cohort. image,
-    mask: which files of a new case are what, as in `index`; neither: as in the cohort, where names say so. Exact.
+    is fitted again, and a warning says in what it is unlike them. A `Path` is never an id. distance: "cosine",
+    "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred and scaled as in
+    the cohort. image, mask: which files of a new case are what, as in `index`; neither: as in the cohort, where names say so. Exact.
     Raises UsageError for what is neither a case nor a file, naming those like it.
     """
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}

@@ -20,6 +20,7 @@ from isocenter import (
     __version__,
     artefacts,
     batching,
+    checking,
     compute,
     curating,
     disk,
@@ -50,9 +51,8 @@ from isocenter.unsupervised import Clustering, coordinates, numbered
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _TSNE = 3000  # cases up to which t-SNE takes seconds
-_MEASURING = (
-    "preset", "regions", "image_filters", "weights", "window", "standardise", "filters", "reference_site",
-)  # fmt: skip
+_OF_SCANS = ("preset", "regions", "image_filters", "weights", "window", "standardise")
+_MEASURING = (*_OF_SCANS, "filters", "reference_site")
 _MADE = "clusters, 3"  # the number rises when clusters.json holds other things
 _LEVELS = 60  # texts with more values are not for colouring
 
@@ -136,8 +136,8 @@ class Mapping(Study):
         if options.target is not None and options.target in (options.harmonise, *options.preserve):
             raise BadTarget(f"'{options.target}' is the outcome: harmonisation must not know it.",
                             "Take it out of --harmonise and --preserve.")  # fmt: skip
-        if self._is_streamed(method) and options.standardise is not None:
-            raise UsageError("--standardise is about images.", "Leave it out: the input is a table.")
+        if self._is_streamed(method):
+            checking.refuse_of_scans(**{name: getattr(options, name) for name in _OF_SCANS})
 
     def _refining(self) -> Refining:
         """What is done to features first; UsageError for what cannot be."""

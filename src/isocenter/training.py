@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from isocenter import (
+    checking,
     fitting,
     preparation,
     progress,
@@ -100,6 +101,8 @@ def settings_of(
 ) -> dict[str, dict[str, object]]:
     """Keyword arguments of each feature step, as plain values. UsageError for what no scan need be read to refuse."""
     if cohort.features:
+        of_radiomics = {"preset": tuple(preset), "regions": regions, "image_filters": tuple(image_filters)}
+        checking.refuse_of_scans(**of_radiomics, weights=weights, window=window)
         return {"given": {"columns": cohort.features}}
     has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
     inside: dict[str, object] = {"mask": has_mask, "store": store}
