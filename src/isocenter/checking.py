@@ -50,6 +50,16 @@ def check(options: Options, cohort: Cohort) -> None:
     _refining(options, cohort)
 
 
+def one_table(names: Sequence[str], what: str) -> str | None:
+    """The feature set that is named, or None; UsageError for several, which do not make one table by turns."""
+    if len(names) > 1:
+        raise UsageError(
+            f"{what} of one table of features, not of {' and '.join(names)} by turns.",
+            f"Join them: --features {'+'.join(names)}; or name one.",
+        )
+    return names[0] if names else None
+
+
 def refuse_of_scans(**given: Any) -> None:
     """UsageError for options about scans where the input is a table of features; given: values by name."""
     default = Options()
@@ -59,7 +69,7 @@ def refuse_of_scans(**given: Any) -> None:
     ]
     if names := [f"--{name.replace('_', '-')}" for name in asked]:
         raise UsageError(
-            f"{', '.join(names)}: {'this is' if len(names) == 1 else 'these are'} about scans, and the input is a table.",
+            f"{', '.join(names)}: {'this is' if len(names) == 1 else 'these are'} about scans; the input is a table.",
             f"Leave {'it' if len(names) == 1 else 'them'} out, or give a folder of scans.",
         )
 

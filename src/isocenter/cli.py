@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from isocenter.errors import IsocenterError
-from isocenter.options import CLUSTER, EVALUATE, EXTERNAL, FIT, INDEX, SIMILAR, SPLIT, Options
+from isocenter.options import CLUSTER, EVALUATE, EXTERNAL, FIT, INDEX, MEASURE, SIMILAR, SPLIT, Options
 from isocenter.project import DEFAULT
 from isocenter.terminal import Terminal
 
@@ -301,6 +301,21 @@ def predict(
     roles = {"image": _listed(image or []), "mask": _listed(mask or [])}
     named = {"labels": labels, "id_column": id_column, "patient_column": patient_column, "weights": weights}
     return predict_to(model, input, output, **named, **roles)
+
+
+@verb(MEASURE)
+def features(
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="Folder of scans, with or without labels.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="Table to write: .csv .tsv .parquet .xlsx .mat; not overwritten.")
+    ],
+    project: Path,
+    **options: Any,
+) -> Any:
+    """Measure scans into a table, a row a case: radiomics, embeddings, descriptors... for any program."""
+    from isocenter.tabulating import features_to
+
+    return features_to(input, output, project, **options)
 
 
 @verb()

@@ -105,8 +105,8 @@ def similar(
     a scan, a DICOM series, a table or array of one row. It meets the features as the cohort has them: nothing
     is fitted again, and a warning says in what it is unlike them. A `Path` is never an id. distance: "cosine",
     "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred and scaled as in
-    the cohort. image, mask: which files of a new case are what, as in `index`; neither: as in the cohort, where names say so. Exact.
-    Raises UsageError for what is neither a case nor a file, naming those like it.
+    the cohort. image, mask: which files of a new case are what, as in `index`; neither: as in the cohort, where names
+    say so. Exact. Raises UsageError for what is neither a case nor a file, naming those like it.
     """
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     told |= {"image_filters": image_filters}

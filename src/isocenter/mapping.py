@@ -128,11 +128,7 @@ class Mapping(Study):
         self._refining()
         if options.layout not in LAYOUTS:
             raise UsageError(f"There is no layout '{options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
-        if len(options.features) > 1:
-            raise UsageError(
-                f"Clusters are made of one table of features, not of {' and '.join(options.features)} by turns.",
-                f"Join them: --features {'+'.join(options.features)}; or name one.",
-            )
+        checking.one_table(options.features, "Clusters are made")
         if options.target is not None and options.target in (options.harmonise, *options.preserve):
             raise BadTarget(f"'{options.target}' is the outcome: harmonisation must not know it.",
                             "Take it out of --harmonise and --preserve.")  # fmt: skip
