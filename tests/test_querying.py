@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import isocenter
-from isocenter import datasets, lines, progress
+from isocenter import datasets, lines, preparation, progress
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
 from isocenter.errors import MissingPath, UsageError
@@ -192,3 +192,29 @@ def test_options_about_scans_are_refused_for_a_table_by_every_command(command: s
     options = Options().changed(input=str(path), target="label", **{name: OF_SCANS[name]})
     with pytest.raises(UsageError, match=f"--{name.replace('_', '-')}: this is about scans"):
         ASKING[command](Mapping(options, Project(None)))
+
+
+@pytest.mark.parametrize("verb", ["cluster", "features"])
+def test_missing_weights_are_told_before_any_pixel_is_read(
+    verb: str, phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a store is there it may hold all that the network would say: then nothing is told too early."""
+
+    def fail(*_: object, **__: object) -> object:
+        raise AssertionError("pixels were read")
+
+    monkeypatch.setattr(preparation, "facts", fail)
+    words = [verb, str(phantom / "scans"), *([str(tmp_path / "t.csv")] if verb == "features" else [])]
+    words += [
+        "--features",
+        "intensity+embedding",
+        "--weights",
+        str(tmp_path / "gone"),
+        "--project",
+        str(tmp_path / "p"),
+    ]
+    with pytest.raises(MissingPath, match="weights"):
+        app(words, standalone_mode=False)
+    (tmp_path / "p" / "store").mkdir(parents=True)
+    with pytest.raises(AssertionError, match="pixels"):
+        app(words, standalone_mode=False)

@@ -99,9 +99,12 @@ class Stages:
         options = self.options
         how = training.measuring(options)
         inputs = training.audit_inputs(self.project.inputs(artefacts.COHORT), options)
-        return self.project.get_or_make(
-            artefacts.AUDIT, inputs, lambda: workbench.audit(cohort, **how, store=self.project.store)
-        )
+
+        def make() -> Audit:
+            training.require(options.features, options.weights, self.project.store)
+            return workbench.audit(cohort, **how, store=self.project.store)
+
+        return self.project.get_or_make(artefacts.AUDIT, inputs, make)
 
     @cached_property
     def usable(self) -> Cohort:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import checking, disk, ingest, progress, workbench
+from isocenter import checking, disk, ingest, progress, training, workbench
 from isocenter.auditing import Audit
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import InputDoesNotFit, NotWritable, UsageError
@@ -127,6 +127,7 @@ def _tabulated(
         raise InputDoesNotFit("The input is a table of features already.", "Give a folder of scans.")
     cohort = replace(cohort, beside=())
     measuring = {name: how[name] for name in ("preset", "regions", "image_filters")}
+    training.require([features or ""], how["weights"], store)
     audit = workbench.audit(cohort, features=[features] if features else [], **measuring, store=store)
     usable = audit.usable(cohort)
     if not len(usable):

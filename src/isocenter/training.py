@@ -137,6 +137,19 @@ def measures(features: Sequence[str]) -> bool:
     return any("radiomics" in name.split("+") for name in features)
 
 
+def require(features: Sequence[str], weights: str | None, store: str | None) -> None:
+    """MissingExtra or MissingPath where a network is needed and not here, before every pixel is read in vain.
+
+    Nothing is said where there is a store: it may hold all that the network would say.
+    """
+    needed = any("embedding" in name.split("+") for name in features)
+    if needed and (store is None or not Path(store).is_dir()):
+        from isocenter import nets  # only where a network is asked for
+        from isocenter.features import Embedding
+
+        nets.require(nets.backbone(Embedding().backbone), weights)
+
+
 def measuring(options: Options) -> dict[str, Any]:
     """The options by which regions are measured."""
     return {name: getattr(options, name) for name in ("features", "preset", "regions", "image_filters")}
