@@ -549,8 +549,9 @@ def test_an_input_that_is_not_there_is_never_replaced_by_the_cohort_of_the_proje
     app(["cluster", "--project", str(project), "--layout", "pca"], standalone_mode=False)
 
 
-def test_a_request_that_fails_leaves_no_folder(tmp_path: Path) -> None:
+def test_a_request_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for words in (["similar", "x"], ["cluster"], ["report"]):
         with pytest.raises(MissingStep):
-            app([*words, "--project", str(tmp_path / "p")], standalone_mode=False)
-        assert not (tmp_path / "p").exists()
+            app(words, standalone_mode=False)
+        assert not list(tmp_path.iterdir())

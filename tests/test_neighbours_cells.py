@@ -152,7 +152,7 @@ def test_the_same_seed_gives_the_same_cells() -> None:
 
 def test_what_is_kept_finds_the_same_and_reads_only_its_cells(pair: tuple[Vectors, Cells], tmp_path: Path) -> None:
     vectors, cells = pair
-    save_cells(Kept(cells, "embedding"), tmp_path / "cells.npz")
+    save_cells(Kept(cells, "embedding", ("By SqueezeNet.",)), tmp_path / "cells.npz")
     kept = load_cells(tmp_path / "cells.npz")
     assert kept.features == "embedding"
     assert kept.cells.recall(10) == cells.recall(10)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from isocenter import grouping, workbench
+from isocenter import grouping, tabulating, workbench
 from isocenter.cli import app
 from isocenter.errors import UnreadableFile, UsageError
-from isocenter.options import CLUSTER, FIT, INDEX, SIMILAR, SPLIT, Options
+from isocenter.options import CLUSTER, FIT, INDEX, MEASURE, SIMILAR, SPLIT, Options
 
 
 def test_run_toml_keeps_every_option(tmp_path: Path) -> None:
@@ -51,6 +51,14 @@ def test_python_takes_the_options_of_cluster_and_similar(step: str, verb: object
             assert default == next(p.default for p in command.params if p.name == name), name
 
 
+def test_python_takes_the_options_of_features() -> None:
+    python = inspect.signature(tabulating.feature_table).parameters
+    table = {option.name: option.default for option in Options.table(MEASURE)}
+    assert table.pop("features") == ()
+    assert {name: python[name].default for name in table} == table
+    assert set(python) == {*table, "input", "features", "store"}
+
+
 def test_the_command_line_has_every_option() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     run = {p.name for p in commands["run"].params}
@@ -69,6 +77,7 @@ def test_the_command_line_has_every_option() -> None:
         "cluster",
         "similar",
         "patches",
+        "features",
     }
     for command in commands.values():
         assert {"project", "as_json"} <= {p.name for p in command.params}

@@ -17,6 +17,7 @@ _HOMES = {
     "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "compare", "predict"),
     "isocenter.grouping": ("cluster", "similar"),
     "isocenter.cutting": ("patches",),
+    "isocenter.tabulating": ("feature_table",),
     "isocenter.presenting": ("report",),
     "isocenter.running": ("run", "export"),
     "isocenter.steps": ("Study",),
@@ -47,13 +48,14 @@ if TYPE_CHECKING:
     from isocenter.running import export, run
     from isocenter.splitting import Design, Split
     from isocenter.steps import Study
+    from isocenter.tabulating import feature_table
     from isocenter.workbench import audit, compare, evaluate, fit, index, predict, split
 
 __all__ = [
     "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",
     "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit", "cluster",
-    "compare", "evaluate", "export", "fit", "index", "load", "patches", "predict", "report", "run", "save", "similar",
-    "split",
+    "compare", "evaluate", "export", "feature_table", "fit", "index", "load", "patches", "predict", "report", "run",
+    "save", "similar", "split",
 ]  # fmt: skip
 
 

@@ -50,6 +50,30 @@ def check(options: Options, cohort: Cohort) -> None:
     _refining(options, cohort)
 
 
+def one_table(names: Sequence[str], what: str) -> str | None:
+    """The feature set that is named, or None; UsageError for several, which do not make one table by turns."""
+    if len(names) > 1:
+        raise UsageError(
+            f"{what} of one table of features, not of {' and '.join(names)} by turns.",
+            f"Join them: --features {'+'.join(names)}; or name one.",
+        )
+    return names[0] if names else None
+
+
+def refuse_of_scans(**given: Any) -> None:
+    """UsageError for options about scans where the input is a table of features; given: values by name."""
+    default = Options()
+    usual = {name: getattr(default, name) for name in given}
+    asked = [
+        name for name, value in given.items() if (tuple(value) if isinstance(value, list) else value) != usual[name]
+    ]
+    if names := [f"--{name.replace('_', '-')}" for name in asked]:
+        raise UsageError(
+            f"{', '.join(names)}: {'this is' if len(names) == 1 else 'these are'} about scans; the input is a table.",
+            f"Leave {'it' if len(names) == 1 else 'them'} out, or give a folder of scans.",
+        )
+
+
 def refuse_making(names: Sequence[str]) -> None:
     """UsageError for options that say how a model is made, where it is there: heard in silence they would mislead."""
     if names:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from isocenter.errors import IsocenterError
-from isocenter.options import CLUSTER, EVALUATE, EXTERNAL, FIT, INDEX, SIMILAR, SPLIT, Options
+from isocenter.options import CLUSTER, EVALUATE, EXTERNAL, FIT, INDEX, MEASURE, SIMILAR, SPLIT, Options
 from isocenter.project import DEFAULT
 from isocenter.terminal import Terminal
 
@@ -116,6 +116,11 @@ def _study(project: Path, input: str | None = None, kind: type[Study] | None = N
         project = home(project, Path(input).parent)
         progress.note(f"Repeated in the project {project}; --project names another.")
     if input is None:
+        if project != Path(DEFAULT) and not project.exists():
+            raise MissingPath(
+                f"There is no project folder {project}.",
+                "Check --project, or make one: isocenter index INPUT --project DIR.",
+            )
         options = saved_options(project)
     elif repeats:
         options = Options.from_toml(Path(input))
@@ -264,14 +269,16 @@ def similar(
             "quick, with its recall as measured on these cases. It pays from about 50,000 cases."
         ),
     ] = "exact",
+    image: Annotated[list[str] | None, typer.Option(help="Which files of a new CASE are images: [NAME=]GLOB.")] = None,
+    mask: Annotated[list[str] | None, typer.Option(help="Which files of a new CASE are masks: [NAME=]GLOB.")] = None,
     **options: Any,
 ) -> Any:
-    """The cases nearest to one in the project's features: a table, and a page with pictures."""
+    """The cases nearest to one in the project's features: a table, and a page with pictures. Changes nothing else."""
     from isocenter.mapping import Mapping
 
     study = _study(project, None, Mapping, **options)
     assert isinstance(study, Mapping)
-    return study.similar(case, n, distance, search)
+    return study.similar(case, n, distance, search, _listed(image or []), _listed(mask or []))
 
 
 @verb()
@@ -302,6 +309,21 @@ def predict(
     roles = {"image": _listed(image or []), "mask": _listed(mask or [])}
     named = {"labels": labels, "id_column": id_column, "patient_column": patient_column, "weights": weights}
     return predict_to(model, input, output, **named, **roles)
+
+
+@verb(MEASURE)
+def features(
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="Folder of scans, with or without labels.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="Table to write: .csv .tsv .parquet .xlsx .mat; not overwritten.")
+    ],
+    project: Path,
+    **options: Any,
+) -> Any:
+    """Measure scans into a table, a row a case: radiomics, embeddings, descriptors... for any program."""
+    from isocenter.tabulating import features_to
+
+    return features_to(input, output, project, **options)
 
 
 @verb()

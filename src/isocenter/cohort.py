@@ -161,6 +161,11 @@ class Cohort:
         return len(self.table) + len(self.excluded) + len(self.unlabelled)
 
     @property
+    def kinds(self) -> tuple[tuple[str, str], ...]:
+        """Role and name of each file of a case, as the first case has them; () for given features."""
+        return tuple((source.role, source.name) for files in self.sources[:1] for source in files)
+
+    @property
     def attributes(self) -> tuple[str, ...]:
         """Columns that describe a case: neither patient id, target, reader nor given feature."""
         hidden = {PATIENT, *self.features, *self.readers, *([self.target.column] if self.target else [])}

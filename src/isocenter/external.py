@@ -92,6 +92,7 @@ def index(model: Model, input: str | Path, **how: Any) -> Cohort:
     """The external cohort, with the target that the model predicts; `how`: arguments of `ingest.index`."""
     roles = model.card.get("roles", {})
     defaults = {name: how.pop(name, ()) or roles.get(name, ()) for name in ("image", "mask")}
+    defaults["like"] = roles.get("like", ())
     labels, covariates = how.pop("labels", None), tuple(model.card["covariates"])
     labels = None if labels is None else Path(labels)
     return ingest.index(Path(input), labels=labels, known=model.target, covariates=covariates, **defaults, **how)

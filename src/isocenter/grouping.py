@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocenter import batching, ingest, neighbours, unsupervised
+from isocenter import batching, checking, ingest, neighbours, preparation, progress, unsupervised
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
@@ -59,6 +59,8 @@ def cluster(
     """
     check(method, clusters)
     if method == MINIBATCH and not isinstance(cohort, Cohort) and batching.streams(Path(cohort)):
+        scans = {"preset": preset, "regions": regions, "image_filters": image_filters, "weights": weights}
+        checking.refuse_of_scans(**scans, window=window, standardise=standardise)
         refining = Refining.of(filters, reference_site=reference_site)
         return batching.minibatch(batching.of_file(Path(cohort), refining, seed), clusters=clusters, seed=seed)
     cases = cohort if isinstance(cohort, Cohort) else ingest.index(Path(cohort), with_labels=False)
@@ -106,16 +108,19 @@ def similar(
 
     case: one of the cohort (its id, or its patient's who has no other), or a file or folder with one that is not in it:
     a scan, a DICOM series, a table or array of one row. It meets the features as the cohort has them: nothing
-    is fitted again. A `Path` is never an id. distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings
-    and wide tables), on features that are centred and scaled as in the cohort. image, mask: which files of a new
-    case are what, as in `index`. search: "exact", or "approximate" (a few cells of like cases; made anew by every call,
-    the command line keeps them). `.attrs["search"]` tells which it was, and the recall as it was measured. Raises
-    UsageError for what is neither a case nor a file, naming those like it.
+    is fitted again, and a warning says in what it is unlike them. A `Path` is never an id. distance: "cosine",
+    "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred and scaled as in
+    the cohort. image, mask: which files of a new case are what, as in `index`; neither: as in the cohort, where names
+    say so. search: "exact", or "approximate" (a few cells of like cases; made anew by every call, the command line
+    keeps them). `.attrs["search"]` tells which it was, and the recall as it was measured. Raises UsageError for what is
+    neither a case nor a file, naming those like it.
     """
     check_search(search)
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     told |= {"image_filters": image_filters}
     asked = asked_case(cohort, case, image, mask)
+    if odd := unlike(cohort, asked, store):
+        progress.warning(f"{asked.name}: {odd}.")
     measured = measure(cohort, features, store=store, **told)
     if search == "exact":
         return nearest_cases(cohort, measured, asked, n, distance)
@@ -143,14 +148,23 @@ def asked_case(cohort: Cohort, case: str | Path, image: Sequence[str] = (), mask
         raise UsageError(
             f"There is no case '{case}' here, and no file or folder of that name.", _like(cohort, str(case))
         )
-    own = ingest.index(Path(case), with_labels=False, image=image, mask=mask)
+    own = ingest.index(Path(case), with_labels=False, image=image, mask=mask, like=cohort.kinds)
     if len(own) != 1:
         few = ", ".join(map(str, own.case_ids[:5]))
-        raise UsageError(f"{case} holds {len(own)} cases ({few}); one is needed.", "Name the file or folder of one.")
+        remedy = "Name the file or folder of one, or say which files are what with --image and --mask."
+        raise UsageError(f"{case} holds {len(own)} cases ({few}); one is needed.", remedy)
     if bool(own.features) != bool(cohort.features):
         what, are = ("a row of features", "scans") if own.features else ("a scan", "rows of features")
         raise InputDoesNotFit(f"{case} is {what}, the cases here are {are}.", "Give a case of the same kind.")
     return Asked(str(case), own)
+
+
+def unlike(cohort: Cohort, asked: Asked, store: str | None = None) -> str:
+    """In what a case from outside differs from the cohort (modality, channels, size, values...); "" in nothing."""
+    if asked.row is not None or cohort.features:
+        return ""
+    here, own = (preparation.facts(one.cases, store=store)[0] for one in (cohort, asked.own))
+    return next(iter(preparation.Profile.of(here).unlike(own).values()), "")
 
 
 def _there(case: str | Path) -> bool:
@@ -280,6 +294,7 @@ def assign_to(
         with_labels=False,
         image=image,
         mask=mask,
+        like=known.get("like", ()),
         **beside,
     )
     steps = feature_steps(found.pipeline)
@@ -288,6 +303,8 @@ def assign_to(
     if weights is not None:
         _tell(steps, weights)
     placed = found.clustering.assign(table_of(found.pipeline, cohort))
+    if cohort.knows_patients:
+        placed.insert(0, PATIENT, cohort.table[PATIENT])
     flags = strangers(found.pipeline, cohort.X)
     if flags:
         placed["flags"] = flags

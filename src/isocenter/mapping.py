@@ -7,6 +7,7 @@ and `similar/`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from isocenter import (
     __version__,
     artefacts,
     batching,
+    checking,
     compute,
     curating,
     disk,
@@ -37,23 +39,23 @@ from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import BadTarget, DamagedBundle, NoTarget, UsageError
 from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of, vectors_of
-from isocenter.options import INDEX
-from isocenter.project import fingerprint
+from isocenter.options import INDEX, SIMILAR, Options
+from isocenter.project import Project, fingerprint
 from isocenter.refining import Refining
 from isocenter.reporting.map import Sheets, picture_size
 from isocenter.reporting.map import render as render_map
 from isocenter.reporting.map.clusters import clusters_atlas, shown_cases
 from isocenter.reporting.map.similar import similar_atlas
+from isocenter.stages import RUN
 from isocenter.steps import Study
 from isocenter.subtypes import describe
 from isocenter.unsupervised import Clustering, coordinates, numbered
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _TSNE = 3000  # cases up to which t-SNE takes seconds
-_MEASURING = (
-    "preset", "regions", "image_filters", "weights", "window", "standardise", "filters", "reference_site",
-)  # fmt: skip
-_MADE = "clusters, 2"  # the number rises when clusters.json holds other things
+_OF_SCANS = ("preset", "regions", "image_filters", "weights", "window", "standardise")
+_MEASURING = (*_OF_SCANS, "filters", "reference_site")
+_MADE = "clusters, 3"  # the number rises when clusters.json holds other things
 _LEVELS = 60  # texts with more values are not for colouring
 
 
@@ -70,9 +72,11 @@ class Mapping(Study):
             listed = ingest.listing(Path(options.input), labels)
             inputs = fingerprint("index", "no target", __version__, listed, options.input, options.of(INDEX))
             told = {k: v for k, v in options.of(INDEX).items() if k in _WITHOUT_TARGET} | {"labels": labels}
-            return self.project.get_or_make(
+            found = self.project.get_or_make(
                 artefacts.COHORT, inputs, lambda: ingest.index(Path(options.input), with_labels=False, **told)
             )
+            self._remember()
+            return found
 
     # -- what all of it starts from -----------------------------------------------------------------
     @cached_property
@@ -126,16 +130,12 @@ class Mapping(Study):
         self._refining()
         if options.layout not in LAYOUTS:
             raise UsageError(f"There is no layout '{options.layout}'.", f"Layouts: {', '.join(LAYOUTS)}.")
-        if len(options.features) > 1:
-            raise UsageError(
-                f"Clusters are made of one table of features, not of {' and '.join(options.features)} by turns.",
-                f"Join them: --features {'+'.join(options.features)}; or name one.",
-            )
+        checking.one_table(options.features, "Clusters are made")
         if options.target is not None and options.target in (options.harmonise, *options.preserve):
             raise BadTarget(f"'{options.target}' is the outcome: harmonisation must not know it.",
                             "Take it out of --harmonise and --preserve.")  # fmt: skip
-        if self._is_streamed(method) and options.standardise is not None:
-            raise UsageError("--standardise is about images.", "Leave it out: the input is a table.")
+        if self._is_streamed(method):
+            checking.refuse_of_scans(**{name: getattr(options, name) for name in _OF_SCANS})
 
     def _refining(self) -> Refining:
         """What is done to features first; UsageError for what cannot be."""
@@ -208,16 +208,23 @@ class Mapping(Study):
         columns = columns_of(cohort, some)
         thumbnails = self._thumbnails(cohort, shown_cases(found))
         atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
-        roles = {"image": list(options.image), "mask": list(options.mask)}
+        roles = {"image": list(options.image), "mask": list(options.mask), "like": list(map(list, cohort.kinds))}
         beside = {"harmonise": next(iter(cohort.beside), None), "preserve": list(cohort.beside[1:])}
         about = {"features": measured.name, "roles": roles, "beside": beside}
         on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
         self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
-        self.project.put(artefacts.ASSIGNMENTS, inputs, whole.assignments.join(on_map))
+        self.project.put(artefacts.ASSIGNMENTS, inputs, self._assigned(whole).join(on_map))
         self.project.put(artefacts.MAP, inputs, render_map(atlas))
         self.project.put(artefacts.CLUSTERS, inputs, found)
         for figure in (one for section in atlas.sections for one in section.figures):
             self._write(f"clusters/figures/{figure['name']}.svg", figure["file"])
+
+    def _assigned(self, whole: Clustering) -> pd.DataFrame:
+        """The cluster of every case, behind its patient where that is known."""
+        found = whole.assignments
+        if not self._is_streamed(whole.method) and self.usable.knows_patients:
+            found.insert(0, PATIENT, self.usable.table[PATIENT])
+        return found
 
     def _identical(self, cohort: Cohort) -> list[list[str]]:
         """Groups of the same pixels among the cases that are shown."""
@@ -239,26 +246,42 @@ class Mapping(Study):
         return None if self.project.folder is None else str(self.project.folder / name)
 
     # -- nearest cases ------------------------------------------------------------------------------
-    def similar(self, case: str | Path, n: int = 10, distance: str = "auto", search: str = "exact") -> dict[str, Any]:
+    def similar(
+        self,
+        case: str | Path,
+        n: int = 10,
+        distance: str = "auto",
+        search: str = "exact",
+        image: Sequence[str] = (),
+        mask: Sequence[str] = (),
+    ) -> dict[str, Any]:
         """The nearest cases as plain data, and their page in PROJECT/similar. case: as in `isocenter.similar`.
 
-        search: "approximate" keeps the vectors in cells in PROJECT/similar; the next question of a case of the project
-        then measures nothing.
+        A query: other options than the project's are for this answer alone, and nothing that the project remembers
+        changes. image, mask: which files of a new case are what; those of the project where not given. search:
+        "approximate" keeps the vectors in cells in PROJECT/similar; the next such question measures nothing.
         """
         grouping.check_search(search)
+        if self.project.keeps:
+            question = type(self)(self.options, self.project.aside())
+            question.cells_in = self.project
+            return question.similar(case, n, distance, search, image, mask)
         with progress.without_facts():  # what index and audit found was told when they were asked
             cohort = self.usable
-        asked = grouping.asked_case(cohort, case, self.options.image, self.options.mask)
+        asked = grouping.asked_case(cohort, case, image or self.options.image, mask or self.options.mask)
         if search == "exact":
             table = grouping.nearest_cases(cohort, self.measured, asked, n, distance)
-            name, used = self.measured.name, grouping.metric(self.measured, distance)
+            name, done, used = self.measured.name, self.measured.done, grouping.metric(self.measured, distance)
         else:
             table, kept = self._in_cells(asked, n, distance)
-            name, used = kept.features, kept.cells.distance
+            name, done, used = kept.features, list(kept.done), kept.cells.distance
         told = {
             "case": asked.name,
             "new": asked.row is None,
             "features": name,
+            "measured": done,
+            "only_here": self._only_here(),
+            "unlike": grouping.unlike(cohort, asked, self.project.store),
             "distance": used,
             "search": table.attrs["search"],
             "of": len(cohort) - (asked.row is not None),
@@ -282,15 +305,25 @@ class Mapping(Study):
 
         def make() -> Kept:
             cells = neighbours.celled(vectors_of(self.measured.table), grouping.metric(self.measured, distance))
-            return Kept(cells, self.measured.name)
+            return Kept(cells, self.measured.name, tuple(self.measured.done))
 
         try:
-            kept = self.project.get_or_make(artefacts.CELLS, inputs, make)
+            kept = self.cells_in.get_or_make(artefacts.CELLS, inputs, make)
             table = grouping.nearest_in_cells(self.usable, kept.cells, asked, n, own)
         except DamagedBundle:
-            self.project.put(artefacts.CELLS, inputs, kept := make())
+            self.cells_in.put(artefacts.CELLS, inputs, kept := make())
             table = grouping.nearest_in_cells(self.usable, kept.cells, asked, n, own)
         return table, kept
+
+    @cached_property
+    def cells_in(self) -> Project:
+        """Where the cells of an approximate search stay: the project itself, of which a question is asked aside."""
+        return self.project
+
+    def _only_here(self) -> list[str]:
+        """Options of this query that are not the project's."""
+        run = None if self.project.folder is None else self.project.folder / RUN
+        return [] if run is None or not run.is_file() else self.options.apart(Options.from_toml(run), SIMILAR)
 
     def _own_thumbnail(self, asked: grouping.Asked) -> dict[str, bytes]:
         """Of a case from outside straight from its file: its id may be that of another case here."""

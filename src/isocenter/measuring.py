@@ -20,7 +20,9 @@ from isocenter import checking, preparation, training
 from isocenter.cohort import Cohort
 from isocenter.errors import UsageError
 from isocenter.features import FEATURES, default_features
+from isocenter.features.harmonised import feature_steps
 from isocenter.features.regions import ONE
+from isocenter.preparation.pictures import AUTO
 from isocenter.refining import Refining, told
 from isocenter.tables.told import sentences
 
@@ -50,8 +52,12 @@ class Measured:
 
     @property
     def done(self) -> list[str]:
-        """What was done to intensities and features first, a sentence a step."""
-        return list(dict.fromkeys(sentences(told(self.pipeline))))
+        """How images were measured and what was done to intensities and features first, a sentence a step."""
+        steps = feature_steps(self.pipeline)
+        how = [step.said(()) for step in steps if hasattr(step, "said")]
+        windows = dict.fromkeys(step.window for step in steps if getattr(step, "window", AUTO) != AUTO)
+        how += [f"Shown from black to white: {window}." for window in windows]
+        return list(dict.fromkeys([*how, *sentences(told(self.pipeline))]))
 
 
 def measure(

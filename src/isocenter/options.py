@@ -16,7 +16,7 @@ from typing import Any
 from isocenter.errors import MissingPath, UnreadableFile, UsageError
 
 INDEX, SPLIT, FIT, EVALUATE, EXTERNAL = "index", "split", "fit", "evaluate", "external"
-CLUSTER, SIMILAR = "cluster", "similar"
+CLUSTER, SIMILAR, MEASURE = "cluster", "similar", "features"
 
 
 def _option(default: Any, help: str, *steps: str) -> Any:
@@ -28,16 +28,18 @@ class Options:
     """All that a run is told, flat. Lists take commas on the command line and may be repeated."""
 
     input: str = field(default="", metadata={"steps": ()})
-    labels: str | None = _option(None, "Table or array of labels (.csv .tsv .xlsx .parquet .npy .mat).", INDEX)
+    labels: str | None = _option(None, "Table or array of labels (.csv .tsv .xlsx .parquet .npy .mat).", INDEX, MEASURE)
     target: str | None = _option(None, "Column to predict; several of 0 and 1 with commas: labels.", INDEX)
     task: str | None = _option(
         None, "classification, ordinal, multilabel or regression; inferred from the target if not given.", INDEX
     )
     positive: str | None = _option(None, "The positive class, of two.", INDEX)
     order: tuple[str, ...] = _option((), "Grades from low to high (Low,Intermediate,High): an ordinal target.", INDEX)
-    id_column: str | None = _option(None, "Column that names the file, series, study or patient of a row.", INDEX)
-    patient_column: str | None = _option(None, "Column with the patient of a row.", INDEX)
-    mask_column: str | None = _option(None, "Column with the path of a row's mask.", INDEX)
+    id_column: str | None = _option(
+        None, "Column that names the file, series, study or patient of a row.", INDEX, MEASURE
+    )
+    patient_column: str | None = _option(None, "Column with the patient of a row.", INDEX, MEASURE)
+    mask_column: str | None = _option(None, "Column with the path of a row's mask.", INDEX, MEASURE)
     split_column: str | None = _option(
         None, "Column with training, tuning or test; or COLUMN=VALUE: these rows are the test part; or none.", INDEX
     )
@@ -52,9 +54,9 @@ class Options:
         "unanimous, mean, median or one reader's column.", INDEX,
     )  # fmt: skip
     image: tuple[str, ...] = _option(
-        (), "Which files are images: [NAME=]GLOB, or [NAME=]COLUMN of the table with their paths.", INDEX
+        (), "Which files are images: [NAME=]GLOB, or [NAME=]COLUMN of the table with their paths.", INDEX, MEASURE
     )
-    mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB, or [NAME=]COLUMN.", INDEX)
+    mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB, or [NAME=]COLUMN.", INDEX, MEASURE)
     covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)
     ignore: tuple[str, ...] = _option(
         (), "Columns to leave out altogether: never a feature, covariate or attribute.", INDEX
@@ -72,7 +74,7 @@ class Options:
     ids_are_local: bool = _option(
         False, "Patients of an external test with ids known from training are other people.", EXTERNAL
     )
-    exclude: tuple[str, ...] = _option((), "Case or patient ids to leave out.", INDEX)
+    exclude: tuple[str, ...] = _option((), "Case or patient ids to leave out.", INDEX, MEASURE)
     allow_excluded: bool = _option(False, "Go on although many cases are left out.", FIT)
     seed: int = _option(0, "Seed of everything random.", SPLIT, FIT, CLUSTER)
     design: str = _option("holdout", "holdout, kfold, nested or leave-one-out.", SPLIT)
@@ -83,19 +85,24 @@ class Options:
     overlap: str = _option("keep", "keep or drop-training: for given splits that share patients or pixels.", SPLIT)
     method: tuple[str, ...] = _option(("forest",), "Learning methods, the primary one first (forest,linear).", FIT)
     features: tuple[str, ...] = _option(
-        (), "Feature sets, the primary one first (radiomics,embedding); + joins.", FIT, CLUSTER, SIMILAR
+        (), "Feature sets, the primary one first (radiomics,embedding); + joins.", FIT, CLUSTER, SIMILAR, MEASURE
     )
     weights: str | None = _option(
-        None, "Weights file of a network, or the folder with it. [default: ~/.isocenter/weights]", FIT, CLUSTER, SIMILAR
+        None,
+        "Weights file of a network, or the folder with it. [default: ~/.isocenter/weights]",
+        FIT,
+        CLUSTER,
+        SIMILAR,
+        MEASURE,
     )
     window: str = _option(
         "auto", "Values shown black and white to embedding and descriptors: soft, lung, bone, brain (CT) or LOW:HIGH; "
-        "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT, CLUSTER, SIMILAR,
+        "auto: 8-bit as it is, CT soft, else the image's percentiles.", FIT, CLUSTER, SIMILAR, MEASURE,
     )  # fmt: skip
     preset: tuple[str, ...] = _option(
         (), "How radiomics are computed: ct, mr, pet, pyradiomics or ibsi-A to ibsi-E, changed by "
         "ct:bin_width=10:spacing=2, of all images or IMAGE=PRESET; by modality or the image's name if not given.",
-        FIT, CLUSTER, SIMILAR,
+        FIT, CLUSTER, SIMILAR, MEASURE,
     )  # fmt: skip
     regions: str = _option(
         "one",
@@ -103,11 +110,12 @@ class Options:
         FIT,
         CLUSTER,
         SIMILAR,
+        MEASURE,
     )
     image_filters: tuple[str, ...] = _option(
         (), "Filters of IBSI 2 over the images, whose responses radiomics measure beside them: mean, log, laws, gabor, "
         "wavelet (all bands), simoncelli; with their settings log:sigma_mm=3 or wavelet:wavelet=coif1:level=2. "
-        "(--filters drops columns of features.)", FIT, CLUSTER, SIMILAR,
+        "(--filters drops columns of features.)", FIT, CLUSTER, SIMILAR, MEASURE,
     )  # fmt: skip
     store_limit: float = _option(
         0.0, "GB of costly results that the project's store keeps after fitting; what was used longest ago goes first. "
@@ -134,7 +142,7 @@ class Options:
     )
     keep: int = _option(20, "How many features --select keeps.", FIT)
     standardise: str | None = _option(
-        None, "Intensities of MR before features: zscore, nyul, n4, n4+zscore or n4+nyul.", FIT, CLUSTER
+        None, "Intensities of MR before features: zscore, nyul, n4, n4+zscore or n4+nyul.", FIT, CLUSTER, MEASURE
     )
     decide: str | None = _option(
         None, "Criterion of the threshold, met on tuning data: sensitivity=0.90, specificity=0.90, "
@@ -204,6 +212,12 @@ class Options:
             clean[name] = _fitting(known[name], value)
         return replace(self, **clean)
 
+    def apart(self, others: Options, step: str) -> list[str]:
+        """The options of a step that have other values than there, as one writes them."""
+        shown = {n: ",".join(v) if isinstance(v, tuple) else v for n, v in self.of(step).items()}
+        changed = [name for name, value in self.of(step).items() if value != getattr(others, name)]
+        return [f"--{name.replace('_', '-')} {shown[name]}" for name in changed]
+
     def to_toml(self, version: str) -> str:
         """The text of `run.toml`: flat, what was not given is left out."""
         lines = [f'# isocenter run run.toml repeats this run, same numbers.\nisocenter = "{version}"']
@@ -218,7 +232,7 @@ class Options:
         words = ["isocenter", "run", self.input]
         for f in self.table():
             value = getattr(self, f.name)
-            if not set(f.metadata["steps"]) - {CLUSTER, SIMILAR}:
+            if not set(f.metadata["steps"]) - {CLUSTER, SIMILAR, MEASURE}:
                 continue
             flag = "--" + f.name.replace("_", "-")
             if value == f.default:

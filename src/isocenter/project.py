@@ -3,7 +3,7 @@
 An artefact is up to date when the fingerprint of what it was made from, and the SHA-256 of its
 content, are those that `project.json` remembers. The artefact is written first, the memory of
 it second, both atomically: a killed process leaves at worst an artefact that is made again.
-Without a folder nothing touches the disk: the same calls keep the objects in memory.
+Without a folder nothing touches the disk: the same calls keep the objects in memory. A query reads a project `Aside`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,15 @@ class Project:
         self._known: dict[str, dict[str, str]] = {}
         if folder is not None:
             self._known = _read_memory(folder)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what is made is remembered on disk."""
+        return self.folder is not None
+
+    def aside(self) -> Project:
+        """This project for a question: read, and not changed."""
+        return self if self.folder is None else Aside(self.folder)
 
     @property
     def store(self) -> str | None:
@@ -130,6 +139,32 @@ class Project:
     def names(self, folder: str) -> list[str]:
         """Known artefacts in one sub-folder."""
         return [path for path in self._known if path.startswith(f"{folder}/")]
+
+
+class Aside(Project):
+    """A project that is only asked: what it knows is read, what is made anew stays in memory; the store is shared."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._made: set[str] = set()
+
+    @property
+    def keeps(self) -> bool:
+        """False: nothing of it changes."""
+        return False
+
+    def has(self, artefact: Artefact[Any], inputs: str) -> bool:
+        if artefact.path in self._made:
+            return self._known[artefact.path]["inputs"] == inputs
+        return super().has(artefact, inputs)
+
+    def put(self, artefact: Artefact[T], inputs: str, value: T) -> None:
+        self._objects[artefact.path] = value
+        self._known[artefact.path] = {"inputs": inputs, "sha256": ""}
+        self._made.add(artefact.path)
+
+    def forget(self, *artefacts: Artefact[Any]) -> None:
+        super().forget(*(one for one in artefacts if one.path not in self._made))
 
 
 def _read_memory(folder: Path) -> dict[str, dict[str, str]]:

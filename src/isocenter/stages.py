@@ -72,7 +72,7 @@ class Stages:
 
     def _remember(self) -> None:
         """run.toml: what later steps start from, and what repeats the run."""
-        if self.project.folder is not None:
+        if self.project.folder is not None and self.project.keeps:
             disk.write_text(self.project.folder / RUN, self.options.to_toml(__version__))
 
     @cached_property
@@ -99,9 +99,12 @@ class Stages:
         options = self.options
         how = training.measuring(options)
         inputs = training.audit_inputs(self.project.inputs(artefacts.COHORT), options)
-        return self.project.get_or_make(
-            artefacts.AUDIT, inputs, lambda: workbench.audit(cohort, **how, store=self.project.store)
-        )
+
+        def make() -> Audit:
+            training.require(options.features, options.weights, self.project.store)
+            return workbench.audit(cohort, **how, store=self.project.store)
+
+        return self.project.get_or_make(artefacts.AUDIT, inputs, make)
 
     @cached_property
     def usable(self) -> Cohort:

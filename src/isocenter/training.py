@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from isocenter import (
+    checking,
     fitting,
     preparation,
     progress,
@@ -100,6 +101,8 @@ def settings_of(
 ) -> dict[str, dict[str, object]]:
     """Keyword arguments of each feature step, as plain values. UsageError for what no scan need be read to refuse."""
     if cohort.features:
+        of_radiomics = {"preset": tuple(preset), "regions": regions, "image_filters": tuple(image_filters)}
+        checking.refuse_of_scans(**of_radiomics, weights=weights, window=window)
         return {"given": {"columns": cohort.features}}
     has_mask = any(s.role == "mask" for files in cohort.sources[:1] for s in files)
     inside: dict[str, object] = {"mask": has_mask, "store": store}
@@ -132,6 +135,19 @@ def standardised(settings: dict[str, dict[str, object]], how: str, features: Seq
 def measures(features: Sequence[str]) -> bool:
     """Whether these feature sets hold radiomics, which is measured before anything is split."""
     return any("radiomics" in name.split("+") for name in features)
+
+
+def require(features: Sequence[str], weights: str | None, store: str | None) -> None:
+    """MissingExtra or MissingPath where a network is needed and not here, before every pixel is read in vain.
+
+    Nothing is said where there is a store: it may hold all that the network would say.
+    """
+    needed = any("embedding" in name.split("+") for name in features)
+    if needed and (store is None or not Path(store).is_dir()):
+        from isocenter import nets  # only where a network is asked for
+        from isocenter.features import Embedding
+
+        nets.require(nets.backbone(Embedding().backbone), weights)
 
 
 def measuring(options: Options) -> dict[str, Any]:
@@ -239,7 +255,7 @@ def fit_recipe(
         wish = Wish(aggregate="none" if wish.aggregate == "none" or torn_patients(part) else "mean")
     facts = facts_of(part, store)[0]
     card: dict[str, Any] = {
-        "roles": {name: list(globs) for name, globs in (roles or {}).items()},
+        "roles": {**{name: list(globs) for name, globs in (roles or {}).items()}, "like": list(map(list, part.kinds))},
         "case_mix": describe_case_mix(part),
         "seen": fingerprints(part, facts),
         "tested": bool(split.test),

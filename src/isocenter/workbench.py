@@ -339,6 +339,7 @@ def predict(
             labels=None if labels is None else Path(labels),
             image=image or roles.get("image", ()),
             mask=mask or roles.get("mask", ()),
+            like=roles.get("like", ()),
             id_column=id_column,
             patient_column=patient_column,
             with_labels=False,

@@ -30,10 +30,11 @@ _CARD = ("distance", "probes", "asked", "looked")
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """cells; features: the name of what the vectors were measured as."""
+    """cells; features: the name of what the vectors were measured as; done: how, a sentence a step."""
 
     cells: Cells
     features: str
+    done: tuple[str, ...] = ()
 
 
 def save_cells(kept: Kept, path: Path) -> None:
@@ -42,7 +43,7 @@ def save_cells(kept: Kept, path: Path) -> None:
     disk.write_with(path.with_name(VECTORS), lambda temporary: np.save(temporary, cells.vectors, allow_pickle=False))
     arrays: dict[str, Any] = {name: getattr(cells, name) for name in _ARRAYS}
     arrays["sums"] = np.array([_sum(cells, cells.vectors, i) for i in range(len(cells.centres))], dtype=np.uint32)
-    card = json.dumps({"features": kept.features, **{name: getattr(cells, name) for name in _CARD}})
+    card = json.dumps({"features": kept.features, "done": kept.done, **{name: getattr(cells, name) for name in _CARD}})
     buffer = io.BytesIO()
     np.savez(buffer, card=np.frombuffer(card.encode(), np.uint8), **arrays)
     disk.write_bytes(path, buffer.getvalue())
@@ -55,14 +56,14 @@ def load_cells(path: Path) -> Kept:
             card = json.loads(held["card"].tobytes())
             arrays = {name: held[name] for name in _ARRAYS}
             sums = held["sums"]
-        features = str(card.pop("features"))
+        features, done = str(card.pop("features")), tuple(map(str, card.pop("done")))
         vectors = np.asarray(np.load(path.with_name(VECTORS), mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise _damaged(path) from fault
     if vectors.dtype != np.float32 or vectors.shape != (len(arrays["rows"]), len(arrays["mean"])):
         raise _damaged(path)
     cells = Cells(vectors=vectors, **arrays, **card)
-    return Kept(replace(cells, check=_Checked(cells, sums, path)), features)
+    return Kept(replace(cells, check=_Checked(cells, sums, path)), features, done)
 
 
 class _Checked:

@@ -28,7 +28,10 @@ MEMBERS = clusters.MEMBERS | {ABOUT, STEPS}
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
-    """clustering; pipeline: the fitted steps (`measuring.Measured`); about: {"features", "roles", "beside"}."""
+    """clustering; pipeline: the fitted steps (`measuring.Measured`); about: {"features", "roles", "beside"}.
+
+    roles: `image`, `mask` and `like`, as `index` takes them.
+    """
 
     clustering: Clustering
     pipeline: Pipeline

@@ -190,6 +190,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     formula (it starts with = + - @ tab or CR and is no number) gets a ' in front. .mat has one
     variable a column, and `names`, the columns' own names in the same order.
     """
+    check_writable(path)
     whole = table if table.index.name is None else table.reset_index()
     whole = whole.set_axis([str(name) for name in whole.columns], axis="columns")
     suffix = path.suffix.lower()
@@ -200,11 +201,15 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         disk.write_bytes(path, _parquet_bytes(whole))
     elif suffix == ".xlsx":
         write_workbook({"Sheet1": whole}, path)
-    elif suffix == ".mat":
+    else:
         from isocenter.formats.matlab import write_mat
 
         write_mat(path, mat_variables(whole))
-    else:
+
+
+def check_writable(path: Path) -> None:
+    """UnknownFormat for a name that `write_table` does not know, before anything is computed for it."""
+    if path.suffix.lower() not in (".csv", ".tsv", ".parquet", ".xlsx", ".mat"):
         raise UnknownFormat(f"Tables cannot be written to {path}.", "Use .csv, .tsv, .parquet, .xlsx or .mat.")
 
 

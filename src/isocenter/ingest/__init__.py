@@ -52,6 +52,7 @@ def index(
     ignore: Sequence[str] = (),
     harmonise: str | None = None,
     preserve: Sequence[str] = (),
+    like: Sequence[tuple[str, str]] = (),
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -64,14 +65,15 @@ def index(
     readers: columns with each reader's label, never a feature; consensus: the rule that makes a target
     of them where none is named. with_labels=False is for new data to predict: no target is looked for.
     known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
-    the table calls its classes.
+    the table calls its classes. like: role and name of each source of a case elsewhere (`Cohort.kinds`): files that are
+    called so are taken, in that order, and others are not.
     Raises InputError, LabelError; faults of single cases are collected in `Cohort.excluded`.
     """
     request = Request(
         labels, target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
         known, tuple(class_names), tuple(order), group_column, tuple(readers), consensus,
-        tuple(ignore), harmonise, tuple(preserve),
+        tuple(ignore), harmonise, tuple(preserve), tuple((role, name) for role, name in like),
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 

@@ -188,12 +188,12 @@ def beside(path: Path, found: Mapping[str, Array], data: str, n: int) -> tuple[p
 
 
 def labels_from(
-    path: Path, n: int, ids: pd.Series | None, request: Request
+    path: Path, n: int, ids: pd.Series | None, request: Request, patients: pd.Series | None = None
 ) -> tuple[pd.DataFrame, list[Any], list[str]]:
     """The columns that a file of labels adds to n cases: (index 0..n-1), faults, notes.
 
-    ids: what the cases are called, if they are; a table with such ids is joined by them, anything
-    else by the order of rows. Cases without a row are missing in the index. Raises BadShape,
+    ids: what the cases are called, if they are; a table with such ids, or with those of their patients, is joined by
+    them, anything else by the order of rows. Cases without a row are missing in the index. Raises BadShape,
     UnknownFormat, MissingPath and what the join raises.
     """
     if not path.exists():
@@ -203,7 +203,7 @@ def labels_from(
         held = opened(path, labels=True)
         if held.table is not None:
             table, notes = cleaned(held.table)
-            return _labels_table(path, table, [*held.notes, *notes], n, ids, request)
+            return _labels_table(path, table, [*held.notes, *notes], n, ids, request, patients)
         name, values = pick_labels(path, held.arrays, sure=True) or ("", np.empty(0))
         where = f"'{name}' in {path.name}" if name else path.name
         columns = label_columns(path, values, n, held.arrays)
@@ -213,16 +213,24 @@ def labels_from(
             f"Labels cannot be read from {path.name}.", "Give .csv, .tsv, .xlsx, .parquet, .npy, .npz or .mat."
         )
     table, notes = read_labels(path)
-    return _labels_table(path, table, notes, n, ids, request)
+    return _labels_table(path, table, notes, n, ids, request, patients)
 
 
 def _labels_table(
-    path: Path, table: pd.DataFrame, notes: list[str], n: int, ids: pd.Series | None, request: Request
+    path: Path,
+    table: pd.DataFrame,
+    notes: list[str],
+    n: int,
+    ids: pd.Series | None,
+    request: Request,
+    patients: pd.Series | None,
 ) -> tuple[pd.DataFrame, list[Any], list[str]]:
     id_column = request.id_column if request.id_column in table else None
     named = {*id_like(table.columns), *patient_like(table.columns), *([] if id_column is None else [id_column])}
     if ids is not None and (named or ids.name in table):
-        keys = ids.rename("id").to_frame().set_axis(pd.Index(ids), axis=0)
+        keys = ids.rename("id").to_frame()
+        keys = keys if patients is None else keys.assign(patient=patients)
+        keys = keys.set_axis(pd.Index(ids), axis=0)
         joined = join(keys, table, path.name, id_column=id_column, never=request.never_ids, things="row of features")
         at = np.flatnonzero(joined.rows >= 0)
         rows = table.take(joined.rows[at]).set_axis(pd.Index(at)).drop(columns=[joined.column])

@@ -38,6 +38,7 @@ class Request:
     ignore: tuple[str, ...] = ()  # columns that are nothing at all
     harmonise: str | None = None  # the column of sites
     preserve: tuple[str, ...] = ()
+    like: tuple[tuple[str, str], ...] = ()  # role and name of each file that a case has elsewhere
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -97,7 +97,9 @@ def _draft(path: Path, features: pd.DataFrame, others: pd.DataFrame, ids: pd.Ser
     faults: list[Fault] = []
     said: list[str] = []
     if request.labels is not None and request.reads_labels:
-        labels, faults, said = labels_from(request.labels, len(features), ids, request)
+        labels, faults, said = labels_from(
+            request.labels, len(features), ids, request, _known_patients(others, request)
+        )
     features, others, labels = _apart(features, others, labels, request)
     table = pd.concat([features, others, labels], axis=1, join="inner")  # a row without label is a fault already
     named, patients = patients_of(table, request)
@@ -113,6 +115,12 @@ def _draft(path: Path, features: pd.DataFrame, others: pd.DataFrame, ids: pd.Ser
         draft.labels = tuple(draft.candidates)
     draft.notes = [f"Given features: {path.name}, {count(len(features), 'row')}.", *said]
     return draft
+
+
+def _known_patients(others: pd.DataFrame, request: Request) -> pd.Series | None:
+    """The patient of each row, by whom a table of labels may call it; None where no column says so."""
+    named = request.patient_column or next(iter(patient_like(others.columns)), None)
+    return as_ids(others[named]) if named in others else None
 
 
 def _apart(

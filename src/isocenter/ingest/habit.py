@@ -76,19 +76,25 @@ class _Called:
 Group = dict[Kind, list[_Called]]
 
 
-def by_habit(items: Sequence[Item]) -> tuple[list[Unit], list[str]] | None:
-    """Cases with named images and masks, and notes that say which; None where the names follow no habit."""
+def by_habit(items: Sequence[Item], like: Sequence[Kind] = ()) -> tuple[list[Unit], list[str]] | None:
+    """Cases with named images and masks, and notes that say which; None where the names follow no habit.
+
+    like: what a case has elsewhere, if its files have names; then this is looked for, however few cases have it.
+    """
+    like = like if len(like) > 1 else ()  # the only image of a case is called anything
     called = [_Called.of(item) for item in items]
     groups = _grouped(called)
-    usual = _usual(list(groups.values()))
+    usual = list(like) or _usual(list(groups.values()))
     full = [group for group in groups.values() if all(len(group.get(kind, ())) == 1 for kind in usual)]
-    if len(usual) < 2 or 2 * len(full) <= len(groups):
+    if len(usual) < 2 or (not like and 2 * len(full) <= len(groups)):
         return None
     kept = {case_id: group for case_id, group in groups.items() if any(k in group for k in usual if k[0] == IMAGE)}
+    if not kept:
+        return None
     units = [_unit(case_id, group, usual) for case_id, group in kept.items()]
     idle = len(items) - sum(len(group.get(kind, ())) for group in kept.values() for kind in usual)
     notes = [f"Called otherwise and not used: {count(idle, 'file')}."] if idle else []
-    return units, [_said(full[0], usual), *notes]
+    return units, [*(_said(group, usual) for group in full[:1]), *notes]
 
 
 def _grouped(called: Sequence[_Called]) -> dict[str, Group]:

@@ -38,7 +38,7 @@ def draft_scans(path: Path, request: Request) -> Draft:
         _check(table, request)
     items = found.items if table is None or labels is None else _but_masks(found, table, labels, request)
     named = told.cut or request.image or request.mask or request.mask_column
-    habit = None if named else by_habit(items)
+    habit = None if named else by_habit(items, request.like)
     paths = Pathed()
     if table is not None and labels is not None:
         paths = pathed(table, labels.parent, found, request.image, request.mask, request.id_column)

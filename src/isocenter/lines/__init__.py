@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from isocenter.lines import beside, clusters, numbers, patches, study
+from isocenter.lines import beside, clusters, numbers, patches, study, tabulated
 
 __all__ = ["GROWING", "SECTIONS"]
 
@@ -51,6 +51,7 @@ SECTIONS: dict[str, Callable[[Any, dict[str, Any]], Iterator[str]]] = {
     "similar": clusters.similar,
     "placed": clusters.placed,
     "patches": patches.patches,
+    "tabulated": tabulated.tabulated,
     "output": study.predicted,
     "map": clusters.page,
     "page": clusters.page,

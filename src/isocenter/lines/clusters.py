@@ -107,16 +107,28 @@ def _first(groups: Sequence[Sequence[str]], apart: Sequence[Mapping[str, list[st
 
 
 def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
-    """The nearest cases, nearest first, with the target where there is one."""
-    yield f"Nearest to {found['case']} of {found['of']} cases ({found['features']}, {found['distance']})"
+    """The nearest cases, nearest first, with patients and the target where they are known; how it was measured."""
+    of = f" (patient {found['patient']})" if found["patient"] not in (None, found["case"]) else ""
+    yield f"Nearest to {found['case']}{of} of {found['of']} cases ({found['features']}, {found['distance']})"
     if found["search"]["sentence"]:
         yield f"  {found['search']['sentence']}"
-    target = found["target"]
-    width = max([8, *(len(str(one["case_id"])) for one in found["cases"])]) + 2
-    yield f"  {'case':<{width}}{'distance':<12}{target or ''}".rstrip()
-    for one in found["cases"]:
+    target, cases = found["target"], found["cases"]
+    columns = {"case": [str(one["case_id"]) for one in cases]}
+    if any(one.get("patient_id") not in (None, one["case_id"]) for one in cases):
+        columns["patient"] = ["" if one["patient_id"] is None else one["patient_id"] for one in cases]
+    columns["distance"] = [f"{one['distance']:.4g}" for one in cases]
+    columns |= {target: [str(one[target]) for one in cases]} if target else {}
+    widths = {name: max(map(len, (name, *texts))) + 2 for name, texts in columns.items()}
+    yield "  " + "".join(f"{name:<{width}}" for name, width in widths.items()).rstrip()
+    for i, one in enumerate(cases):
         same = " (same patient)" if found["patient"] is not None and one.get("patient_id") == found["patient"] else ""
-        yield f"  {one['case_id']:<{width}}{one['distance']:<12.4g}{one[target] if target else ''}{same}".rstrip()
+        yield f"  {''.join(f'{columns[name][i]:<{width}}' for name, width in widths.items()).rstrip()}{same}"
+    for sentence in found["measured"]:
+        yield f"          {sentence}"
+    if found["only_here"]:
+        yield f"Note      For this answer alone: {', '.join(found['only_here'])}; the project stays as it was."
+    if found["unlike"]:
+        yield f"WARNING   {found['case']}: {found['unlike']}."
 
 
 def placed(path: str, result: dict[str, Any]) -> Iterator[str]:

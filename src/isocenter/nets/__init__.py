@@ -9,6 +9,6 @@ Pictures and vectors go in and out as arrays. Importing this room needs no torch
 """
 
 from isocenter.nets.backbones import BACKBONES, Backbone, backbone
-from isocenter.nets.embedding import Embedder
+from isocenter.nets.embedding import Embedder, require
 
-__all__ = ["BACKBONES", "Backbone", "Embedder", "backbone"]
+__all__ = ["BACKBONES", "Backbone", "Embedder", "backbone", "require"]

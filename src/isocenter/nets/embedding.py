@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -62,15 +63,27 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def require(backbone: Backbone, weights: str | None = None) -> None:
+    """MissingExtra or MissingPath where an `Embedder` could not be made; neither torch nor weights are loaded."""
+    if importlib.util.find_spec("torch") is None:
+        raise _no_torch()
+    files.find(backbone, weights)
+
+
 def _require_torch() -> None:
     """MissingExtra where torch cannot be imported."""
     try:
         importlib.import_module("torch")
     except ImportError as fault:
-        raise MissingExtra(
-            "Embeddings need PyTorch, which is not installed.",
-            "Install it with: pip install 'isocenter[deep]'. Without it: --features descriptors.",
-        ) from fault
+        raise _no_torch() from fault
+
+
+def _no_torch() -> MissingExtra:
+    return MissingExtra(
+        "Embeddings need PyTorch, which is not installed.",
+        "Install it with: pip install 'isocenter[deep]' (README says how without the libraries of a GPU). "
+        "Without it: --features descriptors.",
+    )
 
 
 @lru_cache(maxsize=2)

@@ -14,6 +14,9 @@ from isocenter.errors import Fault, InputDoesNotFit
 Range = tuple[float, float]
 _LENGTHS = ("depth", "rows", "columns")
 _SPACINGS = ("spacing_slice", "spacing_row", "spacing_column")
+Words = tuple[str, str, str]  # "..., trained on CT", "... in training", "training had none"
+TRAINED: Words = ("trained on", "in training", "training")
+BESIDE: Words = ("the cases here are", "among the cases here", "the cases here")
 SPACING_SLACK = 0.1  # spacings up to 10 % outside the training range pass without a word
 RANGE_SLACK = 4.0  # images scaled to 0..1 lie within the margin of CT; what they span tells
 
@@ -57,18 +60,26 @@ class Profile:
             margin=0.5 * (maxima[1] - minima[0]),
         )
 
-    def check(self, facts: pd.DataFrame) -> tuple[dict[str, Fault], dict[str, str]]:
-        """By case id: who is refused (another modality, dimension or colour), and what is odd about others."""
+    def check(self, facts: pd.DataFrame, words: Words = TRAINED) -> tuple[dict[str, Fault], dict[str, str]]:
+        """By case id: who is refused (another modality, dimension or colour), and what is odd about others.
+
+        words: what the images are called that the profile is of.
+        """
         refused: dict[str, Fault] = {}
         flags: dict[str, str] = {}
         for row in facts.reset_index().to_dict("records"):
             case_id = str(row["case_id"])
-            if reason := self._refusal(row):
+            if reason := self._refusal(row, words):
                 remedy = f"This model takes {self}."
                 refused[case_id] = Fault.of(case_id, InputDoesNotFit(f"{reason}.", remedy))
-            elif odd := self._oddities(row):
+            elif odd := self._oddities(row, words):
                 flags[case_id] = "; ".join(odd)
         return refused, flags
+
+    def unlike(self, facts: pd.DataFrame) -> dict[str, str]:
+        """By case id: in what a case that is laid beside these differs, what a model would refuse included."""
+        refused, flags = self.check(facts, BESIDE)
+        return flags | {case_id: fault.reason.rstrip(".") for case_id, fault in refused.items()}
 
     def __str__(self) -> str:
         names = ", ".join(name for name in self.modalities if name)
@@ -85,48 +96,51 @@ class Profile:
         """The inverse of `to_dict`, also after JSON has made lists of the tuples."""
         return cls(**{name: _tuples(value) for name, value in data.items()})
 
-    def _refusal(self, row: Mapping[Any, Any]) -> str:
+    def _refusal(self, row: Mapping[Any, Any], words: Words) -> str:
+        are = words[0]
         modality = _text(row["modality"])
         if modality and modality not in self.modalities and any(self.modalities):
-            return f"modality {modality}, trained on {', '.join(m for m in self.modalities if m)}"
+            return f"modality {modality}, {are} {', '.join(m for m in self.modalities if m)}"
         if self.volumes is not None and (row["depth"] > 1) != self.volumes:
-            return "a 3-D volume, trained on 2-D images" if row["depth"] > 1 else "a 2-D image, trained on 3-D volumes"
+            one, others = ("3-D volume", "2-D images") if row["depth"] > 1 else ("2-D image", "3-D volumes")
+            return f"a {one}, {are} {others}"
         if row["channels"] not in self.channels and not self._is_grey_among_colour(row):
-            return f"{row['channels']} channels, trained on {' or '.join(map(str, self.channels))}"
+            return f"{row['channels']} channels, {are} {' or '.join(map(str, self.channels))}"
         return ""
 
     def _is_grey_among_colour(self, row: Mapping[Any, Any]) -> bool:
         """A colour picture without colour is read as grey: odd, and no reason to refuse it."""
         return bool(row["channels"] == 1 and 3 in self.channels)
 
-    def _oddities(self, row: Mapping[Any, Any]) -> list[str]:
+    def _oddities(self, row: Mapping[Any, Any], words: Words) -> list[str]:
+        are, among, _ = words
         modality = _text(row["modality"])
-        odd = [f"modality {modality or 'unknown'} not seen in training"] if modality not in self.modalities else []
+        odd = [f"modality {modality or 'unknown'} not seen {among}"] if modality not in self.modalities else []
         if row["channels"] not in self.channels:
-            odd.append("grey, trained on colour")
+            odd.append(f"grey, {are} colour")
         if lost := row.get("gaps"):
             odd.append(f"{lost:,} of {row['voxels']:,} voxels are NaN or infinite")
-        odd += self._odd_values(row)
+        odd += self._odd_values(row, among)
         size = [float(row[name]) for name in _LENGTHS]
         if any(not low <= n <= high for n, (low, high) in zip(size, self.sizes, strict=True)):
-            odd.append(f"size {_product(size)}, trained on {self._span(self.sizes)}")
-        return odd + self._odd_spacing(row)
+            odd.append(f"size {_product(size)}, {are} {self._span(self.sizes)}")
+        return odd + self._odd_spacing(row, words)
 
-    def _odd_values(self, row: Mapping[Any, Any]) -> list[str]:
+    def _odd_values(self, row: Mapping[Any, Any], among: str) -> list[str]:
         odd = []
         for name, what, (low, high) in (("minimum", "smallest", self.minima), ("maximum", "largest", self.maxima)):
             if not low - self.margin <= row[name] <= high + self.margin:
-                odd.append(f"{what} value {row[name]:.5g}, in training {low:.4g} to {high:.4g}")
+                odd.append(f"{what} value {row[name]:.5g}, {among} {low:.4g} to {high:.4g}")
         width, (low, high) = row["maximum"] - row["minimum"], self.ranges
         if not odd and not low / RANGE_SLACK <= width <= high * RANGE_SLACK:
-            odd.append(f"values span {width:.4g}, in training {low:.4g} to {high:.4g}")
+            odd.append(f"values span {width:.4g}, {among} {low:.4g} to {high:.4g}")
         return odd
 
-    def _odd_spacing(self, row: Mapping[Any, Any]) -> list[str]:
+    def _odd_spacing(self, row: Mapping[Any, Any], words: Words) -> list[str]:
+        are, _, they = words
         if bool(row["calibrated"]) != (self.spacings is not None):
-            return [
-                "has a physical size, training had none" if row["calibrated"] else "has no physical size, training had"
-            ]
+            none = ("a", " none") if row["calibrated"] else ("no", "")
+            return [f"has {none[0]} physical size, {they} had{none[1]}"]
         if self.spacings is None:
             return []
         spacing = [float(row[name]) for name in _SPACINGS]
@@ -134,7 +148,7 @@ class Profile:
         pairs = list(zip(spacing, self.spacings, strict=True))[0 if self.volumes is not False else 1 :]
         if all(low / slack <= length <= high * slack for length, (low, high) in pairs):
             return []
-        return [f"spacing {_product(spacing)} mm, trained on {self._span(self.spacings)} mm"]
+        return [f"spacing {_product(spacing)} mm, {are} {self._span(self.spacings)} mm"]
 
     @staticmethod
     def _span(ranges: tuple[Range, ...]) -> str:

@@ -41,6 +41,8 @@ def similar_atlas(told: Mapping[str, Any], columns: pd.DataFrame, thumbnails: Ma
         lede=f"The {len(cases)} nearest of {others}: {told['distance']} distance, {told['features']}. "
         f"{told['search']['sentence']}".strip(),
         columns=columns,
+        answer=tuple(told["measured"]),
+        warnings=(f"{told['case']}: {told['unlike']}.",) if told["unlike"] else (),
         sections=(Section("nearest", "Nearest cases", groups=groups, tables=tables),),
         thumbnails=thumbnails,
     )
