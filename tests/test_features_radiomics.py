@@ -21,7 +21,7 @@ from isocenter import formats, preparation
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.errors import BadGeometry, BadValues, UsageError
 from isocenter.features import Radiomics
-from isocenter.features import radiomics as step
+from isocenter.features import measured as measuring
 from isocenter.radiomics import extract, preset
 from isocenter.radiomics.filters import LoG, Wavelet
 
@@ -288,7 +288,7 @@ def test_a_filter_that_does_not_suit_is_refused(tmp_path: Path, monkeypatch: pyt
                 getattr(Radiomics(image_filters=texts), ask)([what])
     learned = Radiomics(mask=False, image_filters="wavelet:band=LLH").fit([case])
     assert list(learned.faults([flat, case])) == ["picture"]  # a new case that does not suit is left out
-    monkeypatch.setattr(step, "per_case", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr(measuring, "per_case", lambda *a, **k: pytest.fail("read"))
     for wrong in ("nosuch", "log:sigma=2", "log:sigma_mm=-2"):
         with pytest.raises(UsageError, match="filter"):
             Radiomics(image_filters=("mean", wrong)).faults([case])
@@ -313,7 +313,7 @@ def test_the_second_time_nothing_is_read(tmp_path: Path, monkeypatch: pytest.Mon
     from isocenter.store import forget
 
     forget()
-    monkeypatch.setattr(step, "extract", lambda *a, **k: pytest.fail("computed twice"))
+    monkeypatch.setattr(measuring, "extract", lambda *a, **k: pytest.fail("computed twice"))
     second = clone(radiomics).fit_transform(cases)
     assert second.equals(first)
     with pytest.raises(pytest.fail.Exception):
