@@ -19,6 +19,7 @@ FAMILIES = ("morphology", "autocorrelation", "local", "statistics", "histogram",
 OF_RESPONSES = ("statistics", "histogram", "ivh", *TEXTURES)
 RESPONSE_BINS = 32
 IN_PLANE, IN_SPACE = AGGREGATIONS[:4], AGGREGATIONS[4:]
+_FINEST = 1e-6  # mm: nothing that is imaged is smaller
 INTERPOLATIONS = ("linear", "cubic", "nearest")
 
 
@@ -77,8 +78,8 @@ class Settings:
             for one in chosen:
                 if one not in known:
                     raise UsageError(f"There is no {what} {one!r}.", f"Known: {', '.join(known)}.")
-        if any(not 0 < side < float("inf") for side in self.wanted((1.0, 1.0, 1.0))):
-            raise UsageError(f"A voxel of {self.spacing} mm cannot be.", "Give one or three positive numbers.")
+        if any(not _FINEST <= side < float("inf") for side in self.wanted((1.0, 1.0, 1.0))):
+            raise UsageError(f"A voxel of {self.spacing} mm cannot be.", "Give one or three positive numbers, in mm.")
         distinct(self.filters)
 
     @property
