@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from isocenter.features import Radiomics
 from isocenter.features import measured as measuring
 from isocenter.radiomics import extract, preset
 from isocenter.radiomics.filters import LoG, Wavelet
+from isocenter.radiomics.worded import phrase
 
 SIZE = (24, 22, 12)  # columns, rows, slices
 
@@ -352,9 +354,10 @@ def test_image_filters_through_the_command(tmp_path: Path) -> None:
     paper = _isocenter(tmp_path, "export", "--project", str(tmp_path / "project"), "--output", str(tmp_path / "paper"))
     assert paper.returncode == 0, paper.stderr
     text = "\n".join(one.text for one in docx.Document(str(tmp_path / "paper" / "manuscript.docx")).paragraphs)
-    assert "by preset image=mr. They were computed of the responses to image filters too (wavelet, log:" in text
-    page = (tmp_path / "project" / "report.html").read_text(encoding="utf-8")
-    assert "by preset image=mr." in page and "responses to image filters too (wavelet, log:" in page
+    how = phrase(preset("mr"))
+    assert f"Radiomics of image were computed by preset mr ({how}). They were computed of the responses" in text
+    page = html.unescape((tmp_path / "project" / "report.html").read_text(encoding="utf-8"))
+    assert f"by preset mr ({how})." in page and "responses to image filters too (wavelet, log:" in page
     table = pd.read_csv(next((tmp_path / "paper").rglob("importance.csv")))
     codes = table.dropna(subset=["ibsi_code"]).set_index("feature")["ibsi_code"].to_dict()
     assert len(codes) == table["feature"].nunique(), set(table["feature"]) - set(codes)

@@ -38,7 +38,6 @@ _GROWS = re.compile(
     r"|(original_)?(firstorder_(Total)?Energy|ngtdm_(Coarseness|Busyness|Strength)|glrlm_(LongRun.*|RunVariance)"
     r"|(glrlm|glszm|gldm)_(GrayLevel|RunLength|SizeZone|Dependence)NonUniformity|glszm_(LargeArea.*|ZoneVariance))"
 )
-_NEEDS_SPACE = ("morphology", "autocorrelation", "local")  # nor has an image's frame a shape that tells
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,10 @@ def _of_regions(
     pixels: NDArray[np.generic], regions: Sequence[Region], image: Image, task: Task, *, framed: bool
 ) -> dict[str, float]:
     """Of each region, or their mean; one that vanishes on the new grid is left out as long as another is there."""
-    settings = _suited(task.settings, task.filters, image, framed=framed)
+    flat = image.geometry.shape[0] == 1
+    filters = written.filters_of(task.filters, by_slice=task.settings.by_slice or flat)
+    settings = replace(task.settings, filters=filters)
+    settings = settings.suited(flat=flat, framed=framed, calibrated=image.geometry.calibrated)
     each: dict[str, dict[str, float]] = {}
     fault: EmptyRegion | None = None
     for region in regions:
@@ -136,7 +138,7 @@ def _of_regions(
             continue
         if framed:
             found = {name: value for name, value in found.items() if not _grows(name, settings)}
-        elif image.geometry.shape[0] == 1:
+        elif flat:
             found |= _flat_shape(pixels, region, image)
         each[region.name] = found
     if not each:
@@ -150,20 +152,6 @@ def _grows(name: str, settings: Settings) -> bool:
     """Whether a feature, of the intensities or of a response, tells how large the image is."""
     beginnings = ("", *(f"{chosen.label}_" for chosen in settings.filters))
     return any(_GROWS.fullmatch(name.removeprefix(start)) for start in beginnings)
-
-
-def _suited(settings: Settings, filters: tuple[str, ...], image: Image, *, framed: bool) -> Settings:
-    """For pictures and for whole images: their grid is kept, and what speaks of space or of the frame goes."""
-    flat = image.geometry.shape[0] == 1
-    settings = replace(settings, filters=written.filters_of(filters, by_slice=settings.by_slice or flat))
-    without = _NEEDS_SPACE if flat or framed else ()
-    families = tuple(family for family in settings.families if family not in without)
-    if not flat:
-        spacing = settings.spacing if image.geometry.calibrated else None
-        return replace(settings, families=families, spacing=spacing)
-    plane = "2_5D" if settings.names == "pyradiomics" else "2D"  # of one slice they are the same
-    aggregations = tuple(dict.fromkeys(f"{plane}_{one.rpartition('_')[2]}" for one in settings.aggregations))
-    return replace(settings, families=families, spacing=None, by_slice=True, aggregations=aggregations)
 
 
 def _flat_shape(pixels: NDArray[np.generic], region: Region, image: Image) -> dict[str, float]:

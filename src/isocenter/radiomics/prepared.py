@@ -24,8 +24,8 @@ Bools = NDArray[np.bool_]
 
 # Voxels of the new grid, with what is needed around the region. A CT of the whole body has fewer as it comes from the
 # scanner (512 x 512 x 750), so more add no knowledge; it takes 6 GB and two minutes in one process (28 bytes and
-# 0.6 us a voxel of the IBSI phantom at 0.3 mm, all families of `ct`), with filters more. An image that has more itself may
-# keep its own.
+# 0.6 us a voxel of the IBSI phantom at 0.3 mm, all families of `ct`), with filters more. An image with more of its own
+# may keep them.
 MOST_VOXELS = 200_000_000
 PEAK_RADIUS = (3 / (4 * math.pi)) ** (1 / 3) * 10  # mm: a sphere of 1 cm3, the neighbourhood of local intensity
 
