@@ -74,7 +74,7 @@ class Radiomics(FeatureStep):
         self.scales_ = {name: learned_scale(X, name, self._how(chosen), self.store) for name, _, chosen in self.plan_}
         rows = values(X, self._rows(X))
         self.names_ = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
-        self.unreliable_ = 0
+        self.unreliable_: list[str] = []
         if self.perturbed is not None:
             self._keep_reliable(X, rows)
 
@@ -89,7 +89,7 @@ class Radiomics(FeatureStep):
                 f"Perturbed masks leave none of {len(good)} features with an ICC of {self.perturbed:g}.",
                 "Lower --min-icc, or check the masks: they may be very small.",
             )
-        self.unreliable_ = int((~good).sum())
+        self.unreliable_ = [name for name, stays in zip(self.names_, good, strict=True) if not stays]
         self.names_ = [name for name, stays in zip(self.names_, good, strict=True) if stays]
 
     def transform(self, X: list[Case]) -> pd.DataFrame:
