@@ -19,6 +19,7 @@ from sklearn.base import clone
 
 import isocenter
 from isocenter import formats, preparation
+from isocenter.auditing import suspicions
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.errors import BadGeometry, BadValues, UsageError
 from isocenter.features import Radiomics
@@ -196,6 +197,34 @@ def test_labels_have_columns_of_their_own_or_a_mean(tmp_path: Path) -> None:
     assert mean["regions"].tolist() == [2, 1]
     both = (labels.loc["a", "1_stat_mean"] + labels.loc["a", "2_stat_mean"]) / 2
     assert mean.loc["a", "stat_mean"] == pytest.approx(both)
+
+
+def test_labels_taken_for_one_and_features_without_a_value_are_told(tmp_path: Path) -> None:
+    """Each once, with cases and counts; not where each label is measured, nor where all is defined."""
+    dot, two = np.zeros(SIZE, np.uint8), np.asarray(ball(2).dataobj) * 3
+    dot[12, 10, 5] = 1
+    cases = [
+        case_of(tmp_path, name, {"image": volume(i)}, {"mask": mask})
+        for i, (name, mask) in enumerate(
+            [
+                ("dot", nibabel.Nifti1Image(dot, ball().affine)),
+                ("two", nibabel.Nifti1Image(two, ball().affine)),
+                ("one", ball()),
+            ]
+        )
+    ]
+    step = Radiomics("mr:spacing=none", store=str(tmp_path / "store"))
+    labels, undefined = suspicions.about_regions(step.measured(cases))
+    assert labels.startswith("1 case has a mask of several labels (3, 6), which were taken for one region: two.")
+    table = step.fit_transform(cases)
+    n = int(table.loc["dot"].isna().sum())
+    assert n > 20 and not table.loc[["two", "one"]].isna().any(axis=None)
+    assert f"not defined, {n} values in all: dot ({n} of {table.shape[1]})" in undefined
+    assert list(suspicions.about_regions(step.measured(cases[2:]))) == []
+    each = Radiomics("mr:spacing=none", regions="labels").measured(cases[1:2])
+    assert list(suspicions.about_regions(each)) == []
+    again = Radiomics("mr:spacing=none", store=str(tmp_path / "store")).measured(cases)  # from the store as well
+    assert list(suspicions.about_regions(again)) == [labels, undefined]
 
 
 def test_a_thousand_regions_are_no_columns_but_a_mean(tmp_path: Path) -> None:

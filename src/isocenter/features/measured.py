@@ -27,7 +27,7 @@ from isocenter.radiomics.filters import written
 from isocenter.store import Row
 
 VERSION = 2  # of the values; raise it when they change
-MET = ("voxels", "gaps", "lost", "laid")  # what a row tells beside its features
+MET = ("voxels", "gaps", "lost", "laid", "labels")  # what a row tells beside its features
 
 # What grows with the number of voxels, or is made of the extremes or the largest runs and zones. Of whole images that
 # is their size, which scanner and protocol choose: a model would learn those. A test holds the list against noise of
@@ -97,12 +97,14 @@ def measure(task: Task) -> Row:
 
 
 def _met(image: Image, regions: Sequence[Region]) -> Row:
-    """Voxels of the regions, and how many of them, and what share of the image, have no value in some channel."""
+    """Voxels of the regions, and how many of them, and what share of the image, have no value in some channel; labels
+    that a mask has several of and that were taken for one."""
     voxels = sum(int(one.mask.sum()) for one in regions)
+    merged = " ".join(map(str, sorted({label for one in regions for label in one.labels})))
     if (lost := gaps(image.array)) is None:
-        return {"voxels": voxels, "gaps": 0, "lost": 0.0}
+        return {"voxels": voxels, "gaps": 0, "lost": 0.0, "labels": merged}
     inside = sum(int((lost[:, *one.place].any(axis=0) & one.mask).sum()) for one in regions)
-    return {"voxels": voxels, "gaps": inside, "lost": float(lost.mean())}
+    return {"voxels": voxels, "gaps": inside, "lost": float(lost.mean()), "labels": merged}
 
 
 def unpacked(row: Row) -> dict[str, float]:

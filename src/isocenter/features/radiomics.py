@@ -151,15 +151,24 @@ class Radiomics(FeatureStep):
         """What was met on the way, a row a case and image that can be measured.
 
         Columns case_id, image; voxels of its regions, on the image's grid; gaps, those of them that are NaN or infinite
-        and so count in no intensity; lost, the share of the whole image that is; laid, 1 where a mask had another grid.
+        and so count in no intensity; lost, the share of the whole image that is; laid, 1 where a mask had another grid;
+        labels, several ("1 7") that one mask has and that were taken for one region, else ""; features, how many this
+        image has in any case, and undefined, those that have no value here.
         """
-        rows = [
-            {"case_id": case.case_id, "image": image, **{name: outcome.get().get(name) or 0 for name in MET}}
-            for image, _, outcomes in self._by_image(list(cases))
-            for case, outcome in zip(cases, outcomes, strict=True)
-            if outcome.fault is None
-        ]
-        return pd.DataFrame(rows, columns=["case_id", "image", *MET])
+        rows = []
+        for image, _, outcomes in self._by_image(list(cases)):
+            found = {
+                case.case_id: outcome.get()
+                for case, outcome in zip(cases, outcomes, strict=True)
+                if outcome.fault is None
+            }
+            own = {case_id: unpacked(row) for case_id, row in found.items()}
+            n = len({name for row in own.values() for name in row})
+            for case_id, row in found.items():
+                met = {name: row.get(name, "" if name == "labels" else 0) for name in MET}
+                defined = sum(not np.isnan(value) for value in own[case_id].values())
+                rows.append({"case_id": case_id, "image": image, **met, "features": n, "undefined": n - defined})
+        return pd.DataFrame(rows, columns=["case_id", "image", *MET, "features", "undefined"])
 
     def _how(self, chosen: str) -> str | None:
         """The standardisation of images with this preset."""
