@@ -40,8 +40,7 @@ import numpy as np
 
 from isocenter import formats, store
 from isocenter.case import IMAGE, MASK, Case, Source
-from isocenter.features import Radiomics
-from isocenter.features import radiomics as step
+from isocenter.features import Radiomics, measured
 from isocenter.features.standard import Standard
 from isocenter.radiomics import Settings, extract, preset
 from isocenter.radiomics.extraction import leveled
@@ -121,9 +120,9 @@ def case_of(image: Path, mask: Path, name: str = "case") -> Case:
 
 def ours(image: Path, mask: Path, settings: Settings, filters: tuple[str, ...] = ()) -> float:
     """Seconds of what the feature step does for a case: both files read, all features."""
-    task = step._Task(case_of(image, mask), "image", ("mask",), "one", settings, filters, Standard())  # noqa: SLF001  what the step does for one case, and nothing around it
+    task = measured.Task(case_of(image, mask), "image", ("mask",), "one", settings, filters, Standard())
     began = time.perf_counter()
-    step._measure(task)  # noqa: SLF001
+    measured.measure(task)
     return time.perf_counter() - began
 
 

@@ -13,12 +13,15 @@ from scipy import ndimage
 import isocenter
 from isocenter import training
 from isocenter.case import IMAGE, MASK, Case, Source
+from isocenter.compute import Outcome
 from isocenter.errors import NothingLeft, UsageError
 from isocenter.features import Radiomics
+from isocenter.features import measured as measuring
 from isocenter.features import radiomics as step
 from isocenter.features.perturbed import WAYS, perturbed, reliable
 from isocenter.features.regions import Bools, Region, whole
 from isocenter.options import Options
+from isocenter.store import Row
 from isocenter.tables.told import sentences
 
 SPACING = (3.0, 1.0, 1.0)
@@ -114,10 +117,10 @@ def test_radiomics_keep_what_perturbed_masks_leave_alone(tmp_path: Path, monkeyp
     assert table.equals(everything[table.columns])  # the values are those of the masks as they are
     assert {"stat_median", "morph_volume"} <= set(table.columns)
     assert "stat_max" not in table.columns  # the rim
-    assert strict.unreliable_ == len(everything.columns) - len(table.columns) > 10
+    assert len(strict.unreliable_) == len(everything.columns) - len(table.columns) > 10
     loose = Radiomics("mr", image_filters=texts, perturbed=0.0, store=str(tmp_path / "store")).fit(cases)
     assert set(table.columns) < set(loose.names_)
-    monkeypatch.setattr(step, "_measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(measuring, "measure", lambda *_: pytest.fail("measured again"))
     assert Radiomics("mr", image_filters=texts, perturbed=0.9, store=str(tmp_path / "store")).fit(cases).names_
 
 
@@ -141,13 +144,13 @@ def test_only_training_cases_are_perturbed(tmp_path: Path, monkeypatch: pytest.M
     )
     design = isocenter.split(cohort)
     seen: set[str] = set()
-    measured = step._measured
+    measured = step.measured
 
-    def spied(tasks: list[step._Task], store: str | None) -> list[step.Outcome[step.Row]]:
+    def spied(tasks: list[measuring.Task], store: str | None) -> list[Outcome[Row]]:
         seen.update(str(task.case.case_id) for task in tasks if task.way)
         return measured(tasks, store)
 
-    monkeypatch.setattr(step, "_measured", spied)
+    monkeypatch.setattr(step, "measured", spied)
     how = {"reliable": "perturbed", "min_icc": 0.9}
     model = isocenter.fit(
         cohort, design, "linear", features="radiomics", preset=["mr"], refine=how, store=str(tmp_path / "store")

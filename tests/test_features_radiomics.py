@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import subprocess
 import sys
@@ -18,12 +19,14 @@ from sklearn.base import clone
 
 import isocenter
 from isocenter import formats, preparation
+from isocenter.auditing import suspicions
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.errors import BadGeometry, BadValues, UsageError
 from isocenter.features import Radiomics
-from isocenter.features import radiomics as step
+from isocenter.features import measured as measuring
 from isocenter.radiomics import extract, preset
 from isocenter.radiomics.filters import LoG, Wavelet
+from isocenter.radiomics.worded import phrase
 
 SIZE = (24, 22, 12)  # columns, rows, slices
 
@@ -196,6 +199,34 @@ def test_labels_have_columns_of_their_own_or_a_mean(tmp_path: Path) -> None:
     assert mean.loc["a", "stat_mean"] == pytest.approx(both)
 
 
+def test_labels_taken_for_one_and_features_without_a_value_are_told(tmp_path: Path) -> None:
+    """Each once, with cases and counts; not where each label is measured, nor where all is defined."""
+    dot, two = np.zeros(SIZE, np.uint8), np.asarray(ball(2).dataobj) * 3
+    dot[12, 10, 5] = 1
+    cases = [
+        case_of(tmp_path, name, {"image": volume(i)}, {"mask": mask})
+        for i, (name, mask) in enumerate(
+            [
+                ("dot", nibabel.Nifti1Image(dot, ball().affine)),
+                ("two", nibabel.Nifti1Image(two, ball().affine)),
+                ("one", ball()),
+            ]
+        )
+    ]
+    step = Radiomics("mr:spacing=none", store=str(tmp_path / "store"))
+    labels, undefined = suspicions.about_regions(step.measured(cases))
+    assert labels.startswith("1 case has a mask of several labels (3, 6), which were taken for one region: two.")
+    table = step.fit_transform(cases)
+    n = int(table.loc["dot"].isna().sum())
+    assert n > 20 and not table.loc[["two", "one"]].isna().any(axis=None)
+    assert f"not defined, {n} values in all: dot ({n} of {table.shape[1]})" in undefined
+    assert list(suspicions.about_regions(step.measured(cases[2:]))) == []
+    each = Radiomics("mr:spacing=none", regions="labels").measured(cases[1:2])
+    assert list(suspicions.about_regions(each)) == []
+    again = Radiomics("mr:spacing=none", store=str(tmp_path / "store")).measured(cases)  # from the store as well
+    assert list(suspicions.about_regions(again)) == [labels, undefined]
+
+
 def test_a_thousand_regions_are_no_columns_but_a_mean(tmp_path: Path) -> None:
     mask = np.zeros((60, 40, 8), np.uint16)
     mask[::2, ::2, ::4] = np.arange(1, 1201).reshape(30, 20, 2)
@@ -288,7 +319,7 @@ def test_a_filter_that_does_not_suit_is_refused(tmp_path: Path, monkeypatch: pyt
                 getattr(Radiomics(image_filters=texts), ask)([what])
     learned = Radiomics(mask=False, image_filters="wavelet:band=LLH").fit([case])
     assert list(learned.faults([flat, case])) == ["picture"]  # a new case that does not suit is left out
-    monkeypatch.setattr(step, "per_case", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr(measuring, "per_case", lambda *a, **k: pytest.fail("read"))
     for wrong in ("nosuch", "log:sigma=2", "log:sigma_mm=-2"):
         with pytest.raises(UsageError, match="filter"):
             Radiomics(image_filters=("mean", wrong)).faults([case])
@@ -313,7 +344,7 @@ def test_the_second_time_nothing_is_read(tmp_path: Path, monkeypatch: pytest.Mon
     from isocenter.store import forget
 
     forget()
-    monkeypatch.setattr(step, "extract", lambda *a, **k: pytest.fail("computed twice"))
+    monkeypatch.setattr(measuring, "extract", lambda *a, **k: pytest.fail("computed twice"))
     second = clone(radiomics).fit_transform(cases)
     assert second.equals(first)
     with pytest.raises(pytest.fail.Exception):
@@ -352,9 +383,10 @@ def test_image_filters_through_the_command(tmp_path: Path) -> None:
     paper = _isocenter(tmp_path, "export", "--project", str(tmp_path / "project"), "--output", str(tmp_path / "paper"))
     assert paper.returncode == 0, paper.stderr
     text = "\n".join(one.text for one in docx.Document(str(tmp_path / "paper" / "manuscript.docx")).paragraphs)
-    assert "by preset image=mr. They were computed of the responses to image filters too (wavelet, log:" in text
-    page = (tmp_path / "project" / "report.html").read_text(encoding="utf-8")
-    assert "by preset image=mr." in page and "responses to image filters too (wavelet, log:" in page
+    how = phrase(preset("mr"))
+    assert f"Radiomics of image were computed by preset mr ({how}). They were computed of the responses" in text
+    page = html.unescape((tmp_path / "project" / "report.html").read_text(encoding="utf-8"))
+    assert f"by preset mr ({how})." in page and "responses to image filters too (wavelet, log:" in page
     table = pd.read_csv(next((tmp_path / "paper").rglob("importance.csv")))
     codes = table.dropna(subset=["ibsi_code"]).set_index("feature")["ibsi_code"].to_dict()
     assert len(codes) == table["feature"].nunique(), set(table["feature"]) - set(codes)

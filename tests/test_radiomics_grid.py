@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from isocenter.radiomics import Settings
+from isocenter.errors import TooManyVoxels
+from isocenter.radiomics import Settings, prepared, preset
+from isocenter.radiomics.filters import Simoncelli
 from isocenter.radiomics.grid import TIE, Axis, Grid
 from isocenter.radiomics.prepared import prepare
 
@@ -79,3 +81,33 @@ def test_the_last_digits_of_a_spacing_decide_nothing(method: str) -> None:
     assert np.array_equal(shapes[0], shapes[1])
     assert np.array_equal(shapes[0], shapes[2])
     assert [Axis(500, 0.8 * one, 1.0).new for one in (1.0, 1 + 1e-7, 1 - 1e-7)] == [400] * 3
+
+
+@pytest.mark.parametrize("spacing", [0.01, 1e-6, (3.0, 1e-3, 1e-3)])
+def test_a_grid_too_fine_is_refused_before_it_is_made(spacing: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its voxels, the spacing asked for and a remedy; nothing is interpolated."""
+    mask = np.zeros((20, 50, 60), dtype=bool)
+    mask[5:15, 10:40, 10:40] = True
+    monkeypatch.setattr(Grid, "values", lambda *a: pytest.fail("made"))
+    with pytest.raises(TooManyVoxels, match=r"mm \(slice, row, column\).*voxels.*--preset ct:spacing=none"):
+        prepare(image(), mask, GIVEN, preset("ct", spacing=spacing))
+
+
+def test_how_large_a_grid_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the voxel; an image's own are never too many, and what a filter needs around the region counts."""
+    few, mask = image()[:10, :30, :30], np.ones((10, 30, 30), dtype=bool)
+    finer = preset("ct", spacing=1.0)
+    n = prepare(few, mask, GIVEN, finer).wide.size
+    assert n > few.size
+    monkeypatch.setattr(prepared, "MOST_VOXELS", n)
+    assert prepare(few, mask, GIVEN, finer).wide.size == n
+    monkeypatch.setattr(prepared, "MOST_VOXELS", n - 1)
+    with pytest.raises(TooManyVoxels, match=f"1 x 1 x 1 mm .*{n:,} voxels .*up to {n - 1:,}"):
+        prepare(few, mask, GIVEN, finer)
+    monkeypatch.setattr(prepared, "MOST_VOXELS", 1000)
+    assert prepare(few, mask, GIVEN, preset("ct", spacing=None)).wide.shape == few.shape
+    small = np.zeros((10, 30, 30), dtype=bool)
+    small[5, 10, 10:12] = True
+    assert prepare(few, small, GIVEN, finer).wide.size < 1000
+    with pytest.raises(TooManyVoxels, match="simoncelli"):
+        prepare(few, small, GIVEN, preset("ct", spacing=1.0, filters=(Simoncelli(),)))

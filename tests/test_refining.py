@@ -8,6 +8,7 @@ import docx
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 import isocenter
 from isocenter import bundle
@@ -17,6 +18,7 @@ from isocenter.cohort import Task
 from isocenter.errors import BadTarget, NothingLeft, UnknownColumn, UsageError
 from isocenter.recipes import Recipe
 from isocenter.refining import Refining, told
+from isocenter.tables.filters import Reliable
 from isocenter.tables.told import sentences
 
 NAMES = [f"x{i}" for i in range(12)]
@@ -79,7 +81,7 @@ def test_the_card_counts_features_and_no_covariates() -> None:
         == "Features were harmonised across site by ComBat, preserving age (A 40, B 40, C 40 cases learned from)."
     )
     assert said[-1] == "Of 8 features 4 were selected by minimum redundancy and maximum relevance (4 removed)."
-    assert said[1] == "1 feature missing in more than 40% of the cases was removed (11 left)."
+    assert said[1] == "1 feature missing in more than 40% of the cases was removed (11 left): x3."
 
 
 def test_without_any_wish_the_pipeline_is_what_it_was() -> None:
@@ -184,3 +186,20 @@ def test_harmonise_must_be_known_when_the_cohort_is_made(tmp_path: Path) -> None
     cohort = isocenter.index(tmp_path / "t.csv", target="label")
     with pytest.raises(UsageError, match=r"index\(\.\.\., harmonise='site'\)"):
         isocenter.fit(cohort, isocenter.split(cohort), "linear", refine={"harmonise": "site"})
+
+
+def test_what_the_table_of_reliability_does_not_know_is_no_feature_below_the_limit() -> None:
+    """Counted and named apart; of many names the first few."""
+    X = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(20, 11)), columns=[*(f"f{i}" for i in range(9)), "age", "odd"]
+    )
+    iccs = (*((f"f{i}", 0.9 if i < 2 else 0.2) for i in range(9)), ("odd", float("nan")))
+    step = Reliable(iccs, 0.75)
+    pipeline = Pipeline([("features", FeatureUnion([("given", "passthrough")])), ("reliable", step.fit(X))])
+    (said,) = sentences(told(pipeline))
+    assert said.startswith(
+        "7 features with an intraclass correlation below 0.75 were removed (2 left): f2, f3, f4, f5, f6 and 2 more."
+    )
+    assert said.endswith("2 features of which the table of --reliable has no value were removed too: age, odd.")
+    (alone,) = sentences(told(Pipeline([("reliable", Reliable(iccs, 0.75).fit(X[["f0", "f8"]]))])))
+    assert alone == "1 feature with an intraclass correlation below 0.75 was removed (1 left): f8."

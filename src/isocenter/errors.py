@@ -12,7 +12,8 @@
     │   ├── BadValues              infinite or empty features, scores that are no probabilities
     │   ├── BadGeometry            slices or masks that do not fit together
     │   ├── EmptyRegion            a mask that marks nothing, or nothing that can be used
-    │   └── TooManyLevels          bins so narrow that texture has no meaning
+    │   ├── TooManyLevels          bins so narrow that texture has no meaning
+    │   └── TooManyVoxels          a new grid so fine that it fits in no memory
     ├── LabelError                 the table of labels
     │   ├── UnknownColumn          a column that is not there
     │   ├── NoTarget               no column to predict, or several to choose from
@@ -108,6 +109,10 @@ class EmptyRegion(InputError):
 
 class TooManyLevels(InputError):
     """Bins so narrow that the texture of a region has more grey levels than can be counted."""
+
+
+class TooManyVoxels(InputError):
+    """A new grid so fine, around a region so large, that its voxels fit in no memory."""
 
 
 class LabelError(IsocenterError):

@@ -20,6 +20,7 @@ from isocenter.tables.selection import WAYS, Select
 PERTURBED = "perturbed"  # what --reliable takes in place of a table
 FILTERS = {"missing": 0.5, "constant": 0.0, "correlation": 0.95}  # names and what they take if nothing is said
 KEEP, MIN_ICC = 20, 0.75
+NAMED = 5  # removed features that are told by name
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def told(pipeline: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"step": "standardise", "how": how} for how in ways if how is not None]
     for step in feature_steps(pipeline):
         if (least := getattr(step, "perturbed", None)) is not None:
-            found.append({"step": "perturbed", "least": least, "removed": step.unreliable_, "left": len(step.names_)})
+            found.append({"step": "perturbed", "least": least, "left": len(step.names_), **_gone(step.unreliable_)})
     for step in harmonised_in(pipeline):
         counts = dict(zip(step.sites_, step.counts_, strict=True))
         found.append(
@@ -103,8 +104,24 @@ def told(pipeline: Any) -> list[dict[str, Any]]:
     for name, step in pipeline.steps:
         if isinstance(step, Narrowing):
             own = {k: v for k, v in step.get_params(deep=False).items() if k not in ("spare", "correlations", "task")}
-            found.append({"step": name, **own, "removed": step.removed, "left": step.left})
+            known = {"left": step.left, **_gone(_bare(step.gone_, pipeline))}
+            if isinstance(step, Reliable):
+                unknown = _bare(step.unknown, pipeline)
+                below = [one for one in _bare(step.gone_, pipeline) if one not in unknown]
+                known |= {"names": below[:NAMED], "unknown": _gone(unknown)}
+            found.append({"step": name, **own, **known})
     return found
+
+
+def _gone(names: list[str]) -> dict[str, Any]:
+    """How many features a step removed, and the first of them."""
+    return {"removed": len(names), "names": names[:NAMED]}
+
+
+def _bare(names: list[str], pipeline: Any) -> list[str]:
+    """Without the feature step that a union has put before them."""
+    steps = [f"{name}__" for name, _ in getattr(pipeline.named_steps.get("features"), "transformer_list", ())]
+    return [next((name.removeprefix(step) for step in steps if name.startswith(step)), name) for name in names]
 
 
 def _filters(given: Iterable[str]) -> dict[str, Any]:

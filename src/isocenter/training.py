@@ -261,7 +261,7 @@ def fit_recipe(
         "tested": bool(split.test),
     }
     if (radiomics := recipe.settings.get("radiomics")) and "radiomics" in recipe.features:
-        card["radiomics"] = {k: radiomics.get(k) for k in ("preset", "regions", "image_filters")}
+        card["radiomics"] = {k: radiomics.get(k) for k in ("preset", "mask", "regions", "image_filters")}
     if facts is not None:
         card["profile"] = preparation.Profile.of(facts).to_dict()
     if kept and split.test:  # nothing is learned from it: its digests only keep it out of external tests

@@ -123,6 +123,7 @@ def audit_cohort(
         *(f"{fault.where}: {fault.reason}" for fault in others),
         *suspicions.about_gaps(known, regions),
         *suspicions.about_grids(known, regions),
+        *suspicions.about_regions(regions),
         *suspicions.about_patients(used),
         *suspicions.about_classes(used),
         *suspicions.about_duplicates(used, pixels, conflicts),

@@ -18,7 +18,7 @@ MOSTLY = 0.5  # of an image without a value
 CHANCE = 1e-3  # probability under which a group of one class alone is no accident
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[object]) -> str:
     """At most five names, then how many more."""
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(map(str, names[:LISTED])) + more
@@ -82,6 +82,25 @@ def about_grids(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> Ite
                 f"{_cases(len(names))} a mask on another grid than the image{image}: it was laid there by nearest "
                 f"neighbour, as their files place them in space: {listed(names)}."
             )
+
+
+def about_regions(regions: pd.DataFrame | None) -> Iterator[str]:
+    """Masks of several labels that were taken for one region, and features that a region is too small to have."""
+    if regions is None:
+        return
+    for image, some in _by_image(regions[regions["labels"] != ""]):
+        labels = sorted({int(label) for text in some["labels"] for label in text.split()})
+        yield (
+            f"{_cases(len(some))} a mask of several labels ({listed(labels)}){image}, which were taken for one region: "
+            f"{listed(some['case_id'].tolist())}. --regions labels measures each by itself."
+        )
+    for image, some in _by_image(regions[regions["undefined"] > 0]):
+        told = [f"{row.case_id} ({row.undefined:,} of {row.features:,})" for row in some.itertuples()]
+        yield (
+            f"{_cases(len(told))} radiomics that are not defined{image}, {some['undefined'].sum():,} values in all: "
+            f"{listed(told)}. The median of the cases learned from stands in for them; very "
+            "small or flat regions are best looked at."
+        )
 
 
 def _by_image(regions: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

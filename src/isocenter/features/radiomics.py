@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from isocenter import formats
-from isocenter.case import IMAGE, MASK, Case, Source
+from isocenter.case import IMAGE, MASK, Case
 from isocenter.compute import Outcome
-from isocenter.errors import EmptyRegion, IsocenterError, NothingLeft, UsageError
+from isocenter.errors import IsocenterError, NothingLeft, UsageError
 from isocenter.features import perturbed
 from isocenter.features.base import FeatureStep, case_index, values
-from isocenter.features.regions import MEAN, ONE, Region, check_way, regions_of, whole
+from isocenter.features.measured import MET, Task, measured, unpacked
+from isocenter.features.presets import has_unit, presets_of
+from isocenter.features.regions import ONE, check_way
 from isocenter.features.standard import Standard, learned_scale, standards
-from isocenter.image import Image
-from isocenter.imaging.gaps import gaps
-from isocenter.imaging.intensity import grey
-from isocenter.imaging.shape import plane_shape
-from isocenter.preparation import image_source, mask_source, per_case
 from isocenter.preparation.cases import named
-from isocenter.preparation.grids import agree
-from isocenter.radiomics import Settings, extract
 from isocenter.radiomics.filters import written
 from isocenter.radiomics.written import settings_of
 from isocenter.store import Row
-
-VERSION = 2  # of the values; raise it when they change
-_MET = ("voxels", "gaps", "lost", "laid")  # what a row tells beside its features
-
-# What grows with the number of voxels, or is made of the extremes or the largest runs and zones. Of whole images that
-# is their size, which scanner and protocol choose: a model would learn those. A test holds the list against noise of
-# two sizes. PyRadiomics' names are there too.
-_GROWS = re.compile(
-    r"stat_energy|ivh_v90|ih_(max|min)_grad|(rlm|szm|ngl)_(glnu|rlnu|zsnu|dcnu)_[23].*|ngt_(coarseness|busyness|strength)_.*"
-    r"|dzm_.*|(rlm|szm)_(lre|lrlge|lrhge|rl_var|lze|lzlge|lzhge|zs_var)_.*"
-    r"|(original_)?(firstorder_(Total)?Energy|ngtdm_(Coarseness|Busyness|Strength)|glrlm_(LongRun.*|RunVariance)"
-    r"|(glrlm|glszm|gldm)_(GrayLevel|RunLength|SizeZone|Dependence)NonUniformity|glszm_(LargeArea.*|ZoneVariance))"
-)
-_NEEDS_SPACE = ("morphology", "autocorrelation", "local")  # nor has an image's frame a shape that tells
-_BY_CODE = {"CT": "ct", "PT": "pet", "MR": "mr"}
-_BY_NAME = (
-    ("pet", re.compile(r"pet|suv|fdg", re.IGNORECASE)),
-    ("ct", re.compile(r"(^|[^a-z])ct([^a-z]|$)", re.IGNORECASE)),
-)
-WITH_UNIT = ("ct", "pet")  # Hounsfield units, standardised uptake values
-SCALE_FREE = "mr"  # equal bins within 3 standard deviations: for numbers without a unit
 
 Names = str | tuple[str, ...] | None
 
@@ -103,7 +74,7 @@ class Radiomics(FeatureStep):
         self.scales_ = {name: learned_scale(X, name, self._how(chosen), self.store) for name, _, chosen in self.plan_}
         rows = values(X, self._rows(X))
         self.names_ = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
-        self.unreliable_ = 0
+        self.unreliable_: list[str] = []
         if self.perturbed is not None:
             self._keep_reliable(X, rows)
 
@@ -118,7 +89,7 @@ class Radiomics(FeatureStep):
                 f"Perturbed masks leave none of {len(good)} features with an ICC of {self.perturbed:g}.",
                 "Lower --min-icc, or check the masks: they may be very small.",
             )
-        self.unreliable_ = int((~good).sum())
+        self.unreliable_ = [name for name, stays in zip(self.names_, good, strict=True) if not stays]
         self.names_ = [name for name, stays in zip(self.names_, good, strict=True) if stays]
 
     def transform(self, X: list[Case]) -> pd.DataFrame:
@@ -165,7 +136,7 @@ class Radiomics(FeatureStep):
             f"{image} by preset {chosen} {'in mask ' + ' and '.join(masks) if masks else 'as a whole'}"
             for image, masks, chosen in plan
         ]
-        as_they_are = [image for image, _, chosen in plan if self.standardise and _has_unit(chosen)]
+        as_they_are = [image for image, _, chosen in plan if self.standardise and has_unit(chosen)]
         each += [f"not standardised, as it has a unit: {image}" for image in as_they_are]
         responses = ", ".join(_names(self.image_filters))
         return f"Radiomics: {'; '.join(each)}{f'; and of responses to {responses}' if responses else ''}."
@@ -180,19 +151,28 @@ class Radiomics(FeatureStep):
         """What was met on the way, a row a case and image that can be measured.
 
         Columns case_id, image; voxels of its regions, on the image's grid; gaps, those of them that are NaN or infinite
-        and so count in no intensity; lost, the share of the whole image that is; laid, 1 where a mask had another grid.
+        and so count in no intensity; lost, the share of the whole image that is; laid, 1 where a mask had another grid;
+        labels, several ("1 7") that one mask has and that were taken for one region, else ""; features, how many this
+        image has in any case, and undefined, those that have no value here.
         """
-        rows = [
-            {"case_id": case.case_id, "image": image, **{name: outcome.get().get(name) or 0 for name in _MET}}
-            for image, _, outcomes in self._by_image(list(cases))
-            for case, outcome in zip(cases, outcomes, strict=True)
-            if outcome.fault is None
-        ]
-        return pd.DataFrame(rows, columns=["case_id", "image", *_MET])
+        rows = []
+        for image, _, outcomes in self._by_image(list(cases)):
+            found = {
+                case.case_id: outcome.get()
+                for case, outcome in zip(cases, outcomes, strict=True)
+                if outcome.fault is None
+            }
+            own = {case_id: unpacked(row) for case_id, row in found.items()}
+            n = len({name for row in own.values() for name in row})
+            for case_id, row in found.items():
+                met = {name: row.get(name, "" if name == "labels" else 0) for name in MET}
+                defined = sum(not np.isnan(value) for value in own[case_id].values())
+                rows.append({"case_id": case_id, "image": image, **met, "features": n, "undefined": n - defined})
+        return pd.DataFrame(rows, columns=["case_id", "image", *MET, "features", "undefined"])
 
     def _how(self, chosen: str) -> str | None:
         """The standardisation of images with this preset."""
-        return None if _has_unit(chosen) else self.standardise
+        return None if has_unit(chosen) else self.standardise
 
     def _standards(self, cases: list[Case], image: str, chosen: str) -> list[Standard]:
         """What is done to each image first; before anything is learned (`faults`) nothing is."""
@@ -215,7 +195,7 @@ class Radiomics(FeatureStep):
                 if outcome.fault is not None:
                     faults.setdefault(i, outcome.fault)
                 else:
-                    found[i] |= {prefix + name: value for name, value in _unpacked(outcome.get()).items()}
+                    found[i] |= {prefix + name: value for name, value in unpacked(outcome.get()).items()}
         return [Outcome(fault=faults[i]) if i in faults else Outcome(row) for i, row in enumerate(found)]
 
     def _by_image(self, cases: list[Case], way: str = "") -> Iterator[tuple[str, str, list[Outcome[Row]]]]:
@@ -224,39 +204,8 @@ class Radiomics(FeatureStep):
         for image, masks, chosen in plan:
             how = self._standards(cases, image, chosen)
             own = (image, masks, self.regions, settings_of(chosen), _names(self.image_filters))
-            tasks = [_Task(case, *own, one, way) for case, one in zip(cases, how, strict=True)]
-            yield image, f"{image}_" if len(plan) > 1 else "", _measured(tasks, self.store)
-
-
-def presets_of(images: Sequence[str], given: Sequence[str], codes: Mapping[str, str | None]) -> dict[str, str]:
-    """The preset of each image; UsageError for one that does not exist, or that no image takes."""
-    pairs = [_whose(text) for text in given]
-    for name, chosen in pairs:
-        settings_of(chosen)
-        if name and name not in images:
-            raise UsageError(f"There is no image '{name}' for its preset.", f"Images: {', '.join(images)}.")
-    of_all = [chosen for name, chosen in pairs if not name]
-    own = {name: chosen for name, chosen in pairs if name}
-    if len(of_all) > 1:
-        raise UsageError(f"Several presets: {', '.join(of_all)}.", "Say whose each is: --preset IMAGE=PRESET.")
-    return {name: own.get(name) or (of_all[0] if of_all else _guessed(name, codes.get(name))) for name in images}
-
-
-def _whose(text: str) -> tuple[str, str]:
-    """Image ("": of all) and preset; what comes after the first colon are keys of the preset."""
-    head, colon, keys = text.partition(":")
-    name, equals, chosen = head.partition("=")
-    return (name, chosen + colon + keys) if equals else ("", text)
-
-
-def _has_unit(chosen: str) -> bool:
-    return chosen.partition(":")[0] in WITH_UNIT
-
-
-def _guessed(name: str, code: str | None) -> str:
-    if code:
-        return _BY_CODE.get(code, SCALE_FREE)
-    return next((chosen for chosen, pattern in _BY_NAME if pattern.search(name)), SCALE_FREE)
+            tasks = [Task(case, *own, one, way) for case, one in zip(cases, how, strict=True)]
+            yield image, f"{image}_" if len(plan) > 1 else "", measured(tasks, self.store)
 
 
 def _names(given: Names | bool) -> tuple[str, ...]:
@@ -265,146 +214,7 @@ def _names(given: Names | bool) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One image of one case with its masks, small enough to send to another process."""
-
-    case: Case
-    image: str
-    masks: tuple[str, ...]
-    regions: str
-    settings: Settings
-    filters: tuple[str, ...]
-    standard: Standard
-    way: str = ""
-
-    def sources(self) -> tuple[Source, ...]:
-        """Raises where the case lacks one."""
-        masks = [mask_source(self.case, name) for name in self.masks]
-        return (image_source(self.case, self.image), *(source for source in masks if source is not None))
-
-
-def _measured(tasks: list[_Task], store: str | None) -> list[Outcome[Row]]:
-    """Rows through the store; a case without its image or mask is a fault of its own."""
-    outcomes: list[Outcome[Row]] = [Outcome() for _ in tasks]
-    sources: dict[int, tuple[Source, ...]] = {}
-    for i, task in enumerate(tasks):
-        try:
-            sources[i] = task.sources()
-        except IsocenterError as fault:
-            outcomes[i] = Outcome(fault=fault)
-    if sources:
-        first = tasks[0]
-        parameters = {**asdict(first.settings), "filters": first.filters, "regions": first.regions}
-        parameters |= first.standard.parameters | ({"perturbed": first.way} if first.way else {})
-        wanted, stage = [tasks[i] for i in sources], f"radiomics of {tasks[0].image}"
-        keys = list(sources.values())
-        rows = per_case("radiomics", VERSION, parameters, _measure, wanted, keys, store=store, stage=stage)
-        for i, row in zip(sources, rows, strict=True):
-            outcomes[i] = row
-    return outcomes
-
-
-def _measure(task: _Task) -> Row:
-    image_file, *mask_files = task.sources()
-    image = task.standard.applied(formats.read_image(image_file, gaps=True))
-    masks = [(source.name, formats.read_mask(source)) for source in mask_files]
-    regions = regions_of(masks, image.geometry, task.regions) if masks else [whole(image.geometry.shape)]
-    if task.way:
-        geometry = image.geometry
-        regions = [perturbed.perturbed(one, geometry.shape, geometry.spacing, task.way) for one in regions]
-    found: dict[str, float] = {}
-    for prefix, pixels in _channels(image):
-        measured = _of_regions(pixels, regions, image, task, framed=not masks)
-        found |= {prefix + name: value for name, value in measured.items()}
-    row: Row = {"names": "\n".join(found), "values": np.array(list(found.values()), dtype="<f8").tobytes()}
-    return row | _met(image, regions) | {"laid": int(any(not agree(m.geometry, image.geometry) for _, m in masks))}
-
-
-def _met(image: Image, regions: Sequence[Region]) -> Row:
-    """Voxels of the regions, and how many of them, and what share of the image, have no value in some channel."""
-    voxels = sum(int(one.mask.sum()) for one in regions)
-    if (lost := gaps(image.array)) is None:
-        return {"voxels": voxels, "gaps": 0, "lost": 0.0}
-    inside = sum(int((lost[:, *one.place].any(axis=0) & one.mask).sum()) for one in regions)
-    return {"voxels": voxels, "gaps": inside, "lost": float(lost.mean())}
-
-
 def _tabled(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDArray[np.float64]:
     """(n, p), NaN where a row lacks a feature."""
     table = np.array([[row.get(name, np.nan) for name in names] for row in rows], dtype=np.float64)
     return table.reshape(len(rows), len(names))
-
-
-def _unpacked(row: Row) -> dict[str, float]:
-    content = row["values"]
-    assert isinstance(content, bytes)
-    return dict(zip(str(row["names"]).split("\n"), np.frombuffer(content, dtype="<f8").tolist(), strict=True))
-
-
-def _channels(image: Image) -> list[tuple[str, NDArray[np.generic]]]:
-    """Grey, also of colour; what has other channels (sequences in one file) has features of each."""
-    if len(image.array) in (1, 3):
-        return [("", grey(image.array))]
-    return [(f"c{i + 1}_", channel) for i, channel in enumerate(image.array)]
-
-
-def _of_regions(
-    pixels: NDArray[np.generic], regions: Sequence[Region], image: Image, task: _Task, *, framed: bool
-) -> dict[str, float]:
-    """Of each region, or their mean; one that vanishes on the new grid is left out as long as another is there."""
-    settings = _suited(task.settings, task.filters, image, framed=framed)
-    each: dict[str, dict[str, float]] = {}
-    fault: EmptyRegion | None = None
-    for region in regions:
-        try:
-            found = extract(pixels, region.mask, image.geometry.spacing, settings, place=region.place)
-        except EmptyRegion as empty:
-            if task.regions == ONE:
-                raise
-            fault = empty
-            continue
-        if framed:
-            found = {name: value for name, value in found.items() if not _grows(name, settings)}
-        elif image.geometry.shape[0] == 1:
-            found |= _flat_shape(pixels, region, image)
-        each[region.name] = found
-    if not each:
-        raise fault or EmptyRegion("No region is left.", "Leave the case out.")
-    if task.regions == MEAN:
-        return {"regions": float(len(each)), **_mean(list(each.values()))}
-    return {f"{name}_{key}" if name else key: value for name, found in each.items() for key, value in found.items()}
-
-
-def _grows(name: str, settings: Settings) -> bool:
-    """Whether a feature, of the intensities or of a response, tells how large the image is."""
-    beginnings = ("", *(f"{chosen.label}_" for chosen in settings.filters))
-    return any(_GROWS.fullmatch(name.removeprefix(start)) for start in beginnings)
-
-
-def _suited(settings: Settings, filters: tuple[str, ...], image: Image, *, framed: bool) -> Settings:
-    """For pictures and for whole images: their grid is kept, and what speaks of space or of the frame goes."""
-    flat = image.geometry.shape[0] == 1
-    settings = replace(settings, filters=written.filters_of(filters, by_slice=settings.by_slice or flat))
-    without = _NEEDS_SPACE if flat or framed else ()
-    families = tuple(family for family in settings.families if family not in without)
-    if not flat:
-        spacing = settings.spacing if image.geometry.calibrated else None
-        return replace(settings, families=families, spacing=spacing)
-    plane = "2_5D" if settings.names == "pyradiomics" else "2D"  # of one slice they are the same
-    aggregations = tuple(dict.fromkeys(f"{plane}_{one.rpartition('_')[2]}" for one in settings.aggregations))
-    return replace(settings, families=families, spacing=None, by_slice=True, aggregations=aggregations)
-
-
-def _flat_shape(pixels: NDArray[np.generic], region: Region, image: Image) -> dict[str, float]:
-    inside = pixels[region.place][region.mask]
-    return plane_shape(region.mask[0], inside, image.geometry.spacing[1:])
-
-
-def _mean(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each feature, over the regions that have it."""
-    table = np.array([[row.get(name, np.nan) for name in each[0]] for row in each])
-    known = ~np.isnan(table)
-    total = np.where(known, table, 0.0).sum(axis=0)
-    mean = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
-    return dict(zip(each[0], mean.tolist(), strict=True))

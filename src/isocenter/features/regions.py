@@ -23,11 +23,12 @@ MOST_LABELS = 100  # that become columns of their own: what has more is instance
 
 @dataclass(frozen=True)
 class Region:
-    """name: "" for the only one of a case; mask: (d, h, w), of `place` in the image."""
+    """name: "" for the only one of a case; mask: (d, h, w), of `place` in the image; labels: that make it up."""
 
     name: str
     mask: Bools
     place: Box
+    labels: tuple[int, ...] = ()
 
 
 def check_way(way: str) -> None:
@@ -56,7 +57,10 @@ def regions_of(masks: Sequence[Named], image: Geometry, way: str) -> list[Region
 
 
 def _one(prefix: str, labels: NDArray[np.integer], place: Box) -> Region:
-    return Region(prefix, labels > 0, place)
+    inside = labels > 0
+    marked = labels[inside]
+    several = marked.size and marked.min() < marked.max()  # nearly all masks have one: nothing is sorted
+    return Region(prefix, inside, place, tuple(int(n) for n in np.unique(marked)) if several else ())
 
 
 def _each(prefix: str, labels: NDArray[np.integer], place: Box, name: str, way: str) -> list[Region]:

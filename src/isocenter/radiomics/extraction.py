@@ -30,7 +30,7 @@ def extract(
 
     image, mask: (D, H, W), the whole image, in any type; place: the mask is of this box of the image only;
     spacing: (slice, row, column) mm. NaN where a feature is undefined (texture of one voxel, skewness of none).
-    Raises BadShape, EmptyRegion, TooManyLevels.
+    Raises BadShape, EmptyRegion, TooManyLevels, TooManyVoxels.
     """
     margin = PEAK_RADIUS if "local" in settings.families else 0.0
     one = prepare(image, mask, spacing, settings, margin, place=place)

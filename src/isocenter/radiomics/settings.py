@@ -16,9 +16,11 @@ Spacing = tuple[float, float, float]
 
 # `autocorrelation` is Moran's I and Geary's C, which IBSI counts as morphology: all pairs of voxels enter.
 FAMILIES = ("morphology", "autocorrelation", "local", "statistics", "histogram", "ivh", *TEXTURES)
+_NEEDS_SPACE = ("morphology", "autocorrelation", "local")  # nor has an image's frame a shape that tells
 OF_RESPONSES = ("statistics", "histogram", "ivh", *TEXTURES)
 RESPONSE_BINS = 32
 IN_PLANE, IN_SPACE = AGGREGATIONS[:4], AGGREGATIONS[4:]
+_FINEST = 1e-6  # mm: nothing that is imaged is smaller
 INTERPOLATIONS = ("linear", "cubic", "nearest")
 
 
@@ -77,8 +79,8 @@ class Settings:
             for one in chosen:
                 if one not in known:
                     raise UsageError(f"There is no {what} {one!r}.", f"Known: {', '.join(known)}.")
-        if any(not 0 < side < float("inf") for side in self.wanted((1.0, 1.0, 1.0))):
-            raise UsageError(f"A voxel of {self.spacing} mm cannot be.", "Give one or three positive numbers.")
+        if any(not _FINEST <= side < float("inf") for side in self.wanted((1.0, 1.0, 1.0))):
+            raise UsageError(f"A voxel of {self.spacing} mm cannot be.", "Give one or three positive numbers, in mm.")
         distinct(self.filters)
 
     @property
@@ -93,6 +95,19 @@ class Settings:
         families = tuple(family for family in self.families if family in OF_RESPONSES)
         told = {"bins": self.bins or RESPONSE_BINS, "bin_width": None, "ivh_bins": 1000, "ivh_width": None}
         return replace(self, range=None, families=families, filters=(), **told)  # type: ignore[arg-type]
+
+    def suited(self, *, flat: bool, framed: bool, calibrated: bool = True) -> Settings:
+        """For pictures (flat), whole images (framed) and volumes without a scale.
+
+        These keep their grid (whole volumes do not), and what speaks of space or of the frame goes.
+        """
+        without = _NEEDS_SPACE if flat or framed else ()
+        families = tuple(family for family in self.families if family not in without)
+        if not flat:
+            return replace(self, families=families, spacing=self.spacing if calibrated else None)
+        plane = "2_5D" if self.names == "pyradiomics" else "2D"  # of one slice they are the same
+        aggregations = tuple(dict.fromkeys(f"{plane}_{one.rpartition('_')[2]}" for one in self.aggregations))
+        return replace(self, families=families, spacing=None, by_slice=True, aggregations=aggregations)
 
     def wanted(self, given: Spacing) -> Spacing:
         """Spacing after interpolation, from that of the image."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isocenter.evaluation import headline
+from isocenter.radiomics.worded import sentences as in_words
 from isocenter.reporting import results, story
 from isocenter.reporting.around import around
 from isocenter.reporting.baseline import baseline
@@ -191,9 +192,14 @@ def _model(study: Study, card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measured(card: Mapping[str, Any]) -> list[str]:
-    """By which presets a model's radiomics were computed, and of which filtered images; nothing without any."""
-    told = card.get("radiomics") or {}
-    found = [f"Radiomics were computed by preset {listed([str(one) for one in told['preset']])}."] if told else []
+    """How a model's radiomics were computed, in numbers, and of which filtered images; nothing without any."""
+    told, profile = card.get("radiomics") or {}, card.get("profile") or {}
+    how = {
+        "flat": profile.get("volumes") is False,
+        "framed": told.get("mask") is False,
+        "calibrated": profile.get("spacings", ()) is not None,
+    }
+    found = in_words([str(one) for one in told.get("preset") or ()], **how)
     if filters := [str(one) for one in told.get("image_filters") or ()]:
         found.append(
             f"They were computed of the responses to image filters too ({', '.join(filters)}; IBSI 2 definitions): "

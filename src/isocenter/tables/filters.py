@@ -70,7 +70,7 @@ class Reliable(Narrowing):
     """Keeps features whose intraclass correlation is at least `least`.
 
     correlations: pairs of name and ICC (`reliability.iccs`); a feature that is not among them, or has none (NaN),
-    was not shown to be reliable and goes. Names are met with or without the step they come from
+    was not shown to be reliable and goes: `unknown`. Names are met with or without the step they come from
     (`intensity__stat_mean` by `stat_mean`).
     """
 
@@ -85,8 +85,18 @@ class Reliable(Narrowing):
 
     def _keeps(self, values: Floats, names: list[str], y: Any) -> Flags:  # noqa: ARG002
         good = {name for name, value in self.correlations if value >= self.least}
-        return np.array([name in good or name.partition("__")[2] in good for name in names], dtype=np.bool_)
+        return np.array([_among(name, good) for name in names], dtype=np.bool_)
+
+    @property
+    def unknown(self) -> list[str]:
+        """What was dropped because nothing is known of it, not because it is unreliable."""
+        known = {name for name, value in self.correlations if not np.isnan(value)}
+        return [name for name in self.gone_ if not _among(name, known)]
 
     def _remedy(self) -> str:
         shown = ", ".join(name for name, _ in self.correlations[:5]) or "none"
         return f"Check that --reliable has the same names (it has: {shown}...), or lower --min-icc."
+
+
+def _among(name: str, names: set[str]) -> bool:
+    return name in names or name.partition("__")[2] in names

@@ -20,13 +20,14 @@ class Narrowing(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     """Base of the steps; a subclass says in `_keeps` which columns stay.
 
     spare: beginnings of the names of columns that are no business of the step (declared covariates):
-    they are kept and not looked at. Learned: kept_ (p,) bool, names_ of what is kept.
+    they are kept and not looked at. Learned: kept_ (p,) bool, names_ of what is kept, gone_ of what is not.
     """
 
     spare: tuple[str, ...] = ()
     what = "this step"
     kept_: Flags
     names_: list[str]
+    gone_: list[str]
 
     def _keeps(self, values: Floats, names: list[str], y: Any) -> Flags:
         """(q,) whether each of the q columns stays; values: (n, q), NaN where missing."""
@@ -42,7 +43,10 @@ class Narrowing(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             kept[free] = self._keeps(values[:, free], own, y)
             if not kept[free].any():
                 raise NothingLeft(f"None of {free.sum()} features is left after {self.what}.", self._remedy())
-        self.kept_, self.names_ = kept, [name for name, stays in zip(names, kept, strict=True) if stays]
+        self.kept_ = kept
+        self.names_, self.gone_ = (
+            [name for name, stays in zip(names, kept, strict=True) if stays == way] for way in (True, False)
+        )
         return self
 
     def _remedy(self) -> str:

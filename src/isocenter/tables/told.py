@@ -8,13 +8,32 @@ from typing import Any
 _STANDARDISED = {
     "n4": "N4 bias field correction",
     "zscore": "the mean and standard deviation of the foreground",
-    "nyul": "Nyul and Udupa's landmarks, learned from the training cases",
+    "nyul": "Nyul and Udupa's landmarks of the cases that were learned from",
 }
 
 
 def sentences(steps: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A sentence a step."""
-    return [_sentence(step) for step in steps]
+    """A sentence or two a step."""
+    return [_sentence(step) + _of_unknown(step) for step in steps]
+
+
+def _unknown(step: Mapping[str, Any]) -> int:
+    """How many of the removed features the table of intraclass correlations says nothing of."""
+    return int((step.get("unknown") or {}).get("removed", 0))
+
+
+def _of_unknown(step: Mapping[str, Any]) -> str:
+    if not (n := _unknown(step)):
+        return ""
+    subject, verb = ("1 feature", "was") if n == 1 else (f"{n} features", "were")
+    return f" {subject} of which the table of --reliable has no value {verb} removed too{_named(step['unknown'], n)}."
+
+
+def _named(step: Mapping[str, Any], gone: int) -> str:
+    """The first of the removed features, and how many more."""
+    names = [str(name) for name in step.get("names") or ()]
+    more = gone - len(names)
+    return (f": {', '.join(names)}" + (f" and {more} more" if more > 0 else "")) if names else ""
 
 
 def _sentence(step: Mapping[str, Any]) -> str:
@@ -26,7 +45,7 @@ def _sentence(step: Mapping[str, Any]) -> str:
         to = f" to the reference site {step['reference']}" if step["reference"] else ""
         kept = f", preserving {', '.join(step['preserved'])}" if step["preserved"] else ""
         return f"Features were harmonised across {step['site']} by ComBat{to}{kept} ({sites} cases learned from)."
-    gone, left = step["removed"], step["left"]
+    gone, left = step["removed"] - _unknown(step), step["left"]
     why = {
         "missing": "missing in more than {share:.0%} of the cases",
         "constant": "with next to no variation",
@@ -39,4 +58,4 @@ def _sentence(step: Mapping[str, Any]) -> str:
         by = how.get(str(step["how"]), "the path of an elastic net")
         return f"Of {gone + left} features {left} were selected by {by} ({gone} removed)."
     subject, verb = ("1 feature", "was") if gone == 1 else (f"{gone} features", "were")
-    return f"{subject} {why[step['step']].format(**step)} {verb} removed ({left} left)."
+    return f"{subject} {why[step['step']].format(**step)} {verb} removed ({left} left){_named(step, gone)}."

@@ -1,0 +1,48 @@
+"""Which preset suits which image: as it was asked for, else by modality or the image's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from isocenter.errors import UsageError
+from isocenter.radiomics.written import settings_of
+
+_BY_CODE = {"CT": "ct", "PT": "pet", "MR": "mr"}
+_BY_NAME = (
+    ("pet", re.compile(r"pet|suv|fdg", re.IGNORECASE)),
+    ("ct", re.compile(r"(^|[^a-z])ct([^a-z]|$)", re.IGNORECASE)),
+)
+WITH_UNIT = ("ct", "pet")  # Hounsfield units, standardised uptake values
+SCALE_FREE = "mr"  # equal bins within 3 standard deviations: for numbers without a unit
+
+
+def presets_of(images: Sequence[str], given: Sequence[str], codes: Mapping[str, str | None]) -> dict[str, str]:
+    """The preset of each image; UsageError for one that does not exist, or that no image takes."""
+    pairs = [_whose(text) for text in given]
+    for name, chosen in pairs:
+        settings_of(chosen)
+        if name and name not in images:
+            raise UsageError(f"There is no image '{name}' for its preset.", f"Images: {', '.join(images)}.")
+    of_all = [chosen for name, chosen in pairs if not name]
+    own = {name: chosen for name, chosen in pairs if name}
+    if len(of_all) > 1:
+        raise UsageError(f"Several presets: {', '.join(of_all)}.", "Say whose each is: --preset IMAGE=PRESET.")
+    return {name: own.get(name) or (of_all[0] if of_all else _guessed(name, codes.get(name))) for name in images}
+
+
+def _whose(text: str) -> tuple[str, str]:
+    """Image ("": of all) and preset; what comes after the first colon are keys of the preset."""
+    head, colon, keys = text.partition(":")
+    name, equals, chosen = head.partition("=")
+    return (name, chosen + colon + keys) if equals else ("", text)
+
+
+def has_unit(chosen: str) -> bool:
+    return chosen.partition(":")[0] in WITH_UNIT
+
+
+def _guessed(name: str, code: str | None) -> str:
+    if code:
+        return _BY_CODE.get(code, SCALE_FREE)
+    return next((chosen for chosen, pattern in _BY_NAME if pattern.search(name)), SCALE_FREE)
