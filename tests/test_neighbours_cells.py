@@ -154,7 +154,7 @@ def test_what_is_kept_finds_the_same_and_reads_only_its_cells(pair: tuple[Vector
     vectors, cells = pair
     save_cells(Kept(cells, "embedding", ("By SqueezeNet.",)), tmp_path / "cells.npz")
     kept = load_cells(tmp_path / "cells.npz")
-    assert kept.features == "embedding"
+    assert (kept.features, kept.done) == ("embedding", ("By SqueezeNet.",))
     assert kept.cells.recall(10) == cells.recall(10)
     for asked in (vectors[:1], vectors[100:140]):
         for mine, theirs in zip(kept.cells.nearest(asked, 9), cells.nearest(asked, 9), strict=True):
