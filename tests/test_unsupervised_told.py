@@ -68,4 +68,6 @@ def test_features_without_any_value_are_not_called_constant_and_medians_are_coun
     notes = "\n".join(cluster(table).notes)
     assert "32 missing values in 2 features are the feature's median; most, 30 of 100, in f0." in notes
     assert "1 feature without any value, left out: empty." in notes
-    assert "7 features with the same value in all cases, left out: same0, same1, same2, same3, same4 and 2 more." in notes
+    assert (
+        "7 features with the same value in all cases, left out: same0, same1, same2, same3, same4 and 2 more." in notes
+    )

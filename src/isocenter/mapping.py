@@ -7,6 +7,8 @@ and `similar/`.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Mapping as Plain
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,13 +31,17 @@ from isocenter import (
     progress,
     training,
 )
+from isocenter.associations import is_no_measurement
 from isocenter.auditing.shortcuts import FACTS
+from isocenter.auditing.suspicions import LITTLE, MODELS
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.cells import Kept
 from isocenter.bundle.grouped import Grouping
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.errors import BadTarget, DamagedBundle, NoTarget, UsageError
+from isocenter.errors import BadTarget, DamagedBundle, EmptyInput, NoTarget, UsageError
+from isocenter.features.harmonised import strangers
 from isocenter.formats import tables
+from isocenter.ingest.target import LONELY
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.options import INDEX
 from isocenter.project import fingerprint
@@ -47,13 +53,14 @@ from isocenter.reporting.map.similar import similar_atlas
 from isocenter.steps import Study
 from isocenter.subtypes import describe
 from isocenter.unsupervised import Clustering, coordinates, numbered
+from isocenter.unsupervised.telling import about_numbers, listed
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _TSNE = 3000  # cases up to which t-SNE takes seconds
 _MEASURING = (
     "preset", "regions", "image_filters", "weights", "window", "standardise", "filters", "reference_site",
 )  # fmt: skip
-_MADE = "clusters, 2"  # the number rises when clusters.json holds other things
+_MADE = "clusters, 3"  # the number rises when clusters.json holds other things
 _LEVELS = 60  # texts with more values are not for colouring
 
 
@@ -73,6 +80,27 @@ class Mapping(Study):
             return self.project.get_or_make(
                 artefacts.COHORT, inputs, lambda: ingest.index(Path(options.input), with_labels=False, **told)
             )
+
+    def _described(self, cohort: Cohort) -> dict[str, Any]:
+        """As in any study, without warnings about models and their parts: there are none."""
+        return _without_models(super()._described(cohort))
+
+    def _audited(self, usable: Cohort) -> dict[str, Any]:
+        return _without_models(super()._audited(usable))
+
+    @cached_property
+    def usable(self) -> Cohort:
+        """As in any study; EmptyInput with the first reasons where every case was left out."""
+        found = super().usable
+        if not len(found):
+            faults = self.audit.excluded
+            first = "; ".join(f"{one.where}: {one.reason}" for one in faults[:3])
+            more = f"; and {len(faults) - 3} more in audit.json" if len(faults) > 3 else ""
+            raise EmptyInput(
+                f"Every case was left out ({len(faults)} of {self.audit.found} found): {first}{more}.",
+                faults[0].remedy if faults else "Name other files with --image.",
+            )
+        return found
 
     # -- what all of it starts from -----------------------------------------------------------------
     @cached_property
@@ -198,13 +226,19 @@ class Mapping(Study):
         sheets = self.sheets(cohort)
         pictures = None if sheets is None else sheets.greys(len(cohort))
         identical = [] if self._is_streamed(method) else self._identical(cohort)
+        flags = {
+            c: flag for c, flag in zip(some.case_ids, strangers(measured.pipeline, cohort.X), strict=False) if flag
+        }
         layout = _layout(options.layout, len(cohort))
         places = coordinates(some.points, layout, seed=options.seed)
-        found = _plain(cohort, measured, some, layout) | _of_all(some, whole) | {
+        found = _plain(cohort, measured, some, layout, options.clusters) | _of_all(cohort, some, whole) | {
             "title": Path(options.input).name,
             "subtypes": _jsonable(subtypes.to_dict()),
-            **curating.lists(cohort, measured, some.points, identical, pictures),
+            "warnings": _flagged(flags, len(cohort)),
+            **curating.lists(cohort, measured, some.points, identical, pictures, flags),
         }  # fmt: skip
+        if self._is_streamed(method) and options.target is not None:
+            found["labels"]["sentence"] = "Labels are not checked in a table that is read in batches."
         columns = columns_of(cohort, some)
         thumbnails = self._thumbnails(cohort, shown_cases(found))
         atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
@@ -213,7 +247,10 @@ class Mapping(Study):
         about = {"features": measured.name, "roles": roles, "beside": beside}
         on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
         self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
-        self.project.put(artefacts.ASSIGNMENTS, inputs, whole.assignments.join(on_map))
+        assignments = whole.assignments.join(on_map)
+        if flags:
+            assignments["flags"] = assignments.index.map(lambda case_id: flags.get(case_id, ""))
+        self.project.put(artefacts.ASSIGNMENTS, inputs, assignments)
         self.project.put(artefacts.MAP, inputs, render_map(atlas))
         self.project.put(artefacts.CLUSTERS, inputs, found)
         for figure in (one for section in atlas.sections for one in section.figures):
@@ -333,7 +370,7 @@ def columns_of(cohort: Cohort, clustering: Clustering) -> pd.DataFrame:
     return pd.DataFrame(found | {"confidence": confidence}).set_axis(table.index, axis=0)
 
 
-def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -> dict[str, Any]:
+def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str, demanded: int) -> dict[str, Any]:
     stability = found.stability
     return {
         "n": len(found),
@@ -352,17 +389,19 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -
         "unassigned": int((found.labels < 0).sum()),
         "sentence": stability.sentence,
         "rare": None if found.rare is None else {"p": found.rare.p, "cases": list(found.rare.cases)},
+        "demanded": demanded,
         "stability": _jsonable({"p": stability.p, "agreement": stability.agreement, "gap_choice": stability.gap_choice,
-                                "candidates": [vars(one) for one in stability.candidates]}),
+                                "candidates": [vars(one) for one in stability.candidates],
+                                **about_numbers(stability, found.method, demanded)}),
         "explained": [float(v) for v in found.projection.explained],
         "strongest": _strongest(found),
         "medoids": [list(ids) for ids in found.medoids(6)],
         "borderline": _borderline(found),
-        "notes": list(found.notes),
+        "notes": [*_taken(cohort), *found.notes],
     }  # fmt: skip
 
 
-def _of_all(some: Clustering, whole: Clustering) -> dict[str, Any]:
+def _of_all(cohort: Cohort, some: Clustering, whole: Clustering) -> dict[str, Any]:
     """Numbers of all cases, where only some are shown."""
     if some is whole:
         return {}
@@ -376,8 +415,33 @@ def _of_all(some: Clustering, whole: Clustering) -> dict[str, Any]:
         "patients": None,
         "sizes": list(whole.sizes),
         "unassigned": int((whole.labels < 0).sum()),
-        "notes": [*whole.notes, said],
+        "notes": [*_taken(cohort), *whole.notes, said],
     }
+
+
+def _without_models(described: dict[str, Any]) -> dict[str, Any]:
+    kept = [said for said in described["warnings"] if not said.endswith((LONELY, LITTLE)) and MODELS not in said]
+    return {**described, "warnings": kept}
+
+
+def _flagged(flags: Plain[str, str], n: int) -> list[str]:
+    """How many of n cases harmonisation did not reach, and why."""
+    return [f"{count} of {n} cases: {flag}. They are flagged in assignments.csv." for flag, count in
+            Counter(flags.values()).most_common()]  # fmt: skip
+
+
+def _taken(cohort: Cohort) -> list[str]:
+    """Which columns of a table became features, first those that tell of the person or the scanner by their name."""
+    if not cohort.features:
+        return []
+    telling = [name for name in cohort.features if is_no_measurement(name)]
+    names = listed([*telling, *(name for name in cohort.features if name not in telling)], 8)
+    said = f"The numeric columns were taken as features: {names}."
+    if not telling:
+        return [f"{said} --ignore COLUMN leaves one out."]
+    few = listed(telling, 8)
+    how = "--covariates COLUMN keeps one out and tests it against the clusters, --ignore COLUMN leaves it out."
+    return [f"{said} Is that meant for {few}? {how}"]
 
 
 def _strongest(found: Clustering) -> list[list[str]]:

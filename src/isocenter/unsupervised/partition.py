@@ -175,11 +175,11 @@ def by_density(
     labels = _by_size(labels)
     if labels.max() < 0:
         return labels, None, who
-    points = flat.astype(np.float64)
-    parts = _stand_ins(points, labels, rng)
-    if (stray := _stray(points, labels, parts)).any():
+    all_axes: Floats = flat.astype(np.float64)
+    parts = _stand_ins(all_axes, labels, rng)
+    if (stray := _stray(all_axes, labels, parts)).any():
         labels = _by_size(np.where(stray, -1, labels))
-        parts = _stand_ins(points, labels, rng)
+        parts = _stand_ins(all_axes, labels, rng)
     return labels, parts, who
 
 
@@ -220,13 +220,13 @@ def _stand_ins(points: Floats, labels: Ints, rng: np.random.Generator) -> Neighb
 
 
 def _stray(points: Floats, labels: Ints, parts: Neighbours) -> NDArray[np.bool_]:
-    """(n,) whether a case of a cluster is beyond its limit from all others of it that stand for it; never a whole one."""
+    """(n,) whether a case of a cluster is beyond its limit from all others that stand for it; never a whole one."""
     from scipy.spatial import KDTree
 
     found = np.zeros(len(points), dtype=np.bool_)
     for c in range(parts.n_clusters):
         rows = np.flatnonzero(labels == c)
-        near = KDTree(parts.kept[parts.clusters == c]).query(points[rows], k=2)[0]
+        near = np.asarray(KDTree(parts.kept[parts.clusters == c]).query(points[rows], k=2)[0])
         lone = np.where(near[:, 0] > 0, near[:, 0], near[:, 1]) > parts.limit[c]  # at 0 it stands for itself
         found[rows] = lone & ~lone.all()
     return found

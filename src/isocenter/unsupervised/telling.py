@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.metrics import Ints
+from isocenter.unsupervised.nouns import Stability
 from isocenter.unsupervised.reduction import Projection
 from isocenter.unsupervised.structure import FEWEST
 
@@ -52,7 +53,9 @@ def _many(method: str, k: int, demanded: int | None) -> str:
 def _steady(method: str, agreement: float) -> str:
     if np.isnan(agreement):
         return ""
-    return f" Drawn again, this partition by {NAMES[method]} agrees with itself to {agreement:.2f} (adjusted Rand index)."
+    return (
+        f" Drawn again, this partition by {NAMES[method]} agrees with itself to {agreement:.2f} (adjusted Rand index)."
+    )
 
 
 def _outside(none: int, n: int) -> str:
@@ -63,6 +66,18 @@ def _crumbs(demanded: int | None, n: int) -> str:
     if demanded is None or demanded * _FEW <= n:
         return ""
     return f" {demanded} clusters of {n} cases are {n / demanded:.1f} cases each: too few to be called groups."
+
+
+def about_numbers(stability: Stability, method: str, demanded: int) -> dict[str, Any]:
+    """{"about", "own"}: what the table of the numbers that were tried is of; and {"clusters", "agreement", "by"} of the
+    partition that is given, where its method is another.
+    """
+    said = "Numbers of clusters tried, each by k-means on bootstrap draws of the cases"
+    said += f", in the view of the components in which {demanded} come back best." if demanded else "."
+    if method in ("kmeans", "consensus") or np.isnan(stability.agreement):
+        return {"about": said, "own": None}
+    own = {"clusters": stability.clusters, "agreement": stability.agreement, "by": f"the partition by {NAMES[method]}"}
+    return {"about": said, "own": own}
 
 
 def about_values(values: NDArray[np.floating[Any]], projection: Projection) -> list[str]:
@@ -89,7 +104,7 @@ def _features(n: int) -> str:
     return "1 feature" if n == 1 else f"{n} features"
 
 
-def listed(names: list[str], most: int = _LISTED) -> str:
+def listed(names: list[str], most: int = _LISTED, between: str = ", ") -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more
+    return between.join(map(str, names[:most])) + more
