@@ -379,7 +379,7 @@ def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str, d
             "name": measured.name,
             "columns": measured.table.shape[1],
             "left_out": list(found.projection.left_out)[:50],
-            "done": measured.done,
+            "done": [one.replace("the training cases", "these cases") for one in measured.done],
         },
         "method": found.method,
         "layout": layout,

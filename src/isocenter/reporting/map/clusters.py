@@ -102,13 +102,13 @@ def _number(found: Found) -> Section:
         figures.insert(0, {**stability(told["candidates"], told["own"] or _chosen(found)), "name": "stability"})
         rows = tuple(
             (str(one["clusters"]), _number_of(one["agreement"]), _number_of(one["low"]), _number_of(one["ambiguous"]),
-             f"{_number_of(one['gap'])} ± {_number_of(one['gap_error'])}", "yes" if one["apart"] else "no", "k-means")
+             f"{_number_of(one['gap'])} ± {_number_of(one['gap_error'])}", "yes" if one["apart"] else "no")
             for one in told["candidates"]
         )  # fmt: skip
         if (own := told["own"]) is not None:
-            rows += ((str(own["clusters"]), _number_of(own["agreement"]), *["–"] * 4, own["by"]),)
-        columns = ("Clusters", "Agreement", "5th percentile", "Ambiguous pairs", "Gap", "Parted by gaps", "By")
-        tables.append(Table("Stability", columns, rows, told["about"]))
+            rows += ((f"{own['clusters']} (given)", _number_of(own["agreement"]), *["–"] * 4),)
+        columns = ("Clusters", "Agreement", "5th percentile", "Ambiguous pairs", "Gap", "Parted by gaps")
+        tables.append(Table("Stability", columns, rows, told["about"] + (f" Given: {own['by']}." if own else "")))
     strongest = "; ".join(f"{k + 1}: {', '.join(names)}" for k, names in enumerate(found["strongest"]))
     return Section(
         "number",
