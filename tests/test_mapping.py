@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.preprocessing import StandardScaler
 
 import isocenter
-from isocenter import datasets, grouping, ingest, lines, mapping, preparation, progress
+from isocenter import charting, datasets, grouping, ingest, lines, mapping, preparation, progress
 from isocenter.case import Case
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
@@ -380,7 +380,7 @@ def test_the_command_line_says_the_same(scans: Path, project: Path, capsys: pyte
 
 def test_columns_of_the_map_have_few_values(scans: Path) -> None:
     study = made(scans, None, features="intensity", target="grade")
-    columns = mapping.columns_of(
+    columns = charting.columns_of(
         study.usable, grouping.grouped(study.usable, study.measured, method="kmeans", clusters=3, seed=0)
     )
     assert list(columns)[:2] == ["cluster", "grade"]

@@ -200,3 +200,15 @@ def test_without_script_there_is_a_still_map_and_a_table(page: Path) -> None:
     table = html.split("<noscript>")[2].split("</noscript>")[0]
     assert "<svg" in still
     assert table.count("<tr>") == 91
+
+
+def test_the_whole_map_cuts_no_picture_off(window: Browser, page: Path) -> None:
+    """Pictures of 64 pixels with a rim of 2 around the outermost cases, seen whole."""
+    opened(window, page)
+    window.driver.execute_script(f"{MAP}.fit()")
+    corners = [window.ask(f"{MAP}.at({i})") for i in (0, 9, 80, 89)]
+    size = window.ask(
+        "(({width, height}) => [width, height])(document.getElementById('map-stage').getBoundingClientRect())"
+    )
+    for place in corners:
+        assert all(34 <= at <= side - 34 for at, side in zip(place, size, strict=True))

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from isocenter.associations import Association
 from isocenter.cohort import PATIENT, Cohort, Target, Task
 from isocenter.datasets import draw_patients, render
 from isocenter.datasets.patients import Patient
@@ -227,3 +228,30 @@ def test_partitions_are_compared_as_scikit_learn_does() -> None:
     assert purity([0, 0, 1, 1], [0, 0, 0, 1]) == 0.75
     assert cramer_v([[30, 0], [0, 30]]) == pytest.approx(1, abs=0.01)
     assert np.isnan(cramer_v([[3, 4], [0, 0]]))
+
+
+def test_sites_of_the_body_are_no_scanners_and_a_covariate_is_the_patients() -> None:
+    table, cohort = made(scanner=4.0)
+    second = (cohort.table["scanner"] == "B").to_numpy()
+    cohort.table["site"] = np.where(second, "left thigh", "parotid")
+    families = {r.column: r.family for r in _rows(table, cohort)}
+    assert (families["site"], families["scanner"]) == ("other", "acquisition")
+    declared = {r.column: r.family for r in _rows(table, replace(cohort, covariates=("scanner",)))}
+    assert declared["scanner"] == "other"
+    cohort.table["site"] = np.where(second, "Leg Hospital", "Berlin")  # half of them is not most
+    assert {r.column: r.family for r in _rows(table, cohort)}["site"] == "acquisition"
+
+
+def _rows(table: pd.DataFrame, cohort: Cohort) -> Sequence[Association]:
+    told = describe(cluster(table), cohort, table, clusters_again=False)
+    return (*told.acquisition, *told.others)
+
+
+def test_long_lists_say_how_many_were_tested() -> None:
+    table, cohort = made(disease=4.0)
+    rng = np.random.default_rng(1)
+    for name in ("kernel", "protocol", "vendor", "station", "coil", "site"):
+        cohort.table[name] = rng.choice(["one", "two"], len(table))
+    verdict = describe(cluster(table), cohort, table, clusters_again=False).verdict
+    assert "7 columns were tested: " in verdict
+    assert " and 2 more" in verdict

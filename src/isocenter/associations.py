@@ -6,7 +6,7 @@ The patient is the unit; p is by permutation, corrected by Holm over each family
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +31,20 @@ _CODES = re.compile(
     re.IGNORECASE,
 )
 _PERSON = re.compile(r"age|sex|gender|weight|height|bmi|ethnic|race", re.IGNORECASE)
+_NO_MEASUREMENT = frozenset(
+    {"age", "sex", "gender", "weight", "height", "bmi", "ethnicity", "race", "site", "hospital", "center", "centre"}
+    | {"scanner"}
+)
+# Parts of the body that a column called "site" may name: where a tumour lies, not where an image was made.
+_BODY = re.compile(
+    r"\b(abdom\w*|an(us|al)|arms?|axilla\w*|back|bladder|bones?|brain|breasts?|buttocks?|cervi[xc]\w*|chest|colon|cord"
+    r"|ears?|elbows?|(o)?esophag\w*|eyes?|face|foot|feet|femur|fore(arm|foot)|gland|groin|hands?|head|heart|hips?|humerus"
+    r"|kidneys?|knees?|larynx|legs?|limbs?|lips?|liver|lobes?|lungs?|lymph\w*|mouth|nasal|neck|nodes?|nose|oral"
+    r"|oropharynx|hypopharynx|nasopharynx|pharynx|ovar(y|ies)|pancreas|parotid|pelvi[sc]|prostate|rectum|ribs?|scalp"
+    r"|shin|shoulders?|skin|skull|spine|spleen|sternum|stomach|testis|thighs?|thorax|thoracic|thyroid|tibia|toes?|tongue"
+    r"|tonsils?|trunk|upper|lower|uterus|vulva|wrists?|calf|extremit(y|ies))\b",
+    re.IGNORECASE,
+)
 Family = Literal["acquisition", "person", "outcome", "other"]
 
 
@@ -63,9 +77,11 @@ def associations(
     if found.n_clusters < 2:
         return [], []
     columns: dict[str, tuple[Family, pd.Series]] = {}
+    family: Family
     target = cohort.target.column if cohort.target else None
     for name in [*cohort.attributes, *([target] if target else [])]:
-        columns[name] = ("outcome" if name == target else _family(name, declared), told[name])
+        family = "outcome" if name == target else _family(name, told[name], declared, cohort.covariates)
+        columns[name] = (family, told[name])
     if facts is not None:
         own = facts.reindex(list(found.case_ids))
         columns |= {str(name): ("acquisition", own[name]) for name in own if name not in columns}
@@ -97,10 +113,25 @@ def _as_codes(name: str, values: pd.Series, declared: set[str]) -> pd.Series:
     return values.map(lambda v: f"{v:g}", na_action="ignore").astype(object)
 
 
-def _family(name: str, declared: set[str]) -> Family:
-    if name in declared or tells_of_acquisition(name):
+def _family(name: str, values: pd.Series, declared: set[str], covariates: Sequence[str]) -> Family:
+    """What a column tells of: by declaration, then by its name. A covariate is the patient's, whatever it is called."""
+    if name in declared:
+        return "acquisition"
+    if name not in covariates and tells_of_acquisition(name) and not _is_of_the_body(values):
         return "acquisition"
     return "person" if _PERSON.search(name) else "other"
+
+
+def is_no_measurement(name: str) -> bool:
+    """Whether a column's name says that it is of the person, or of who made the images: age, patient_sex, site."""
+    words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    return len(words) <= 2 and not _NO_MEASUREMENT.isdisjoint(words)
+
+
+def _is_of_the_body(values: pd.Series) -> bool:
+    """Whether most of the values are words for parts of the body."""
+    levels = [str(one).replace("_", " ") for one in values.dropna().unique()]
+    return sum(_BODY.search(one) is not None for one in levels) > len(levels) / 2
 
 
 def _association(
@@ -132,9 +163,13 @@ def _levels(values: pd.Series) -> tuple[Ints, list[str]]:
     codes, names = pd.factorize(values, sort=True)
     rare = np.bincount(codes) < _RARE
     if rare.sum() < 2:
-        return codes.astype(np.int64), [str(name) for name in names]
+        return codes.astype(np.int64), [_text(name) for name in names]
     place = np.where(rare, (~rare).sum(), np.cumsum(~rare) - 1)
-    return place[codes].astype(np.int64), [*(str(n) for n, few in zip(names, rare, strict=True) if not few), "rare"]
+    return place[codes].astype(np.int64), [*(_text(n) for n, few in zip(names, rare, strict=True) if not few), "rare"]
+
+
+def _text(level: object) -> str:
+    return f"{level:.4g}" if isinstance(level, float) else str(level)
 
 
 def _per_patient(labels: Ints, patients: Ints) -> tuple[Ints, Ints] | None:

@@ -18,6 +18,7 @@ from isocenter.neighbours import ALIKE, FAR
 from isocenter.splitting import given_parts
 
 LISTED = 1000  # of each list, in clusters.json
+NO_LABELS = "No labels to check: name them with --target."
 _FEWEST = 20  # cases, for labels to be checked
 
 
@@ -63,11 +64,13 @@ def lists(
     points: NDArray[np.float32],
     identical: Sequence[Sequence[str]] = (),
     pictures: NDArray[np.float32] | None = None,
+    flags: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """{"identical", "identical_apart", "near", "outliers", "labels"} as plain data.
 
     identical: groups of the same pixels, from the audit; points (n, d): where the clustering sees the
-    cases; pictures (n, p): small grey pictures, to tell near-duplicates by where the features do not.
+    cases; flags: what is said of some cases, by id; pictures (n, p): small grey pictures, to tell
+    near-duplicates by where the features do not.
     What joins parts of a given split or labels comes first; "identical_apart": what divides each group.
     """
     ids = [str(one) for one in cohort.case_ids]
@@ -77,7 +80,7 @@ def lists(
         "identical": [group for _, group in groups],
         "identical_apart": [apart for apart, _ in groups],
         "near": near_duplicates(ids, measured, identical, pictures, divided),
-        "outliers": outliers(ids, points),
+        "outliers": outliers(ids, points, flags or {}),
         "labels": label_noise(cohort, points),
     }
 
@@ -133,14 +136,14 @@ def _sentence(across: Mapping[str, int]) -> str:
     return f"Of them {told}{': results on this split are too good' if leaks else ''}." if told else ""
 
 
-def outliers(ids: Sequence[str], points: NDArray[np.float32]) -> dict[str, Any]:
-    """{"how", "count", "cases": [{"case", "score"}]}, the furthest first."""
+def outliers(ids: Sequence[str], points: NDArray[np.float32], flags: Mapping[str, str]) -> dict[str, Any]:
+    """{"how", "count", "flagged", "cases": [{"case", "score", "flag"}]}, the furthest first; flagged: of all."""
     score = neighbours.outlying(points)
     far = np.flatnonzero(score > FAR)
     far = far[np.argsort(-score[far], kind="stable")]
     how = f"further from the five nearest cases than usual, by more than {FAR:g} robust standard deviations"
-    cases = [{"case": ids[i], "score": round(float(score[i]), 2)} for i in far[:LISTED]]
-    return {"how": how, "count": len(far), "cases": cases}
+    cases = [{"case": ids[i], "score": round(float(score[i]), 2), "flag": flags.get(ids[i], "")} for i in far[:LISTED]]
+    return {"how": how, "count": len(far), "flagged": sum(ids[int(i)] in flags for i in far), "cases": cases}
 
 
 def label_noise(cohort: Cohort, points: NDArray[np.float32]) -> dict[str, Any]:
@@ -148,7 +151,7 @@ def label_noise(cohort: Cohort, points: NDArray[np.float32]) -> dict[str, Any]:
     target = cohort.target
     why = None
     if target is None:
-        why = "No labels to check: name them with --target."
+        why = NO_LABELS
     elif not target.is_classes:
         why = f"{target.column} has no classes that neighbours could contradict."
     elif len(cohort) < _FEWEST:

@@ -13,7 +13,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from isocenter import (
@@ -32,12 +31,16 @@ from isocenter import (
     training,
 )
 from isocenter.auditing.shortcuts import FACTS
+from isocenter.auditing.suspicions import LITTLE, MODELS
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.cells import Kept
 from isocenter.bundle.grouped import Grouping
+from isocenter.charting import columns_of, flagged, jsonable, layout_of, of_all, plain
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.errors import BadTarget, DamagedBundle, NoTarget, UsageError
+from isocenter.errors import BadTarget, DamagedBundle, EmptyInput, NoTarget, UsageError
+from isocenter.features.harmonised import strangers
 from isocenter.formats import tables
+from isocenter.ingest.target import LONELY
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.options import INDEX, SIMILAR, Options
 from isocenter.project import Project, fingerprint
@@ -49,14 +52,12 @@ from isocenter.reporting.map.similar import similar_atlas
 from isocenter.stages import RUN
 from isocenter.steps import Study
 from isocenter.subtypes import describe
-from isocenter.unsupervised import Clustering, coordinates, numbered
+from isocenter.unsupervised import Clustering, coordinates
 
 LAYOUTS = ("auto", "pca", "tsne", "umap")
-_TSNE = 3000  # cases up to which t-SNE takes seconds
 _OF_SCANS = ("preset", "regions", "image_filters", "weights", "window", "standardise")
 _MEASURING = (*_OF_SCANS, "filters", "reference_site")
 _MADE = "clusters, 3"  # the number rises when clusters.json holds other things
-_LEVELS = 60  # texts with more values are not for colouring
 
 
 class Mapping(Study):
@@ -77,6 +78,27 @@ class Mapping(Study):
             )
             self._remember()
             return found
+
+    def _described(self, cohort: Cohort) -> dict[str, Any]:
+        """As in any study, without warnings about models and their parts: there are none."""
+        return _without_models(super()._described(cohort))
+
+    def _audited(self, usable: Cohort) -> dict[str, Any]:
+        return _without_models(super()._audited(usable))
+
+    @cached_property
+    def usable(self) -> Cohort:
+        """As in any study; EmptyInput with the first reasons where every case was left out."""
+        found = super().usable
+        if not len(found):
+            faults = self.audit.excluded
+            first = "; ".join(f"{one.where}: {one.reason}" for one in faults[:3])
+            more = f"; and {len(faults) - 3} more in audit.json" if len(faults) > 3 else ""
+            raise EmptyInput(
+                f"Every case was left out ({len(faults)} of {self.audit.found} found): {first}{more}.",
+                faults[0].remedy if faults else "Name other files with --image.",
+            )
+        return found
 
     # -- what all of it starts from -----------------------------------------------------------------
     @cached_property
@@ -198,13 +220,19 @@ class Mapping(Study):
         sheets = self.sheets(cohort)
         pictures = None if sheets is None else sheets.greys(len(cohort))
         identical = [] if self._is_streamed(method) else self._identical(cohort)
-        layout = _layout(options.layout, len(cohort))
+        flags = {
+            c: flag for c, flag in zip(some.case_ids, strangers(measured.pipeline, cohort.X), strict=False) if flag
+        }
+        layout = layout_of(options.layout, len(cohort))
         places = coordinates(some.points, layout, seed=options.seed)
-        found = _plain(cohort, measured, some, layout) | _of_all(some, whole) | {
+        found = plain(cohort, measured, some, layout, options.clusters) | of_all(cohort, some, whole) | {
             "title": Path(options.input).name,
-            "subtypes": _jsonable(subtypes.to_dict()),
-            **curating.lists(cohort, measured, some.points, identical, pictures),
+            "subtypes": jsonable(subtypes.to_dict()),
+            "warnings": flagged(flags, len(cohort)),
+            **curating.lists(cohort, measured, some.points, identical, pictures, flags),
         }  # fmt: skip
+        if self._is_streamed(method) and options.target is not None:
+            found["labels"]["sentence"] = "Labels are not checked in a table that is read in batches."
         columns = columns_of(cohort, some)
         thumbnails = self._thumbnails(cohort, shown_cases(found))
         atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
@@ -213,7 +241,10 @@ class Mapping(Study):
         about = {"features": measured.name, "roles": roles, "beside": beside}
         on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
         self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
-        self.project.put(artefacts.ASSIGNMENTS, inputs, self._assigned(whole).join(on_map))
+        assignments = self._assigned(whole).join(on_map)
+        if flags:
+            assignments["flags"] = assignments.index.map(lambda case_id: flags.get(case_id, ""))
+        self.project.put(artefacts.ASSIGNMENTS, inputs, assignments)
         self.project.put(artefacts.MAP, inputs, render_map(atlas))
         self.project.put(artefacts.CLUSTERS, inputs, found)
         for figure in (one for section in atlas.sections for one in section.figures):
@@ -285,9 +316,9 @@ class Mapping(Study):
             "distance": used,
             "search": table.attrs["search"],
             "of": len(cohort) - (asked.row is not None),
-            "cases": _jsonable(table.reset_index().to_dict("records")),
+            "cases": jsonable(table.reset_index().to_dict("records")),
             "target": cohort.target.column if cohort.target else None,
-            "patient": _jsonable(asked.own.table[PATIENT].iloc[0]),
+            "patient": jsonable(asked.own.table[PATIENT].iloc[0]),
         }
         atlas = similar_atlas(
             told, asked.own.table, self._thumbnails(cohort, list(table.index)) | self._own_thumbnail(asked)
@@ -340,104 +371,6 @@ _WITHOUT_TARGET = ("id_column", "patient_column", "mask_column", "split_column",
 _BY_COLUMN = ("id_column", "patient_column", "split_column", "group_column", "exclude", "ignore")  # of a file's rows
 
 
-def _layout(asked: str, n: int) -> Any:
-    if asked != "auto":
-        return asked
-    return "tsne" if n <= _TSNE else "pca"
-
-
-def columns_of(cohort: Cohort, clustering: Clustering) -> pd.DataFrame:
-    """What the map can be coloured by: cluster first, the target, attributes, confidence; few given features."""
-    table = cohort.table
-    target = [cohort.target.column] if cohort.target else []
-    found = {"cluster": grouping.column_of(clustering)}
-    if clustering.rare is not None:
-        found["rare group"] = pd.Series(np.where(table.index.isin(clustering.rare.cases), "yes", "no"), table.index)
-    for name in [*target, *cohort.attributes, *cohort.readers, *cohort.features[:20]]:
-        values = table[name]
-        numbers = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
-        if numbers and values.nunique() <= 6:
-            values = values.map(lambda v: f"{v:g}", na_action="ignore").astype("str")
-        if numbers or values.nunique() <= max(_LEVELS, len(table) // 20):
-            found[name if name not in found else f"{name} (given)"] = values
-    if cohort.knows_patients and "patient_id" not in found:
-        found["patient_id"] = table[PATIENT]
-    confidence = pd.Series(clustering.confidence, index=table.index)
-    return pd.DataFrame(found | {"confidence": confidence}).set_axis(table.index, axis=0)
-
-
-def _plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str) -> dict[str, Any]:
-    stability = found.stability
-    return {
-        "n": len(found),
-        "patients": len(set(cohort.patients)) if cohort.knows_patients else None,
-        "features": {
-            "name": measured.name,
-            "columns": measured.table.shape[1],
-            "left_out": list(found.projection.left_out)[:50],
-            "done": measured.done,
-        },
-        "method": found.method,
-        "layout": layout,
-        "structure": found.structure,
-        "clusters": found.n_clusters,
-        "sizes": list(found.sizes),
-        "unassigned": int((found.labels < 0).sum()),
-        "sentence": stability.sentence,
-        "rare": None if found.rare is None else {"p": found.rare.p, "cases": list(found.rare.cases)},
-        "stability": _jsonable({"p": stability.p, "agreement": stability.agreement, "gap_choice": stability.gap_choice,
-                                "candidates": [vars(one) for one in stability.candidates]}),
-        "explained": [float(v) for v in found.projection.explained],
-        "strongest": _strongest(found),
-        "medoids": [list(ids) for ids in found.medoids(6)],
-        "borderline": _borderline(found),
-        "notes": list(found.notes),
-    }  # fmt: skip
-
-
-def _of_all(some: Clustering, whole: Clustering) -> dict[str, Any]:
-    """Numbers of all cases, where only some are shown."""
-    if some is whole:
-        return {}
-    said = (
-        f"Map, lists and what sets the clusters apart are of {len(some):,} cases drawn at random of {len(whole):,}; "
-        "assignments.csv holds all."
-    )
-    return {
-        "n": len(whole),
-        "shown": len(some),
-        "patients": None,
-        "sizes": list(whole.sizes),
-        "unassigned": int((whole.labels < 0).sum()),
-        "notes": [*whole.notes, said],
-    }
-
-
-def _strongest(found: Clustering) -> list[list[str]]:
-    """The features that weigh most in each of the first components."""
-    names, axes = found.projection.names, found.projection.components
-    return [[names[j] for j in np.argsort(-np.abs(axis), kind="stable")[:4]] for axis in axes[:3]]
-
-
-def _borderline(found: Clustering) -> list[dict[str, Any]]:
-    if found.n_clusters < 2:
-        return []
-    at = {case_id: i for i, case_id in enumerate(found.case_ids)}
-    rows = [(one, at[one]) for one in found.borderline(12)]
-    return [
-        {"case": c, "cluster": int(numbered(found.labels[i])), "confidence": float(found.confidence[i])}
-        for c, i in rows
-    ]
-
-
-def _jsonable(value: Any) -> Any:
-    """Plain values for JSON: NaN and NA are null."""
-    if isinstance(value, dict):
-        return {str(k): _jsonable(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and not np.isfinite(value)):
-        return None
-    return value if isinstance(value, bool | int | float | str) else str(value)
+def _without_models(described: dict[str, Any]) -> dict[str, Any]:
+    kept = [said for said in described["warnings"] if not said.endswith((LONELY, LITTLE)) and MODELS not in said]
+    return {**described, "warnings": kept}

@@ -57,7 +57,9 @@ class Options:
         (), "Which files are images: [NAME=]GLOB, or [NAME=]COLUMN of the table with their paths.", INDEX, MEASURE
     )
     mask: tuple[str, ...] = _option((), "Which files are masks: [NAME=]GLOB, or [NAME=]COLUMN.", INDEX, MEASURE)
-    covariates: tuple[str, ...] = _option((), "Columns that join the features (age,sex).", INDEX)
+    covariates: tuple[str, ...] = _option(
+        (), "Columns that join the features (age,sex); cluster makes none of them and tests them.", INDEX
+    )
     ignore: tuple[str, ...] = _option(
         (), "Columns to leave out altogether: never a feature, covariate or attribute.", INDEX
     )

@@ -19,8 +19,11 @@ from isocenter.associations import Association, associations
 from isocenter.cohort import Cohort
 from isocenter.errors import InputDoesNotFit
 from isocenter.metrics import Floats, Ints
+from isocenter.metrics.bootstrap import bootstrap, percentiles
 from isocenter.metrics.partitions import adjusted_rand
 from isocenter.unsupervised import Clustering, cluster, numbered
+from isocenter.unsupervised.stability import STEADY
+from isocenter.unsupervised.telling import listed
 
 ALARM = 0.5  # strength of association with the acquisition from which clusters are said to be it
 LIMIT = 0.05
@@ -35,7 +38,8 @@ class Subtypes:
     that could not be tested; features: rows {"cluster", "feature", "difference" in standard deviations against all
     others, "mean", "rest", "constant"}, no p on purpose ("constant": next to no spread inside clusters, the
     difference cut off at 100); sizes: rows {"cluster", "cases", "patients", "medoids"}; borderline: case ids;
-    replication: see `replicate`, or None. Clusters are numbered from 1, -1 is in none.
+    replication: see `replicate`, or None; target: see `beside_target`, or None. Clusters are
+    numbered from 1, -1 is in none.
     """
 
     verdict: str
@@ -47,6 +51,7 @@ class Subtypes:
     sizes: tuple[Mapping[str, Any], ...]
     borderline: tuple[str, ...]
     replication: Mapping[str, Any] | None
+    target: Mapping[str, Any] | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -81,6 +86,7 @@ def describe(
         sizes=tuple(_sizes(found, labels, patients)),
         borderline=found.borderline(),
         replication=replicate(found, table, patients, seed=seed) if again and table is not None else None,
+        target=beside_target(found, cohort, patients, seed),
     )
 
 
@@ -120,14 +126,19 @@ def _verdict(
         return "No structure: there is nothing to tell apart."
     doubt = "" if found.structure else "These clusters cut what may be one piece. "
     after = f", after harmonisation across '{harmonised}'" if harmonised else ""
-    untold = "; ".join(f"'{one['column']}' ({one['why']})" for one in skipped if one["family"] == "acquisition")
+    untold = [f"'{one['column']}' ({one['why']})" for one in skipped if one["family"] == "acquisition"]
     if named is not None:
         row = next(r for r in rows if r.column == named)
         mend = "Cluster" if named == harmonised else f"Harmonise (--harmonise {named}), or cluster"
         return (f"{doubt}Scanner, not disease{after}: the clusters follow '{named}' (strength {row.strength:.2f} of 1, "
                 f"p = {row.p_adjusted:.2g}). {mend} within each '{named}', before reading anything into them.")  # fmt: skip  # noqa: E501
     if not rows:
-        why = f"not tested: {untold}" if untold else "nothing is known of how the images were made"
+        n = f"the {len(untold)} columns" if len(untold) > 1 else "the column"
+        why = (
+            f"{n} of it cannot be tested: {listed(untold, 2, '; ')}"
+            if untold
+            else "nothing is known of how the images were made"
+        )
         return f"{doubt}Whether this is disease or scanner{after} cannot be told: {why}."
     mixed = [r for r in rows if r.p_adjusted <= LIMIT]
     if mixed:
@@ -135,9 +146,10 @@ def _verdict(
             f"{doubt}Mixed{after}: the clusters depend on '{mixed[0].column}' in part (strength "
             f"{mixed[0].strength:.2f} of 1)."
         )
-    names = ", ".join(f"'{r.column}'" for r in rows[:5])
-    more = f" Not tested: {untold}." if untold else ""
-    return f"{doubt}Not explained by how the images were made{after}, as far as that is known ({names}).{more}"
+    names = listed([f"'{r.column}'" for r in rows], 5)
+    tested = f"{len(rows)} columns were tested: {names}" if len(rows) > 1 else f"one column was tested: {names}"
+    more = f" Not tested: {listed(untold, 2, '; ')}." if untold else ""
+    return f"{doubt}Not explained by how the images were made{after}, as far as that is known ({tested}).{more}"
 
 
 def _apart(found: Clustering, table: pd.DataFrame, labels: Ints) -> list[dict[str, Any]]:
@@ -184,7 +196,8 @@ def replicate(
 
     Patients are halved several times; each half makes clusters of its own, and one's are laid over the other's cases.
     {"agreement": mean adjusted Rand index of both partitions of the half that was held out, "low", "high": smallest and
-    largest of the draws; "recovered": per cluster of `found`, mean best Jaccard index in the held-out half}.
+    largest of the draws; "recovered": per cluster of `found`, mean best Jaccard index in the held-out half;
+    "sentence"}.
     """
     rng = np.random.default_rng([seed, 2])
     values = table.loc[list(found.case_ids), list(found.feature_names)]
@@ -198,9 +211,39 @@ def replicate(
         alike.append(float(np.nan_to_num(adjusted_rand(own.labels, laid))))
         back.append(_jaccard(found.labels[~first], laid, found.n_clusters))
     if not alike:
-        return {"agreement": None, "low": None, "high": None, "recovered": []}
-    return {"agreement": float(np.mean(alike)), "low": min(alike), "high": max(alike),
-            "recovered": [float(v) for v in np.mean(back, axis=0)]}  # fmt: skip
+        return {"agreement": None, "low": None, "high": None, "recovered": [], "sentence": ""}
+    mean, low, high = float(np.mean(alike)), min(alike), max(alike)
+    span = f"agreement {mean:.2f} (adjusted Rand index, {low:.2f} to {high:.2f} over the draws)"
+    failed = "Not found" if mean < STEADY else "Found"
+    said = f"{failed} again in patients who did not make them: {span}."
+    recovered = [float(v) for v in np.mean(back, axis=0)]
+    return {"agreement": mean, "low": low, "high": high, "recovered": recovered, "sentence": said}
+
+
+def beside_target(found: Clustering, cohort: Cohort, patients: Ints, seed: int = 0) -> dict[str, Any] | None:
+    """{"column", "n", "agreement", "low", "high", "sentence"}: adjusted Rand index of clusters and a target's classes,
+    which made none, with the bootstrap interval over patients; None without classes, or with one cluster.
+
+    Cases in no cluster are a group of their own.
+    """
+    target = cohort.target
+    if target is None or not target.is_classes or found.n_clusters < 2:
+        return None
+    classes = cohort.table.loc[list(found.case_ids), target.column]
+    known = classes.notna().to_numpy()
+    codes = pd.factorize(classes[known])[0].astype(np.int64)
+    labels, own = found.labels[known], np.unique(patients[known], return_inverse=True)[1].astype(np.int64)
+    value = float(adjusted_rand(codes, labels)) if known.any() else float("nan")
+    if not np.isfinite(value) or own.max() < 1:
+        return None
+    drawn = bootstrap(lambda weights: {"rand": adjusted_rand(codes, labels, weights)}, own, draws=1000, seed=seed)
+    low, high = percentiles(drawn["rand"]).interval[:2]
+    said = (
+        f"Clusters and '{target.column}', which was not used to make them, agree to {value:.2f} "
+        f"({low:.2f} to {high:.2f}; adjusted Rand index: 1 the same groups, 0 as by chance)."
+    )
+    return {"column": target.column, "n": int(known.sum()), "agreement": value, "low": float(low), "high": float(high),
+            "sentence": said}  # fmt: skip
 
 
 def _again(found: Clustering, values: pd.DataFrame, patients: Ints, seed: int) -> Clustering:

@@ -15,6 +15,8 @@ SMALL_CLASS = 10  # cases
 LISTED = 5  # examples a sentence names
 FEW_LEVELS = 20  # an attribute with more values is no grouping
 MOSTLY = 0.5  # of an image without a value
+LITTLE = "results about it will say little."  # ends a warning that is about models only
+MODELS = "a model could learn"  # in another
 CHANCE = 1e-3  # probability under which a group of one class alone is no accident
 
 
@@ -135,7 +137,7 @@ def about_classes(cohort: Cohort) -> Iterator[str]:
     what = "Label" if cohort.target is not None and cohort.target.is_labels else "Class"
     for name, n in cohort.counts.items():
         if n < SMALL_CLASS:
-            yield f"{what} {name} has only {n} case{'' if n == 1 else 's'}: results about it will say little."
+            yield f"{what} {name} has only {n} case{'' if n == 1 else 's'}: {LITTLE}"
 
 
 def about_duplicates(cohort: Cohort, duplicates: Groups, conflicts: Groups) -> Iterator[str]:
@@ -191,7 +193,7 @@ def about_shortcuts(cohort: Cohort) -> Iterator[str]:
             for value, row in table[(table > 0).sum(axis=1) == 1].iterrows():
                 found, n = str(row.idxmax()), int(row.sum())
                 if n < len(cohort) and shares[found] ** patients[value] < CHANCE:
-                    yield f"All {n} cases with {name} = {value} are {found}: a model could learn {name} instead."
+                    yield f"All {n} cases with {name} = {value} are {found}: {MODELS} {name} instead."
 
 
 def _answers(cohort: Cohort) -> Iterator[pd.Series]:

@@ -13,7 +13,7 @@ from isocenter.cohort import BETWEEN, Target, Task, label_texts
 from isocenter.errors import BadTarget
 from isocenter.ingest.columns import count, listed, wanted
 from isocenter.ingest.draft import Draft, Request
-from isocenter.ingest.target import TEXT_CLASSES, class_names, ordered
+from isocenter.ingest.target import LONELY, TEXT_CLASSES, class_names, ordered
 
 COLUMN = "labels"  # of a cohort's table, where labels came as several columns
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
@@ -99,7 +99,7 @@ def infer(
     empty = int((text == "").sum())
     target = Target(Task.MULTILABEL, column, tuple(classes), how=f"{how} {count(empty, 'case')} of {n} have none.")
     if lonely := [name for name, cases in counts.items() if cases == 1]:
-        warnings.append(f"Only one case has label {listed(lonely)}: it cannot be in training and test.")
+        warnings.append(f"Only one case has label {listed(lonely)}: {LONELY}")
     return target, text, warnings
 
 

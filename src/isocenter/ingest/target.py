@@ -17,6 +17,7 @@ from isocenter.ingest.columns import TARGET_NAMES, count, listed, plain, wanted
 
 INTEGER_CLASSES = 10  # so many different whole numbers are classes; more are a measurement
 TEXT_CLASSES = 50
+LONELY = "it cannot be in training and test."  # ends a warning that is about models only
 POSITIVE_NAMES = frozenset({"1", "true", "yes"})
 
 
@@ -199,7 +200,7 @@ def _classes(values: pd.Series, column: str, why: str, positive: str | None) -> 
 
 def _lonely(classes: Sequence[str], counts: Mapping[str, int]) -> list[str]:
     lonely = [c for c in classes if counts[c] == 1]
-    return [f"Only one case has class {listed(lonely)}: it cannot be in training and test."] if lonely else []
+    return [f"Only one case has class {listed(lonely)}: {LONELY}"] if lonely else []
 
 
 def class_names(values: pd.Series) -> pd.Series:

@@ -13,18 +13,21 @@ def clusters(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     """The answer first (disease or scanner, how many and why), then what sets the clusters apart."""
     features = found["features"]
     yield ""
-    if found["clusters"] > 1:
-        yield f"Disease or scanner?  {found['subtypes']['verdict']}"
-        yield from _associations(found["subtypes"]["acquisition"])
-        yield from _skipped([one for one in found["subtypes"]["skipped"] if one["family"] == "acquisition"])
+    acquisition = found["subtypes"]["acquisition"]
+    if found["clusters"] > 1 and acquisition:
+        yield from _scanner(found["subtypes"])
     yield f"Clusters  {found['sentence']}"
+    if found["clusters"] > 1 and not acquisition:  # nothing could be tested: not the first thing to be told
+        yield from _scanner(found["subtypes"])
     yield f"          {found['n']} cases, {features['columns']} features ({features['name']}), method {found['method']}"
     for sentence in features["done"]:
         yield f"          {sentence}"
     yield from _stability(found)
     if found["clusters"] > 1:
         yield from _sizes(found)
-        yield from _replication(found["subtypes"]["replication"])
+        for beside in ("replication", "target"):
+            if told := found["subtypes"][beside]:
+                yield f"Held out  {told['sentence']}" if beside == "replication" else f"Target    {told['sentence']}"
         others = found["subtypes"]["others"]
         skipped = [one for one in found["subtypes"]["skipped"] if one["family"] != "acquisition"]
         if others or skipped:
@@ -32,13 +35,24 @@ def clusters(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
             yield from _associations(others)
             yield from _skipped(skipped)
     yield from _look(found)
+    for warning in found["warnings"]:
+        yield f"WARNING   {warning}"
     for note in found["notes"]:
         yield f"Note      {note}"
+
+
+def _scanner(subtypes: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Disease or scanner?  {subtypes['verdict']}"
+    yield from _associations(subtypes["acquisition"])
+    yield from _skipped([one for one in subtypes["skipped"] if one["family"] == "acquisition"])
+    if subtypes["acquisition"]:
+        yield "            By their names: --covariates COLUMN or --ignore COLUMN says that one is no scanner's."
 
 
 def _stability(found: Mapping[str, Any]) -> Iterator[str]:
     rows = found["stability"]["candidates"]
     if rows:
+        yield f"          {found['stability']['about']}"
         yield f"          {'clusters':<10}{'agreement':<12}{'5th pct':<10}{'ambiguous':<12}{'gap':<16}parted"
     for one in rows:
         mark = " <" if one["clusters"] == found["clusters"] else ""
@@ -47,6 +61,8 @@ def _stability(found: Mapping[str, Any]) -> Iterator[str]:
             f"          {one['clusters']:<10}{_n(one['agreement']):<12}{_n(one['low']):<10}{_n(one['ambiguous']):<12}"
             f"{gap:<16}{'yes' if one['apart'] else 'no'}{mark}"
         )
+    if own := found["stability"]["own"]:
+        yield f"          {own['clusters']:<10}{_n(own['agreement']):<12}given: {own['by']}"
 
 
 def _sizes(found: Mapping[str, Any]) -> Iterator[str]:
@@ -80,12 +96,6 @@ def _associations(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"            and {len(rows) - _COLUMNS} more in clusters.json"
 
 
-def _replication(told: Mapping[str, Any] | None) -> Iterator[str]:
-    if told and told["agreement"] is not None:
-        span = f"{told['low']:.2f} to {told['high']:.2f}"
-        yield f"Again     in held-out patients: adjusted Rand {told['agreement']:.2f} ({span})"
-
-
 def _look(found: Mapping[str, Any]) -> Iterator[str]:
     near, far, labels, identical = found["near"], found["outliers"], found["labels"], found["identical"]
     yield f"Look at   {len(identical)} groups bit-identical{_first(identical, found['identical_apart'])}"
@@ -93,7 +103,8 @@ def _look(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"          {near['count']} near-duplicate pairs{_first(pairs, [one['apart'] for one in near['pairs']])}"
     if near["sentence"]:
         yield f"            {near['sentence']}"
-    yield f"          {far['count']} outliers, {labels['count']} labels that neighbours contradict"
+    flagged = f" ({far['flagged']} of them not of a site learned from)" if far["flagged"] else ""
+    yield f"          {far['count']} outliers{flagged}, {labels['count']} labels that neighbours contradict"
     yield f"          {labels['sentence']}"
 
 

@@ -20,9 +20,10 @@ from isocenter.unsupervised.parts import Parts
 from isocenter.unsupervised.rare import FEWEST as FEWEST_RARE
 from isocenter.unsupervised.rare import LIMIT as RARE
 from isocenter.unsupervised.rare import rare_group, rare_p
-from isocenter.unsupervised.reduction import Points, Projection, learn, values_of
+from isocenter.unsupervised.reduction import Points, Projection, beyond_chance, learn, values_of
 from isocenter.unsupervised.stability import NEAR, STEADY, agreements, candidates, choose, resample
-from isocenter.unsupervised.structure import FEWEST, LIMIT, ROUND, apart_p, structure_p, unstepped, whitened
+from isocenter.unsupervised.structure import LIMIT, ROUND, apart_p, structure_p, unstepped, whitened
+from isocenter.unsupervised.telling import about_values, sentence
 
 LARGEST = 10  # clusters tried, unless a number is given
 LARGE = 5000  # cases above which a sample is judged, on components of all cases
@@ -73,7 +74,9 @@ def judged(
     points = projection.points(values)
     patients = _patients(groups, len(values))
     p = _structure(values, projection, patients, rng, components, scaled)
-    found = _finish(_ids(table), projection, points, patients, p, method, clusters, seed)
+    axes = beyond_chance(values, projection, np.random.default_rng([seed, 4])) if method == "hdbscan" else None
+    found = _finish(_ids(table), projection, points, patients, p, method, clusters, seed, axes)
+    found = replace(found, notes=(*about_values(values, projection), *found.notes))
     return found, partial(_apart, values, projection, points, patients, components, scaled, seed)
 
 
@@ -145,9 +148,9 @@ def _structure(
 
 def _finish(
     ids: tuple[str, ...], projection: Projection, points: Points, patients: Ints | None, p: float, method: str,
-    clusters: int | None, seed: int,
+    clusters: int | None, seed: int, axes: int | None,
 ) -> Clustering:  # fmt: skip
-    """Number, partition and verdict; what `cluster` and `stream` share."""
+    """Number, partition and verdict. axes: components that HDBSCAN looks at."""
     rng = np.random.default_rng([seed, 1])
     rows = rng.permutation(len(points))[:_DRAWN]
     some = points[rows].astype(np.float64)
@@ -155,14 +158,10 @@ def _finish(
     structure = p <= LIMIT
     view, tried, by_gap = _tried(some, known, clusters, rng, structure, len(points) > LARGE)
     wanted = clusters or (_confirmed(points, tried, view, rng) if structure and tried else 1)
-    used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, view, rng)
-    agreement = _agreement(some, known, used, shape, view, parts.n_clusters, tried, rng)
-    stability = Stability(structure, p, parts.n_clusters, agreement, by_gap, tried,
-                          _sentence(structure, p, parts.n_clusters, agreement, clusters, len(points)))  # fmt: skip
-    if projection.left_out:
-        notes.append(
-            f"{len(projection.left_out)} constant features carry no weight: {', '.join(projection.left_out[:5])}."
-        )
+    used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, view, rng, axes)
+    agreement = _agreement(some, known, used, shape, view, parts.n_clusters, tried, rng, axes)
+    said = sentence(structure, p, used, labels, parts.n_clusters, agreement, clusters)
+    stability = Stability(structure, p, parts.n_clusters, agreement, by_gap, tried, said)
     if patients is not None and patients.max() + 1 < _AMONG:
         notes.append(
             f"Only {patients.max() + 1} patients: their cases were judged one by one, so clusters may be patients."
@@ -234,11 +233,12 @@ def _widened(
 
 def _parted(
     points: Points, patients: Ints | None, method: str, k: int, structure: bool, view: Floats,
-    rng: np.random.Generator,
+    rng: np.random.Generator, axes: int | None,
 ) -> tuple[str, Ints, Parts, list[str], str]:  # fmt: skip
     """Method used, labels, parts, notes, shape of a mixture."""
     if method == "hdbscan":
-        labels, found, who = partition.by_density(points, rng)
+        labels, found, who = partition.by_density(points, rng, axes)
+        who = f"{who} on the first {axes} of {points.shape[1]} components"
         dense = 0 if found is None else found.n_clusters
         if structure and found is not None and dense > 1:
             return method, labels, found, [f"HDBSCAN by {who}."], ""
@@ -267,7 +267,7 @@ def _is_apart(points: Points, labels: Ints, rng: np.random.Generator) -> bool:
 
 def _agreement(
     points: Floats, patients: Ints | None, method: str, shape: str, view: Floats, k: int, tried: Sequence[Candidate],
-    rng: np.random.Generator,
+    rng: np.random.Generator, axes: int | None,
 ) -> float:  # fmt: skip
     """Between partitions of bootstrap draws by the method that was used; k-means was drawn already."""
     if k < 2:
@@ -281,26 +281,6 @@ def _agreement(
             drawn.append(partition.fit_mixture(points[rows], k, rng, view, (shape,))[0].place(points)[0])
             continue
         rows = rng.permutation(len(points))[: max(len(points) * 4 // 5, 2)]  # drawn twice, a case would be its own peak
-        if (parts := partition.by_density(points[rows], rng)[1]) is not None:
+        if (parts := partition.by_density(points[rows], rng, axes)[1]) is not None:
             drawn.append(parts.place(points)[0])
     return float(agreements(np.array(drawn)).mean()) if len(drawn) > 1 else float("nan")
-
-
-def _sentence(structure: bool, p: float, k: int, agreement: float, demanded: int | None, n: int) -> str:
-    told = f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
-    steady = (
-        ""
-        if np.isnan(agreement)
-        else f" Drawn again, the partition agrees with itself to {agreement:.2f} (adjusted Rand index)."
-    )
-    if structure:
-        many = "as demanded" if demanded else "the largest number that is stable and parted by gaps"
-        return f"There are clusters: held-out cases show a gap ({told}). {k} of them, {many}.{steady}"
-    why = (
-        f"{n} cases are too few to tell"
-        if n < FEWEST
-        else f"held-out cases show no gap between groups of a twentieth or more ({told})"
-    )
-    if demanded and demanded > 1:
-        return f"No structure: {why}. The {k} clusters were demanded; they cut what may be one piece.{steady}"
-    return f"No structure: {why}. All cases are one cluster."

@@ -43,8 +43,9 @@ class Stability:
 
     structure: cases that took no part in finding a cut lie on both sides of it with fewer between
     (p below the limit); p: of that test, corrected for all cuts and draws; candidates: the numbers
-    tried; gap_choice: what the gap statistic alone would take (1: none); agreement: of the partition
-    that is given, as in `Candidate`; sentence: all of it in words.
+    tried, each by k-means whatever the method of the partition; gap_choice: what the gap statistic
+    alone would take (1: none); agreement: of the partition that is given, by its own method, as in
+    `Candidate`; sentence: all of it in words.
     """
 
     structure: bool

@@ -21,6 +21,8 @@ from isocenter.metrics import Floats
 Points = NDArray[np.float32]
 MOST = 10  # components, unless asked otherwise: distances in more tell less
 SHARE = 0.9  # of the variance, where fewer components hold it
+_ALIKE = 1000  # cases by which components are told from chance, and
+_SHUFFLED = 10  # tables without any connection between features that they are held against
 TAIL = 3.0  # standard deviations beyond which a value counts by its logarithm
 _BLOCK = 4096  # rows at a time
 _TINY = 1e-9  # a spread below this share of the values' size is rounding
@@ -225,6 +227,26 @@ def _enough(variances: Floats, components: int | None) -> int:
         return min(components, len(variances))
     enough = int(np.searchsorted(np.cumsum(variances), SHARE * variances.sum())) + 1
     return min(max(enough, 2), MOST, len(variances))
+
+
+def beyond_chance(values: NDArray[np.floating[Any]], projection: Projection, rng: np.random.Generator) -> int:
+    """How many of the first components are wider than in tables whose columns are shuffled, each by itself; 2 at least.
+
+    Horn's parallel analysis (Psychometrika 1965, 30:179-185), at the 95th percentile, on at most 1,000 cases.
+    """
+    z = projection.scaled(values[rng.permutation(len(values))[:_ALIKE]]).astype(np.float64)
+    by_chance = np.quantile([_widths(rng.permuted(z, axis=0)) for _ in range(_SHUFFLED)], 0.95, axis=0)
+    wider = _widths(z) > by_chance
+    d = len(projection.components)
+    count = len(wider) if wider.all() else int(wider.argmin())
+    return min(max(count, 2), d)
+
+
+def _widths(z: Floats) -> Floats:
+    """Variances along all components, the widest first, up to a factor."""
+    centred = z - z.mean(axis=0)
+    square = centred @ centred.T if len(z) < z.shape[1] else centred.T @ centred
+    return np.asarray(np.linalg.eigvalsh(square)[::-1])
 
 
 def coordinates(

@@ -48,7 +48,7 @@ def clusters_atlas(
         places=places,
         about=f"{dots}, laid out by {_LAYOUTS[found['layout']]}. Every column can colour it.",
         answer=tuple(answer(found)),
-        warnings=tuple(found["notes"]),
+        warnings=(*found["warnings"], *found["notes"]),
         sections=(*_why(found), *_lists(found)),
         sheets=sheets,
         thumbnails=thumbnails,
@@ -61,7 +61,13 @@ def answer(found: Found) -> list[str]:
     if found["clusters"] > 1:
         sizes = ", ".join(f"{k + 1}: {n}" for k, n in enumerate(found["sizes"]))
         none = f"; in none {found['unassigned']}" if found["unassigned"] else ""
-        said = [found["subtypes"]["verdict"], *said, f"Cases in cluster {sizes}{none}."]
+        subtypes = found["subtypes"]
+        scanner = [subtypes["verdict"]]
+        first, last = (scanner, []) if subtypes["acquisition"] else ([], scanner)
+        beside = [
+            told["sentence"] for told in (subtypes["replication"], subtypes["target"]) if told and told["sentence"]
+        ]
+        said = [*first, *said, f"Cases in cluster {sizes}{none}.", *beside, *last]
     return [*said, *found["features"]["done"]]
 
 
@@ -73,7 +79,7 @@ def _why(found: Found) -> list[Section]:
             Section(
                 "scanner",
                 "Disease or scanner?",
-                (subtypes["verdict"], *_skipped(subtypes, acquisition=True)),
+                (subtypes["verdict"], *_skipped(subtypes, acquisition=True), *_ground(subtypes)),
                 tables=tuple(_association_table(subtypes["acquisition"], "How the images were made", found)),
             )
         )
@@ -81,19 +87,28 @@ def _why(found: Found) -> list[Section]:
     return sections
 
 
+def _ground(subtypes: Mapping[str, Any]) -> list[str]:
+    if not subtypes["acquisition"]:
+        return []
+    how = "told by --covariates COLUMN (tested with the others) or --ignore COLUMN; one more by --group-column COLUMN."
+    return [f"Columns are of the acquisition by their names, or measured from the images. One that is not is {how}"]
+
+
 def _number(found: Found) -> Section:
     told = found["stability"]
     figures = [{**scree(found["explained"]), "name": "scree"}]
     tables = []
     if told["candidates"]:
-        figures.insert(0, {**stability(told["candidates"], found["clusters"]), "name": "stability"})
+        figures.insert(0, {**stability(told["candidates"], told["own"] or _chosen(found)), "name": "stability"})
         rows = tuple(
             (str(one["clusters"]), _number_of(one["agreement"]), _number_of(one["low"]), _number_of(one["ambiguous"]),
              f"{_number_of(one['gap'])} ± {_number_of(one['gap_error'])}", "yes" if one["apart"] else "no")
             for one in told["candidates"]
         )  # fmt: skip
+        if (own := told["own"]) is not None:
+            rows += ((f"{own['clusters']} (given)", _number_of(own["agreement"]), "–", "–", "–", "–"),)
         columns = ("Clusters", "Agreement", "5th percentile", "Ambiguous pairs", "Gap", "Parted by gaps")
-        tables.append(Table("Stability", columns, rows, "Bootstrap draws of the cases, clustered again."))
+        tables.append(Table("Stability", columns, rows, told["about"] + (f" Given: {own['by']}." if own else "")))
     strongest = "; ".join(f"{k + 1}: {', '.join(names)}" for k, names in enumerate(found["strongest"]))
     return Section(
         "number",
@@ -102,6 +117,10 @@ def _number(found: Found) -> Section:
         tuple(figures),
         tuple(tables),
     )
+
+
+def _chosen(found: Found) -> Mapping[str, Any] | None:
+    return next((one for one in found["stability"]["candidates"] if one["clusters"] == found["clusters"]), None)
 
 
 def _association_table(rows: Sequence[Mapping[str, Any]], label: str, found: Found) -> list[Table]:
@@ -141,8 +160,11 @@ def _apart(found: Found) -> Section:
             body.append((str(row["cluster"]), row["feature"], *numbers))
     tables = []
     if body:
-        columns = ("Cluster", "Feature", "Difference, SD", "Mean inside", "Mean elsewhere")
-        caption = "No p: features that made the clusters differ between them whatever the data."
+        columns = ("Cluster", "Feature", "Difference, pooled SD", "Mean inside", "Mean elsewhere")
+        caption = (
+            "Pooled SD: root of the mean of the variances inside the cluster and elsewhere. "
+            "No p: features that made the clusters differ between them whatever the data."
+        )
         tables.append(Table("Features", columns, tuple(body), caption))
     tables += _association_table(subtypes["others"], "Outcome, person and other columns", found)
     said = (*_replication(subtypes["replication"]), *_skipped(subtypes, acquisition=False))
@@ -160,8 +182,10 @@ def _replication(told: Mapping[str, Any] | None) -> list[str]:
     if not told or told["agreement"] is None:
         return []
     recovered = ", ".join(f"{k + 1}: {v:.2f}" for k, v in enumerate(told["recovered"]))
-    said = f"Found again in patients who did not make them: agreement {told['agreement']:.2f} (adjusted Rand, "
-    return [f"{said}{told['low']:.2f} to {told['high']:.2f} over the draws); each cluster's overlap {recovered}."]
+    return [
+        told["sentence"],
+        f"Each cluster's overlap with its like in held-out patients (Jaccard index): {recovered}.",
+    ]
 
 
 # -- lists with pictures -----------------------------------------------------------------------------
@@ -233,9 +257,15 @@ def _apart_lines(apart: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 def _far(found: Found) -> list[Section]:
     told = found["outliers"]
-    cards = tuple(Card((one["case"],), (f"{one['score']:.1f} SD",)) for one in told["cases"][:_CASES])
+    cards = tuple(
+        Card((one["case"],), (f"{one['score']:.1f} SD", *([one["flag"]] if one["flag"] else [])))
+        for one in told["cases"][:_CASES]
+    )
     groups = (Group("", _shown(told["count"], "case", len(cards)), cards),) if cards else ()
-    return [Section("far", "Outliers", (f"{counted(told['count'], 'case')} {told['how']}.",), groups=groups)]
+    flagged = (
+        [f"{told['flagged']} of them are not of a site that harmonisation learned from."] if told["flagged"] else []
+    )
+    return [Section("far", "Outliers", (f"{counted(told['count'], 'case')} {told['how']}.", *flagged), groups=groups)]
 
 
 def _labels(found: Found) -> list[Section]:

@@ -7,6 +7,7 @@ const plain = base.getContext("2d", { alpha: false }), upper = over.getContext("
 const view = { scale: 1, left: 0, top: 0 }; // pixels of the device a unit; what lies at the upper left corner
 const chosen = new Uint8Array(n), shown = new Uint8Array(n).fill(1), rank = new Uint8Array(n), ink = new Uint32Array(n);
 const picture = makePictures(data.pictures, () => later(false));
+const MANY = 160; // cases in view up to which pictures are drawn
 const drawing = { dots: true, asked: false };
 let colours, column, frame, stamp, fitted = 1, ratio = 1, seen = n, current = -1, mode = "pan", path = null, hidden = new Set();
 let spent = 0; // milliseconds of the last frame
@@ -37,7 +38,7 @@ const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
 function drawOver() {
   upper.clearRect(0, 0, over.width, over.height);
-  if (data.pictures && $("map-pictures").checked && seen <= 160) drawPictures();
+  if (data.pictures && $("map-pictures").checked && seen <= MANY) drawPictures();
   if (current >= 0) ring(current, 3);
   if (path) {
     upper.beginPath();
@@ -55,8 +56,10 @@ function drawOver() {
   }
 }
 
+const pictureSize = () => Math.min(data.pictures.size, 64) * ratio;
+
 function drawPictures() {
-  const size = Math.min(data.pictures.size, 64) * ratio, of = coloured(column, colours);
+  const size = pictureSize(), of = coloured(column, colours);
   visitBox(grid, view.left, view.top, view.left + over.width / view.scale, view.top + over.height / view.scale, (from, to) => {
     for (let k = from; k < to; k++) {
       const i = grid.order[k], part = rank[i] && picture(i);
@@ -99,8 +102,13 @@ function restyle() {
 }
 
 // -- what is seen -----------------------------------------------------------------------------------
+function whole() { // the scale at which all is seen, pictures at the border too where they are drawn
+  const side = Math.min(base.width, base.height), beside = data.pictures && n <= MANY ? pictureSize() + 4 * ratio : 0;
+  return Math.max(0.5 * side, Math.min(0.92 * side, side - beside));
+}
+
 function fit() {
-  fitted = 0.92 * Math.min(base.width, base.height);
+  fitted = whole();
   look(0.5, 0.5, fitted);
 }
 
@@ -135,6 +143,6 @@ function resize() {
   }
   frame = makeFrame(base.width, base.height, Math.ceil(8 * ratio) * 2);
   if (first) return fit();
-  fitted = 0.92 * Math.min(base.width, base.height);
+  fitted = whole();
   look(...before, fitted * zoomed);
 }

@@ -50,17 +50,16 @@ def scree(explained: Sequence[float]) -> Mapping[str, str]:
     }
 
 
-def stability(candidates: Sequence[Mapping[str, Any]], chosen: int) -> Mapping[str, str]:
-    """Agreement of partitions of bootstrap draws against the number of clusters."""
+def stability(candidates: Sequence[Mapping[str, Any]], given: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """Agreement of partitions of bootstrap draws against the number of clusters; a dot for the one that is given."""
     known = [one for one in candidates if np.isfinite(one["agreement"])]
     at = [one["clusters"] for one in known]
     with axes_of("Number of clusters", "Adjusted Rand index between draws") as (figure, axes):
         middle, low = ([one[name] for one in known] for name in ("agreement", "low"))
         axes.fill_between(at, low, middle, color=PALETTE["series-1"], alpha=0.18, linewidth=0)
         axes.plot(at, middle, "o-", color=PALETTE["series-1"], markersize=scaled(5), linewidth=scaled(1.6))
-        for one in known:
-            if one["clusters"] == chosen:
-                axes.plot([chosen], [one["agreement"]], "o", color=PALETTE["series-2"], markersize=scaled(9))
+        if given is not None and np.isfinite(given["agreement"]):
+            axes.plot([given["clusters"]], [given["agreement"]], "o", color=PALETTE["series-2"], markersize=scaled(9))
         level(axes, 0)
         axes.set(ylim=(min(0, *low) - 0.05, 1.05), xticks=at)
     return {
@@ -68,5 +67,6 @@ def stability(candidates: Sequence[Mapping[str, Any]], chosen: int) -> Mapping[s
         "about": "how much two draws of the cases agree on the clusters",
         "svg": inline(figure, "stability", "Agreement between draws for each number of clusters"),
         "file": svg_file(figure).decode(),
-        "note": "1: always the same clusters; 0: as by chance. The band ends at the 5th percentile of the draws.",
+        "note": "Line: k-means. Dot: the clusters that are given, by their own method. 1: always the same clusters; "
+        "0: as by chance. The band ends at the 5th percentile of the draws.",
     }
