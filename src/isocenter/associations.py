@@ -30,7 +30,7 @@ _CODES = re.compile(
     r"|projection|modality|protocol|sequence|kernel|coil|position|portable|format|source|batch|folder",
     re.IGNORECASE,
 )
-_PERSON = re.compile(r"age|sex|gender|weight|height|bmi|ethnic|race", re.IGNORECASE)
+_PERSON = re.compile(r"(?<![a-z])(age|sex|gender|weight|height|bmi|ethnic|race)", re.IGNORECASE)  # not "image", "trace"
 _NO_MEASUREMENT = frozenset(
     {"age", "sex", "gender", "weight", "height", "bmi", "ethnicity", "race", "site", "hospital", "center", "centre"}
     | {"scanner"}

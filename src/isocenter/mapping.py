@@ -27,11 +27,11 @@ from isocenter import (
     ingest,
     neighbours,
     preparation,
+    presenting,
     progress,
     training,
 )
 from isocenter.auditing.shortcuts import FACTS
-from isocenter.auditing.suspicions import LITTLE, MODELS
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.cells import Kept
 from isocenter.bundle.grouped import Grouping
@@ -40,7 +40,6 @@ from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import BadTarget, DamagedBundle, EmptyInput, NoTarget, UsageError
 from isocenter.features.harmonised import strangers
 from isocenter.formats import tables
-from isocenter.ingest.target import LONELY
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.options import INDEX, SIMILAR, Options
 from isocenter.project import Project, fingerprint
@@ -81,10 +80,14 @@ class Mapping(Study):
 
     def _described(self, cohort: Cohort) -> dict[str, Any]:
         """As in any study, without warnings about models and their parts: there are none."""
-        return _without_models(super()._described(cohort))
+        return self._without_models(super()._described(cohort))
 
     def _audited(self, usable: Cohort) -> dict[str, Any]:
-        return _without_models(super()._audited(usable))
+        return self._without_models(super()._audited(usable))
+
+    @staticmethod
+    def _without_models(described: dict[str, Any]) -> dict[str, Any]:
+        return {**described, "warnings": presenting.without_models(described["warnings"])}
 
     @cached_property
     def usable(self) -> Cohort:
@@ -369,8 +372,3 @@ _WITHOUT_TARGET = ("id_column", "patient_column", "mask_column", "split_column",
 
 
 _BY_COLUMN = ("id_column", "patient_column", "split_column", "group_column", "exclude", "ignore")  # of a file's rows
-
-
-def _without_models(described: dict[str, Any]) -> dict[str, Any]:
-    kept = [said for said in described["warnings"] if not said.endswith((LONELY, LITTLE)) and MODELS not in said]
-    return {**described, "warnings": kept}

@@ -18,10 +18,12 @@ from isocenter.auditing import (
     alarms,
     audit_cohort,
 )
+from isocenter.auditing.suspicions import LITTLE, MODELS
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.errors import UsageError
 from isocenter.evaluation import Comparison, Evaluation
+from isocenter.ingest.target import LONELY
 from isocenter.model import Model
 from isocenter.splitting import Design
 
@@ -91,3 +93,8 @@ def warnings(
 ) -> tuple[str, ...]:
     """Every sentence that must not be missed, each once."""
     return tuple(dict.fromkeys((*cohort.warnings, *audit.warnings, *design.warnings, *alarms(shortcuts))))
+
+
+def without_models(told: Sequence[str]) -> list[str]:
+    """Of these warnings those that hold where nothing is trained and tested: about the data, not about parts of it."""
+    return [said for said in told if not said.endswith((LONELY, LITTLE)) and MODELS not in said]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from isocenter import checking, disk, ingest, progress, training, workbench
+from isocenter import checking, disk, ingest, presenting, progress, training, workbench
 from isocenter.auditing import Audit
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import InputDoesNotFit, NotWritable, UsageError
@@ -99,6 +99,7 @@ def features_to(input: str, output: Path, project: Path, **options: Any) -> dict
 
 @dataclass(frozen=True, eq=False)
 class _Tabulated:
+    cohort: Cohort
     table: pd.DataFrame
     measured: Measured
     audit: Audit
@@ -110,7 +111,9 @@ class _Tabulated:
         counts = {"found": self.audit.found, "used": len(values), "excluded": [asdict(o) for o in self.audit.excluded]}
         counts |= {"patients": self.audit.patients, "columns": values.shape[1], "features": self.measured.name}
         counts |= {"missing": int(gaps.sum()), "incomplete": int((gaps > 0).sum()), "done": self.measured.done}
-        return {"tabulated": counts, "warnings": list(self.audit.warnings)}
+        warnings = dict.fromkeys((*self.cohort.warnings, *self.audit.warnings))
+        notes = list(self.cohort.notes)
+        return {"notes": notes, "tabulated": counts, "warnings": presenting.without_models(list(warnings))}
 
 
 def _tabulated(
@@ -136,7 +139,8 @@ def _tabulated(
         progress.note("Pixels: all images are brought to the size that these have in common.")
     measured = measure(usable, features, **how, store=store)
     known = [usable.table[PATIENT]] if usable.knows_patients else []
-    return _Tabulated(pd.concat([*known, measured.table], axis=1).rename_axis("case_id"), measured, audit)
+    table = pd.concat([*known, measured.table], axis=1).rename_axis("case_id")
+    return _Tabulated(cohort, table, measured, audit)
 
 
 def _indexed(path: Path, reading: dict[str, Any]) -> Cohort:
