@@ -9,16 +9,17 @@ _FEATURES = 3  # a cluster
 _COLUMNS = 6
 
 
-def clusters(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+def clusters(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     """The answer first (disease or scanner, how many and why), then what sets the clusters apart."""
     features = found["features"]
     yield ""
     acquisition = found["subtypes"]["acquisition"]
+    attributes = result.get("cohort", {}).get("attributes", ())
     if found["clusters"] > 1 and acquisition:
-        yield from _scanner(found["subtypes"])
+        yield from _scanner(found["subtypes"], attributes)
     yield f"Clusters  {found['sentence']}"
     if found["clusters"] > 1 and not acquisition:  # nothing could be tested: not the first thing to be told
-        yield from _scanner(found["subtypes"])
+        yield from _scanner(found["subtypes"], attributes)
     yield f"          {found['n']} cases, {features['columns']} features ({features['name']}), method {found['method']}"
     for sentence in features["done"]:
         yield f"          {sentence}"
@@ -41,11 +42,11 @@ def clusters(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
         yield f"Note      {note}"
 
 
-def _scanner(subtypes: Mapping[str, Any]) -> Iterator[str]:
+def _scanner(subtypes: Mapping[str, Any], attributes: Sequence[str]) -> Iterator[str]:
     yield f"Disease or scanner?  {subtypes['verdict']}"
     yield from _associations(subtypes["acquisition"])
     yield from _skipped([one for one in subtypes["skipped"] if one["family"] == "acquisition"])
-    if subtypes["acquisition"]:
+    if any(row["column"] in attributes for row in subtypes["acquisition"]):  # the others are measured
         yield "            By their names: --covariates COLUMN or --ignore COLUMN says that one is no scanner's."
 
 

@@ -100,7 +100,7 @@ def _number(found: Found) -> Section:
     tables = []
     if told["candidates"]:
         figures.insert(0, {**stability(told["candidates"], told["own"] or _chosen(found)), "name": "stability"})
-        rows = tuple(
+        rows: tuple[tuple[str, ...], ...] = tuple(
             (str(one["clusters"]), _number_of(one["agreement"]), _number_of(one["low"]), _number_of(one["ambiguous"]),
              f"{_number_of(one['gap'])} ± {_number_of(one['gap_error'])}", "yes" if one["apart"] else "no")
             for one in told["candidates"]
