@@ -239,8 +239,7 @@ def test_sites_of_the_body_are_no_scanners_and_a_covariate_is_the_patients() -> 
     declared = {r.column: r.family for r in _rows(table, replace(cohort, covariates=("scanner",)))}
     assert declared["scanner"] == "other"
     words = {"patient_age": "person", "AgeYears": "person", "image_quality": "other", "trace": "other"}
-    more = cohort.table.assign(**{name: cohort.table["scanner"] for name in words})
-    many = replace(cohort, table=more, attributes=(*cohort.attributes, *words))
+    many = replace(cohort, table=cohort.table.assign(**dict.fromkeys(words, cohort.table["scanner"])))
     assert words.items() <= {r.column: r.family for r in _rows(table, many)}.items()
     cohort.table["site"] = np.where(second, "Leg Hospital", "Berlin")  # half of them is not most
     assert {r.column: r.family for r in _rows(table, cohort)}["site"] == "acquisition"
