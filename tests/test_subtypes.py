@@ -238,7 +238,14 @@ def test_sites_of_the_body_are_no_scanners_and_a_covariate_is_the_patients() -> 
     assert (families["site"], families["scanner"]) == ("other", "acquisition")
     declared = {r.column: r.family for r in _rows(table, replace(cohort, covariates=("scanner",)))}
     assert declared["scanner"] == "other"
-    words = {"patient_age": "person", "AgeAtEntry": "person", "image_quality": "other", "trace": "other"}
+    words = {
+        "patient_age": "person",
+        "age_years": "person",
+        "AgeAtScan": "person",
+        "contrast_agent": "acquisition",
+        "image_quality": "other",
+        "trace": "other",
+    }
     many = replace(cohort, table=cohort.table.assign(**dict.fromkeys(words, cohort.table["scanner"])))
     assert words.items() <= {r.column: r.family for r in _rows(table, many)}.items()
     cohort.table["site"] = np.where(second, "Leg Hospital", "Berlin")  # half of them is not most

@@ -30,7 +30,7 @@ _CODES = re.compile(
     r"|projection|modality|protocol|sequence|kernel|coil|position|portable|format|source|batch|folder",
     re.IGNORECASE,
 )
-_PERSON = re.compile(r"(?<![a-z])(age|sex|gender|weight|height|bmi|ethnic|race)", re.IGNORECASE)  # not "image", "trace"
+_PERSON = re.compile(r"(?i:(?<![a-z])(age|sex|gender|weight|height|bmi|ethnicity|race))(?![a-z])")  # "image" is none
 _NO_MEASUREMENT = frozenset(
     {"age", "sex", "gender", "weight", "height", "bmi", "ethnicity", "race", "site", "hospital", "center", "centre"}
     | {"scanner"}
@@ -117,9 +117,11 @@ def _family(name: str, values: pd.Series, declared: set[str], covariates: Sequen
     """What a column tells of: by declaration, then by its name. A covariate is the patient's, whatever it is called."""
     if name in declared:
         return "acquisition"
+    if _PERSON.search(name):  # before the rest: the "years" of an age are no date of a scan
+        return "person"
     if name not in covariates and tells_of_acquisition(name) and not _is_of_the_body(values):
         return "acquisition"
-    return "person" if _PERSON.search(name) else "other"
+    return "other"
 
 
 def is_no_measurement(name: str) -> bool:
