@@ -181,7 +181,7 @@ def label_noise(cohort: Cohort, points: NDArray[np.float32]) -> dict[str, Any]:
         for i, o, s in zip(found.rows[:LISTED], found.other[:LISTED], found.share[:LISTED], strict=True)
     ]
     sentence = (
-        f"Neighbours of other patients agree with {target.column} in {share}; {len(found.rows)} cases stand among "
-        f"cases of another label: candidates for a second look, not errors.{rare}"
+        f"Neighbours of other patients agree with {target.column} in {share}; standing among cases of "
+        f"another label: {len(found.rows)}. These are candidates for a second look, not errors.{rare}"
     )
     return {"sentence": sentence, "count": len(found.rows), "cases": cases}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from isocenter.reporting.words import counted
+
 _FEATURES = 3  # a cluster
 _COLUMNS = 6
 
@@ -99,13 +101,16 @@ def _associations(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _look(found: Mapping[str, Any]) -> Iterator[str]:
     near, far, labels, identical = found["near"], found["outliers"], found["labels"], found["identical"]
-    yield f"Look at   {len(identical)} groups bit-identical{_first(identical, found['identical_apart'])}"
+    yield f"Look at   {counted(len(identical), 'group')} bit-identical{_first(identical, found['identical_apart'])}"
     pairs = [(one["first"], one["second"]) for one in near["pairs"]]
-    yield f"          {near['count']} near-duplicate pairs{_first(pairs, [one['apart'] for one in near['pairs']])}"
+    yield f"          {counted(near['count'], 'near-duplicate pair')}{_first(pairs, [one['apart'] for one in near['pairs']])}"
     if near["sentence"]:
         yield f"            {near['sentence']}"
     flagged = f" ({far['flagged']} of them not of a site learned from)" if far["flagged"] else ""
-    yield f"          {far['count']} outliers{flagged}, {labels['count']} labels that neighbours contradict"
+    yield (
+        f"          {counted(far['count'], 'outlier')}{flagged}, "
+        f"{counted(labels['count'], 'label')} that neighbours contradict"
+    )
     yield f"          {labels['sentence']}"
 
 
