@@ -102,8 +102,8 @@ def _associations(rows: list[dict[str, Any]]) -> Iterator[str]:
 def _look(found: Mapping[str, Any]) -> Iterator[str]:
     near, far, labels, identical = found["near"], found["outliers"], found["labels"], found["identical"]
     yield f"Look at   {counted(len(identical), 'group')} bit-identical{_first(identical, found['identical_apart'])}"
-    pairs = [(one["first"], one["second"]) for one in near["pairs"]]
-    yield f"          {counted(near['count'], 'near-duplicate pair')}{_first(pairs, [one['apart'] for one in near['pairs']])}"
+    first = _first([(one["first"], one["second"]) for one in near["pairs"]], [one["apart"] for one in near["pairs"]])
+    yield f"          {counted(near['count'], 'near-duplicate pair')}{first}"
     if near["sentence"]:
         yield f"            {near['sentence']}"
     flagged = f" ({far['flagged']} of them not of a site learned from)" if far["flagged"] else ""
