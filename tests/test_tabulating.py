@@ -16,7 +16,7 @@ from isocenter import datasets, progress
 from isocenter.cli import app
 from isocenter.errors import InputDoesNotFit, IsocenterError, NotWritable, UnknownFormat, UsageError
 from isocenter.features import Radiomics
-from isocenter.features import radiomics as measuring_regions
+from isocenter.features import measured as measuring_regions
 from isocenter.tabulating import features_to
 
 MASK = ["lesion_mask.nii.gz"]
@@ -90,7 +90,7 @@ def test_what_was_measured_is_not_measured_again(scans: Path, tmp_path: Path, mo
     def fail(*_: object) -> object:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(measuring_regions, "_measure", fail)
+    monkeypatch.setattr(measuring_regions, "measure", fail)
     written(scans, tmp_path / "two.csv", tmp_path / "p")
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
     assert [path.name for path in (tmp_path / "p").iterdir()] == ["store"]

@@ -244,7 +244,7 @@ class Mapping(Study):
         about = {"features": measured.name, "roles": roles, "beside": beside}
         on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
         self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
-        assignments = self._assigned(whole).join(on_map)
+        assignments = self._assigned(method, whole).join(on_map)
         if flags:
             assignments["flags"] = assignments.index.map(lambda case_id: flags.get(case_id, ""))
         self.project.put(artefacts.ASSIGNMENTS, inputs, assignments)
@@ -253,10 +253,10 @@ class Mapping(Study):
         for figure in (one for section in atlas.sections for one in section.figures):
             self._write(f"clusters/figures/{figure['name']}.svg", figure["file"])
 
-    def _assigned(self, whole: Clustering) -> pd.DataFrame:
+    def _assigned(self, method: str, whole: Clustering) -> pd.DataFrame:
         """The cluster of every case, behind its patient where that is known."""
         found = whole.assignments
-        if not self._is_streamed(whole.method) and self.usable.knows_patients:
+        if not self._is_streamed(method) and self.usable.knows_patients:
             found.insert(0, PATIENT, self.usable.table[PATIENT])
         return found
 

@@ -81,6 +81,7 @@ def measured(tasks: list[Task], store: str | None) -> list[Outcome[Row]]:
 
 
 def measure(task: Task) -> Row:
+    """The features of one image of one case, and what was met on the way (`MET`). Raises the fault of the case."""
     image_file, *mask_files = task.sources()
     image = task.standard.applied(formats.read_image(image_file, gaps=True))
     masks = [(source.name, formats.read_mask(source)) for source in mask_files]
@@ -108,6 +109,7 @@ def _met(image: Image, regions: Sequence[Region]) -> Row:
 
 
 def unpacked(row: Row) -> dict[str, float]:
+    """A row's features by name."""
     content = row["values"]
     assert isinstance(content, bytes)
     return dict(zip(str(row["names"]).split("\n"), np.frombuffer(content, dtype="<f8").tolist(), strict=True))

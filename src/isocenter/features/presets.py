@@ -39,6 +39,7 @@ def _whose(text: str) -> tuple[str, str]:
 
 
 def has_unit(chosen: str) -> bool:
+    """Whether the intensities that a preset is for have a unit: Hounsfield units, standardised uptake values."""
     return chosen.partition(":")[0] in WITH_UNIT
 
 
