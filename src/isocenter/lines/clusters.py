@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from isocenter.reporting.words import counted
-
 _FEATURES = 3  # a cluster
 _COLUMNS = 6
 
@@ -101,15 +99,15 @@ def _associations(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _look(found: Mapping[str, Any]) -> Iterator[str]:
     near, far, labels, identical = found["near"], found["outliers"], found["labels"], found["identical"]
-    yield f"Look at   {counted(len(identical), 'group')} bit-identical{_first(identical, found['identical_apart'])}"
+    yield f"Look at   {_counted(len(identical), 'group')} bit-identical{_first(identical, found['identical_apart'])}"
     first = _first([(one["first"], one["second"]) for one in near["pairs"]], [one["apart"] for one in near["pairs"]])
-    yield f"          {counted(near['count'], 'near-duplicate pair')}{first}"
+    yield f"          {_counted(near['count'], 'near-duplicate pair')}{first}"
     if near["sentence"]:
         yield f"            {near['sentence']}"
     flagged = f" ({far['flagged']} of them not of a site learned from)" if far["flagged"] else ""
     yield (
-        f"          {counted(far['count'], 'outlier')}{flagged}, "
-        f"{counted(labels['count'], 'label')} that neighbours contradict"
+        f"          {_counted(far['count'], 'outlier')}{flagged}, "
+        f"{_counted(labels['count'], 'label')} that neighbours contradict"
     )
     yield f"          {labels['sentence']}"
 
@@ -169,3 +167,7 @@ def page(path: str, _: dict[str, Any]) -> Iterator[str]:
 
 def _n(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def _counted(n: int, name: str) -> str:
+    return f"{n} {name}{'' if n == 1 else 's'}"
