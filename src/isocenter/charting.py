@@ -14,7 +14,8 @@ from isocenter.associations import is_no_measurement
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.measuring import Measured
 from isocenter.unsupervised import Clustering, numbered
-from isocenter.unsupervised.telling import about_numbers, listed
+from isocenter.unsupervised.telling import about_numbers
+from isocenter.wording import listed
 
 _TSNE = 3000  # cases up to which t-SNE takes seconds
 _LEVELS = 60  # texts with more values are not for colouring

@@ -298,7 +298,6 @@ class Mapping(Study):
         grouping.check_search(search)
         if self.project.keeps:
             question = type(self)(self.options, self.project.aside())
-            question.cells_in = self.project
             return question.similar(case, n, distance, search, image, mask)
         with progress.without_facts():  # what index and audit found was told when they were asked
             cohort = self.usable
@@ -334,6 +333,8 @@ class Mapping(Study):
 
     def _in_cells(self, asked: grouping.Asked, n: int, distance: str) -> tuple[pd.DataFrame, Kept]:
         """The nearest cases by the cells that are kept; by new ones where the cohort changed or a file was damaged."""
+        # A question is asked aside, where nothing stays; cells are for the next one.
+        project = self.project if self.project.folder is None else Project(self.project.folder)
         inputs = self._fingerprint("cells", distance)
         own = None if asked.row is not None else grouping.own_vector(self.usable, self.measured, asked)
 
@@ -342,17 +343,12 @@ class Mapping(Study):
             return Kept(cells, self.measured.name, tuple(self.measured.done))
 
         try:
-            kept = self.cells_in.get_or_make(artefacts.CELLS, inputs, make)
+            kept = project.get_or_make(artefacts.CELLS, inputs, make)
             table = grouping.nearest_in_cells(self.usable, kept.cells, asked, n, own)
         except DamagedBundle:
-            self.cells_in.put(artefacts.CELLS, inputs, kept := make())
+            project.put(artefacts.CELLS, inputs, kept := make())
             table = grouping.nearest_in_cells(self.usable, kept.cells, asked, n, own)
         return table, kept
-
-    @cached_property
-    def cells_in(self) -> Project:
-        """Where the cells of an approximate search stay: the project itself, of which a question is asked aside."""
-        return self.project
 
     def _only_here(self) -> list[str]:
         """Options of this query that are not the project's."""

@@ -15,6 +15,7 @@ from isocenter.errors import Fault, InputDoesNotFit
 from isocenter.features.harmonised import strangers
 from isocenter.model import Model
 from isocenter.prediction import Prediction
+from isocenter.wording import listed
 
 
 def predict(model: Model, cohort: Cohort, store: str | None = None) -> Prediction:
@@ -104,8 +105,7 @@ def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> 
     flags = np.full(len(table), also, dtype=object)
     for row in np.flatnonzero(outside.any(axis=1)):
         far = [names[i] for i in np.flatnonzero(outside[row])]
-        more = f" and {len(far) - 5} more" if len(far) > 5 else ""
-        told = f"far outside the training range: {', '.join(far[:5])}{more}"
+        told = f"far outside the training range: {listed(far, 5)}"
         flags[row] = "; ".join(filter(None, [also, told]))
     return flags
 

@@ -23,7 +23,7 @@ from isocenter.metrics.bootstrap import bootstrap, percentiles
 from isocenter.metrics.partitions import adjusted_rand
 from isocenter.unsupervised import Clustering, cluster, numbered
 from isocenter.unsupervised.stability import STEADY
-from isocenter.unsupervised.telling import listed
+from isocenter.wording import listed
 
 ALARM = 0.5  # strength of association with the acquisition from which clusters are said to be it
 LIMIT = 0.05

@@ -169,8 +169,9 @@ def measured(cohort: Cohort, settings: Mapping[str, Mapping[str, object]]) -> tu
         return None, []  # of a feature table there is nothing to measure: `plan` refuses it
     step = Radiomics(**settings["radiomics"])  # type: ignore[arg-type]
     progress.note(step.said(cohort.cases))
-    faults = [Fault.of(case_id, fault) for case_id, fault in step.faults(cohort.cases).items()]
-    return step.measured(cohort.cases), faults
+    faults = step.faults(cohort.cases)  # which are not kept: those cases are not tried again
+    told = step.measured([case for case in cohort.cases if case.case_id not in faults])
+    return told, [Fault.of(case_id, fault) for case_id, fault in faults.items()]
 
 
 def refining(cohort: Cohort, options: Options) -> Refining:

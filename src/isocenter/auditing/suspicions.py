@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from isocenter.auditing.duplicates import Groups
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import Fault
+from isocenter.wording import listed
 
 SMALL_CLASS = 10  # cases
 LISTED = 5  # examples a sentence names
@@ -17,13 +19,8 @@ FEW_LEVELS = 20  # an attribute with more values is no grouping
 MOSTLY = 0.5  # of an image without a value
 LITTLE = "results about it will say little."  # ends a warning that is about models only
 MODELS = "a model could learn"  # in another
+_few = partial(listed, most=LISTED)
 CHANCE = 1e-3  # probability under which a group of one class alone is no accident
-
-
-def listed(names: Sequence[object]) -> str:
-    """At most five names, then how many more."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(map(str, names[:LISTED])) + more
 
 
 def by_code(faults: Sequence[Fault]) -> str:
@@ -46,7 +43,7 @@ def about_gaps(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> Iter
         told = [f"{name} ({row.gaps:,} of {row.voxels:,})" for name, row in zip(some.index, some.itertuples())]
         if told:
             yield (
-                f"{_cases(len(told))} voxels that are NaN or infinite: {listed(told)}. No statistic and no radiomics "
+                f"{_cases(len(told))} voxels that are NaN or infinite: {_few(told)}. No statistic and no radiomics "
                 "feature counts them; where a whole picture is needed they have the image's lowest value, that of "
                 "nothing being there."
             )
@@ -54,13 +51,11 @@ def about_gaps(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> Iter
         for image, some in _by_image(regions[regions["gaps"] > 0]):
             told = [f"{row.case_id} ({row.gaps:,} of {row.voxels:,})" for row in some.itertuples()]
             yield (
-                f"{_cases(len(told))} such voxels inside the region{image}: {listed(told)}. They are taken out of "
+                f"{_cases(len(told))} such voxels inside the region{image}: {_few(told)}. They are taken out of "
                 "its intensities, as by re-segmentation; its shape keeps them."
             )
     if mostly := [f"{name} ({share:.0%})" for name, share in _lost(facts, regions).items() if share > MOSTLY]:
-        yield (
-            f"More than half of the image is NaN or infinite: {listed(mostly)}. Was it exported or resampled wrongly?"
-        )
+        yield (f"More than half of the image is NaN or infinite: {_few(mostly)}. Was it exported or resampled wrongly?")
 
 
 def _lost(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> dict[str, float]:
@@ -82,7 +77,7 @@ def about_grids(facts: pd.DataFrame | None, regions: pd.DataFrame | None) -> Ite
         if names:
             yield (
                 f"{_cases(len(names))} a mask on another grid than the image{image}: it was laid there by nearest "
-                f"neighbour, as their files place them in space: {listed(names)}."
+                f"neighbour, as their files place them in space: {_few(names)}."
             )
 
 
@@ -93,14 +88,14 @@ def about_regions(regions: pd.DataFrame | None) -> Iterator[str]:
     for image, some in _by_image(regions[regions["labels"] != ""]):
         labels = sorted({int(label) for text in some["labels"] for label in text.split()})
         yield (
-            f"{_cases(len(some))} a mask of several labels ({listed(labels)}){image}, which were taken for one region: "
-            f"{listed(some['case_id'].tolist())}. --regions labels measures each by itself."
+            f"{_cases(len(some))} a mask of several labels ({_few(labels)}){image}, which were taken for one region: "
+            f"{_few(some['case_id'].tolist())}. --regions labels measures each by itself."
         )
     for image, some in _by_image(regions[regions["undefined"] > 0]):
         told = [f"{row.case_id} ({row.undefined:,} of {row.features:,})" for row in some.itertuples()]
         yield (
             f"{_cases(len(told))} radiomics that are not defined{image}, {some['undefined'].sum():,} values in all: "
-            f"{listed(told)}. The median of the cases learned from stands in for them; very "
+            f"{_few(told)}. The median of the cases learned from stands in for them; very "
             "small or flat regions are best looked at."
         )
 
@@ -146,12 +141,12 @@ def about_duplicates(cohort: Cohort, duplicates: Groups, conflicts: Groups) -> I
         target = cohort.table[cohort.target.column]
         some = [" = ".join(f"{c} ({target[c]})" for c in ids) for ids in conflicts]
         word = "image has" if len(conflicts) == 1 else "images have"
-        yield f"{len(conflicts)} {word} bit-identical copies with another label: {listed(some)}."
+        yield f"{len(conflicts)} {word} bit-identical copies with another label: {_few(some)}."
     known = cohort.table[PATIENT]
     across = [" = ".join(ids) for ids in duplicates if known.loc[list(ids)].nunique() > 1]
     if across:
         word = "image belongs" if len(across) == 1 else "images belong"
-        yield f"{len(across)} {word} to more than one patient, bit by bit: {listed(across)}."
+        yield f"{len(across)} {word} to more than one patient, bit by bit: {_few(across)}."
 
 
 def about_rows(rows: Groups, conflicts: Groups) -> Iterator[str]:
@@ -159,7 +154,7 @@ def about_rows(rows: Groups, conflicts: Groups) -> Iterator[str]:
     if not rows:
         return
     differ = f"; in {len(conflicts)} of them the target differs" if conflicts else ""
-    some = listed([" = ".join(ids[:LISTED]) for ids in rows])
+    some = _few([" = ".join(ids[:LISTED]) for ids in rows])
     yield (
         f"{sum(map(len, rows))} cases form {len(rows)} group{'' if len(rows) == 1 else 's'} with equal features"
         f"{differ}. They are not kept in one part, because short rows coincide by chance; if they are copies, "
@@ -170,9 +165,9 @@ def about_rows(rows: Groups, conflicts: Groups) -> Iterator[str]:
 def about_features(missing: dict[str, int], constant: Sequence[str], n: int) -> Iterator[str]:
     """Features that never change, and those of which more than half is missing; missing: counts among n cases."""
     if constant:
-        yield f"{len(constant)} feature{'' if len(constant) == 1 else 's'} never changed: {listed(constant)}."
+        yield f"{len(constant)} feature{'' if len(constant) == 1 else 's'} never changed: {_few(constant)}."
     if mostly := [f"{name} ({share / n:.0%})" for name, share in missing.items() if share > n / 2]:
-        yield f"More than half of the values are missing in: {listed(mostly)}."
+        yield f"More than half of the values are missing in: {_few(mostly)}."
 
 
 def about_shortcuts(cohort: Cohort) -> Iterator[str]:

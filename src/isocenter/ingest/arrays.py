@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from isocenter import formats
 from isocenter.errors import BadShape, MissingPath, UnknownFormat
 from isocenter.formats import arrays, tables
-from isocenter.ingest.columns import as_ids, count, id_like, listed, patient_like, wanted
+from isocenter.ingest.columns import as_ids, count, id_like, patient_like, wanted
 from isocenter.ingest.draft import Request
 from isocenter.ingest.labels import join
 from isocenter.ingest.rows import cleaned, read_labels
+from isocenter.wording import listed
 
 Array = NDArray[Any]
 LABEL = "label"

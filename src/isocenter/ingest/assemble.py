@@ -22,11 +22,12 @@ from isocenter.errors import (
 )
 from isocenter.ingest import consensus, given, leaving, multilabel, scans, stacks
 from isocenter.ingest.arrays import Opened, opened
-from isocenter.ingest.columns import TARGET_NAMES, count, id_like, listed, plain, wanted
+from isocenter.ingest.columns import TARGET_NAMES, count, id_like, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.files import IMAGES
 from isocenter.ingest.known import recognise
 from isocenter.ingest.target import choose_column, infer
+from isocenter.wording import listed
 
 Flags = NDArray[np.bool_]
 NO_PATIENTS = (

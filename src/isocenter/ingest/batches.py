@@ -12,10 +12,10 @@ from isocenter.cohort import Cohort
 from isocenter.errors import BadValues
 from isocenter.formats.batches import read_batches
 from isocenter.ingest.assemble import assemble
-from isocenter.ingest.columns import listed
 from isocenter.ingest.draft import Request
 from isocenter.ingest.given import id_column as found_ids
 from isocenter.ingest.rows import cleaned
+from isocenter.wording import listed
 
 _NUMBERED = "case_id"
 

@@ -12,6 +12,7 @@ from pandas.api import types
 
 from isocenter import errors
 from isocenter.errors import EmptyInput, Fault, IsocenterError, UnknownColumn
+from isocenter.wording import listed
 
 PATIENT_NAMES = frozenset({"patient", "patientid", "subject", "subjectid", "participant", "participantid"})
 # The first of these that a table has, and that names each row differently, is its id.
@@ -64,13 +65,6 @@ def as_ids(values: pd.Series) -> pd.Series:
 
 def _one_id(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def listed(names: Iterable[object], most: int = 6) -> str:
-    """Names with commas; of many only the first, and how many more."""
-    texts = [str(n) for n in names]
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
 
 
 def count(n: int, thing: str) -> str:

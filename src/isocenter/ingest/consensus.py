@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from isocenter.cohort import Target, Task
 from isocenter.errors import BadTarget, UsageError
-from isocenter.ingest.columns import count, listed, wanted
+from isocenter.ingest.columns import count, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.target import class_names, is_measurement
 from isocenter.metrics.readers import Rule, consensus
+from isocenter.wording import listed
 
 COLUMN = "consensus"
 _OF_NUMBERS = ("mean", "median")

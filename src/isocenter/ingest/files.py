@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from isocenter import formats
 from isocenter.case import IMAGE, Source
 from isocenter.errors import EmptyInput, Fault, IsocenterError, MissingPath
-from isocenter.ingest.columns import commonest, count, listed
+from isocenter.ingest.columns import commonest, count
+from isocenter.wording import listed
 
 if TYPE_CHECKING:
     from isocenter.formats import dicom

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from isocenter.errors import Fault
-from isocenter.ingest.columns import listed
+from isocenter.wording import listed
 
 CLASS, PART = "class", "part"
 PARTS = {

@@ -20,9 +20,10 @@ from dataclasses import dataclass, replace
 
 from isocenter.case import IMAGE, MASK
 from isocenter.errors import Fault
-from isocenter.ingest.columns import count, listed
+from isocenter.ingest.columns import count
 from isocenter.ingest.files import Item
 from isocenter.ingest.roles import Played, Role, Unit, complete
+from isocenter.wording import listed
 
 _MASK_WORD = re.compile(r"(mask|seg|segmentation|label|gtv|roi)s?", re.IGNORECASE)
 _MODALITY = re.compile(r"mri?", re.IGNORECASE)  # says less than the sequence behind it

@@ -11,8 +11,8 @@ import pandas as pd
 from isocenter.cohort import Target
 from isocenter.errors import BadTarget, UsageError
 from isocenter.ingest import multilabel
-from isocenter.ingest.columns import listed
 from isocenter.ingest.target import class_names
+from isocenter.wording import listed
 
 
 def recognise(

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from isocenter.errors import Fault, LostZeros, NoMatch
-from isocenter.ingest.columns import as_ids, count, id_like, listed, patient_like, wanted
+from isocenter.ingest.columns import as_ids, count, id_like, patient_like, wanted
 from isocenter.ingest.rows import positions, row_name, unique_rows
+from isocenter.wording import listed
 
 _MASK_WORDS = re.compile(r"mask|seg|label|gtv|roi", re.IGNORECASE)
 

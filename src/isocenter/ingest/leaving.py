@@ -12,9 +12,10 @@ from pandas.api import types
 
 from isocenter.cohort import PATIENT
 from isocenter.errors import REQUESTED, EmptyInput, Fault, IsocenterError, UnknownColumn, UsageError
-from isocenter.ingest.columns import commonest, listed
+from isocenter.ingest.columns import commonest
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.target import class_names
+from isocenter.wording import listed
 
 Flags = NDArray[np.bool_]
 

@@ -11,9 +11,10 @@ from pandas.api import types
 
 from isocenter.cohort import BETWEEN, Target, Task, label_texts
 from isocenter.errors import BadTarget
-from isocenter.ingest.columns import count, listed, wanted
+from isocenter.ingest.columns import count, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.target import LONELY, TEXT_CLASSES, class_names, ordered
+from isocenter.wording import listed
 
 COLUMN = "labels"  # of a cohort's table, where labels came as several columns
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})

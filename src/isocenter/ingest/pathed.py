@@ -14,10 +14,11 @@ import pandas as pd
 
 from isocenter.case import IMAGE, MASK
 from isocenter.errors import UsageError
-from isocenter.ingest.columns import as_ids, id_like, listed, patient_like
+from isocenter.ingest.columns import as_ids, id_like, patient_like
 from isocenter.ingest.files import Found
 from isocenter.ingest.roles import Role, Unit
 from isocenter.ingest.rows import row_name
+from isocenter.wording import listed
 
 Rows = Mapping[str, str]  # path of an image below INPUT -> the name of its row
 ROW = "row of files"  # a column for the join alone

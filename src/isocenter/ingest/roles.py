@@ -17,8 +17,9 @@ from types import MappingProxyType
 
 from isocenter.case import IMAGE, MASK, Source
 from isocenter.errors import EmptyInput, Fault
-from isocenter.ingest.columns import count, listed
+from isocenter.ingest.columns import count
 from isocenter.ingest.files import Item, stem
+from isocenter.wording import listed
 
 _WILDCARD = re.compile(r"(\*+|\?|\[[^\]]+\])")
 

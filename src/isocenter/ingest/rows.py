@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from isocenter.errors import EmptyInput, Fault, MissingPath
 from isocenter.formats import tables
-from isocenter.ingest.columns import count, listed, row_numbering
+from isocenter.ingest.columns import count, row_numbering
+from isocenter.wording import listed
 
 FIRST_ROW = 2  # the header is row 1, as spreadsheets count
 

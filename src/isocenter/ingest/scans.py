@@ -13,7 +13,7 @@ from isocenter.case import MASK, Source
 from isocenter.cohort import PATIENT
 from isocenter.errors import Fault, NoTarget
 from isocenter.ingest import folders, patches
-from isocenter.ingest.columns import as_ids, count, listed, patient_like, plain, wanted
+from isocenter.ingest.columns import as_ids, count, patient_like, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.files import Found, Item, scan, stem
 from isocenter.ingest.habit import by_habit
@@ -22,6 +22,7 @@ from isocenter.ingest.patches import Told
 from isocenter.ingest.pathed import ROW, Pathed, pathed
 from isocenter.ingest.roles import Unit, assign
 from isocenter.ingest.rows import read_labels
+from isocenter.wording import listed
 
 MASK_NAME = re.compile(r"(^|[^a-z])(mask|seg|segmentation|label|gtv|roi)s?$", re.IGNORECASE)
 

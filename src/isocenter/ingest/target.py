@@ -13,7 +13,8 @@ from pandas.api import types
 
 from isocenter.cohort import Target, Task
 from isocenter.errors import BadTarget, NoTarget, UsageError
-from isocenter.ingest.columns import TARGET_NAMES, count, listed, plain, wanted
+from isocenter.ingest.columns import TARGET_NAMES, count, plain, wanted
+from isocenter.wording import listed
 
 INTEGER_CLASSES = 10  # so many different whole numbers are classes; more are a measurement
 TEXT_CLASSES = 50

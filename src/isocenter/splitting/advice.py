@@ -6,6 +6,7 @@ from isocenter.cohort import Cohort
 from isocenter.metrics.adequacy import SETTLED, repeated
 from isocenter.metrics.intervals import expected_auc_width
 from isocenter.splitting.nouns import HOLDOUT, KFOLD, LEAVE_ONE_OUT, NESTED, Design, Split
+from isocenter.wording import listed
 
 FEW_EVENTS = 100  # expected test events, below which a hold-out says little (evidence: 51 patients leave 4 events)
 
@@ -33,9 +34,10 @@ def _unassigned(cohort: Cohort, design: Design) -> list[str]:
         return []
     if design.group_column is None:
         return [f"{len(left)} cases have no part in column '{cohort.split_column}' and are not used."]
-    names = ", ".join(left[:8]) + (f" and {len(left) - 8} more" if len(left) > 8 else "")
     have, are = ("cases have", "are") if len(left) > 1 else ("case has", "is")
-    return [f"{len(left)} {have} no '{design.group_column}' and {are} neither learned from nor tested: {names}."]
+    return [
+        f"{len(left)} {have} no '{design.group_column}' and {are} neither learned from nor tested: {listed(left, 8)}."
+    ]
 
 
 def _rare(cohort: Cohort, design: Design) -> list[str]:

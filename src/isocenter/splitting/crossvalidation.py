@@ -24,6 +24,7 @@ from isocenter.splitting.allocation import (
 )
 from isocenter.splitting.holdout import listed_values
 from isocenter.splitting.nouns import Split
+from isocenter.wording import listed
 
 MOST_LEFT_OUT = 500  # patients; beyond, leaving one out says what ten folds say, at fifty times the cost
 
@@ -181,12 +182,11 @@ def _refuse_shared(cohort: Cohort, groups: Ints, names: pd.Series[Any], column: 
     patients: NDArray[Any] = cohort.select(names.index).patients
     told = [
         f"{str(patients[np.flatnonzero(groups == group)[0]]).removeprefix('case:')} ({', '.join(sorted(values))})"
-        for group, values in list(several.items())[:5]
+        for group, values in several.items()
     ]
-    more = f" and {len(several) - 5} more" if len(several) > 5 else ""
     raise PatientInTwoParts(
         f"{len(several)} patient{'s' if len(several) > 1 else ''} (or copies of the same pixels) have cases of "
-        f"several values of '{column}': {', '.join(told)}{more}.",
+        f"several values of '{column}': {listed(told, 5)}.",
         "With --overlap drop-training they are tested with each and not learned from meanwhile; "
         "or leave them out with --exclude.",
     )

@@ -21,6 +21,7 @@ from isocenter.splitting.allocation import (
     stratified_by,
 )
 from isocenter.splitting.nouns import Split
+from isocenter.wording import listed
 
 PARTS = {
     "training": "training", "train": "training", "tuning": "tuning", "val": "tuning", "valid": "tuning",
@@ -121,5 +122,4 @@ def given_parts(cohort: Cohort) -> tuple[str, pd.Series[Any]]:
 
 def listed_values(values: pd.Series[Any], most: int = 8) -> str:
     """The distinct values of a column, the first of many."""
-    names = sorted(values.dropna().astype(str).unique())
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return listed(sorted(values.dropna().astype(str).unique()), most)

@@ -11,6 +11,7 @@ from isocenter.metrics import Ints
 from isocenter.unsupervised.nouns import Stability
 from isocenter.unsupervised.reduction import Projection
 from isocenter.unsupervised.structure import FEWEST
+from isocenter.wording import listed
 
 NAMES = {"kmeans": "k-means", "gmm": "the Gaussian mixture", "hdbscan": "HDBSCAN", "consensus": "consensus clustering"}
 _LISTED = 5  # names
@@ -93,18 +94,12 @@ def about_values(values: NDArray[np.floating[Any]], projection: Projection) -> l
         said = f"{missing[some].sum():,} missing values in {_features(len(some))} are the feature's median"
         notes.append(f"{said}; most, {missing[most]} of {len(values)}, in {names[most]}.")
     if never.any():
-        notes.append(f"{_features(int(never.sum()))} without any value, left out: {listed(list(names[never]))}.")
+        notes.append(f"{_features(int(never.sum()))} without any value, left out: {listed(names[never], _LISTED)}.")
     if (constant := out & ~never).any():
         notes.append(f"{_features(int(constant.sum()))} with the same value in all cases, left out: "
-                     f"{listed(list(names[constant]))}.")  # fmt: skip
+                     f"{listed(names[constant], _LISTED)}.")  # fmt: skip
     return notes
 
 
 def _features(n: int) -> str:
     return "1 feature" if n == 1 else f"{n} features"
-
-
-def listed(names: list[str], most: int = _LISTED, between: str = ", ") -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return between.join(map(str, names[:most])) + more

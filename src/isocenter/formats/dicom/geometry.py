@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isocenter.errors import BadGeometry
 from isocenter.formats.dicom.headers import Header
 from isocenter.image import Geometry
+from isocenter.wording import listed
 
 _UNEVEN, _UNEVEN_MM = 0.01, 0.02  # spacing may differ by the larger of 1 % and this
 _GAP = 1.5  # medians: more is a missing slice
@@ -90,9 +91,7 @@ def _check_distances(places: Vector, name: str) -> None:
 
 
 def _pairs(wrong: NDArray[np.bool_]) -> str:
-    numbers = np.flatnonzero(wrong) + 1
-    shown = ", ".join(f"{n} and {n + 1}" for n in numbers[:_SHOWN])
-    return f"slices {shown}" + (f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else "")
+    return f"slices {listed((f'{n} and {n + 1}' for n in np.flatnonzero(wrong) + 1), _SHOWN)}"
 
 
 def _check_line(positions: Vector, step: Vector, pixel: float, name: str) -> None:
