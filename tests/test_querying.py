@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,7 +94,7 @@ def test_a_new_scan_is_read_with_the_roles_of_the_project(project: Path, phantom
 
 
 def test_a_model_reads_one_new_case_as_it_was_taught(phantom: Path, tmp_path: Path) -> None:
-    """An image that training did not have comes first by its name: it must not be taken for the one that it had."""
+    """An image and a mask that training did not have, first by their names: they must not stand in for its own."""
     cohort = isocenter.index(phantom / "scans", labels=phantom / "labels.csv", target="malignant")
     assert cohort.kinds == (("image", "CT"), ("mask", "lesion"))
     model = isocenter.fit(cohort, isocenter.split(cohort), "linear", features="intensity")
@@ -101,6 +102,10 @@ def test_a_model_reads_one_new_case_as_it_was_taught(phantom: Path, tmp_path: Pa
     shutil.copytree(phantom / "other" / "scans" / "PHANTOM-002", new)
     once = isocenter.predict(model, new)
     shutil.copy(new / "lesion_mask.nii.gz", new / "ADC.nii.gz")
+    lesion = nibabel.load(new / "lesion_mask.nii.gz")
+    body = np.zeros(lesion.shape, dtype=np.uint8)
+    body[5:40, 5:40] = 1
+    nibabel.save(nibabel.Nifti1Image(body, lesion.affine), new / "body_mask.nii.gz")
     again = isocenter.predict(model, new)
     assert len(again) == 1
     np.testing.assert_array_equal(again.proba, once.proba)

@@ -22,11 +22,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.stats import binom
 
-from isocenter.errors import BadValues
 from isocenter.metrics import Floats, Ints
 from isocenter.unsupervised.partition import dense
-from isocenter.unsupervised.reduction import learn
-from isocenter.unsupervised.structure import discriminant, one_each, unstepped, whitened
+from isocenter.unsupervised.structure import discriminant, drawn, held_out, whitened
 
 LIMIT = 0.01  # stricter than for clusters: a group is looked for in many places
 FEWEST, LEAST, MOST = 5, 0.01, 0.06  # cases, and shares of all, that a rare group has
@@ -91,10 +89,8 @@ def rare_p(
     """
     found: list[float] = []
     for _ in range(_REPEATS):
-        unique = np.unique(values[one_each(groups, len(values), rng)], axis=0)
-        rng.shuffle(unique)
-        unique = unique if turned else unstepped(unique, rng)
-        found.append(_drawn(unique, rng, components, scaled, turned) if len(unique) >= CASES else 1.0)
+        unique = drawn(values, groups, rng, turned)
+        found.append(_held_out_p(unique, rng, components, scaled, turned) if len(unique) >= CASES else 1.0)
         if sum(p > LIMIT for p in found) > _REPEATS / 2:  # the median is above as well
             break
     return float(np.median(found))
@@ -107,24 +103,15 @@ def rare_group(points: NDArray[np.floating[Any]], some: Ints) -> Mask:
     return np.zeros(len(flat), dtype=bool) if best is None else best[0].holds(flat) & best[1].holds(flat)
 
 
-def _drawn(
+def _held_out_p(
     values: NDArray[np.floating[Any]], rng: np.random.Generator, components: int | None, scaled: bool, turned: bool
 ) -> float:
-    fold = rng.permutation(len(values)) % _FOLDS
-    names = tuple(str(i) for i in range(values.shape[1]))
     whole, beside = _Sum(), _Sum()
-    for k in range(_FOLDS):
-        rest, held = values[fold != k], values[fold == k]
-        if not turned:
-            try:
-                projection = learn(rest, names, components, scaled=scaled)
-            except BadValues:  # all that differs is in the held-out fold
-                continue
-            rest, held = projection.points(rest), projection.points(held)
-        best = _best(np.asarray(rest, np.float64))
+    for _, rest, held in held_out(values, rng, _FOLDS, components, scaled, turned):
+        best = _best(rest)
         if best is not None:
-            whole.add(best[0], np.asarray(held, np.float64))
-            beside.add(best[1], np.asarray(held, np.float64))
+            whole.add(best[0], held)
+            beside.add(best[1], held)
     return max(whole.p, beside.p)
 
 

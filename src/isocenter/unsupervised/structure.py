@@ -80,14 +80,41 @@ def structure_p(
     if (len(values) if groups is None else len(np.unique(groups))) >= FEWEST:
         found = []
         for _ in range(repeats):
-            rows = one_each(groups, len(values), rng)
-            unique = np.unique(values[rows], axis=0)
-            rng.shuffle(unique)
-            unique = unique if turned else unstepped(unique, rng)
+            unique = drawn(values, groups, rng, turned)
             found.append(
                 dip_p(_laid_out(unique, rng, components, scaled, turned), rng) if len(unique) >= FEWEST else 1.0
             )
     return float(np.median(found))
+
+
+def drawn(
+    values: NDArray[np.floating[Any]], groups: Ints | None, rng: np.random.Generator, turned: bool
+) -> NDArray[np.floating[Any]]:
+    """One case of each patient in a new order, equal ones once; what has steps is spread, but for `turned` points."""
+    unique = np.unique(values[one_each(groups, len(values), rng)], axis=0)
+    rng.shuffle(unique)
+    return unique if turned else unstepped(unique, rng)
+
+
+def held_out(
+    values: NDArray[np.floating[Any]], rng: np.random.Generator, folds: int, components: int | None, scaled: bool,
+    turned: bool,
+) -> Iterator[tuple[NDArray[np.bool_], Floats, Floats]]:  # fmt: skip
+    """Of each fold which cases (n,) it holds, the points of the rest, and its own where the rest's components put them.
+
+    turned: values are points already. A fold is passed over where nothing differs in the rest.
+    """
+    fold = rng.permutation(len(values)) % folds
+    names = tuple(str(i) for i in range(values.shape[1]))
+    for k in range(folds):
+        rest, held = values[fold != k], values[fold == k]
+        if not turned:
+            try:
+                projection = learn(rest, names, components, scaled=scaled)
+            except BadValues:  # all that differs is in the held-out fold
+                continue
+            rest, held = projection.points(rest), projection.points(held)
+        yield fold == k, np.asarray(rest, np.float64), np.asarray(held, np.float64)
 
 
 def one_each(groups: Ints | None, n: int, rng: np.random.Generator) -> Ints:
@@ -100,22 +127,13 @@ def _laid_out(
     values: NDArray[np.floating[Any]], rng: np.random.Generator, components: int | None, scaled: bool, turned: bool
 ) -> Floats:
     """(n,) place of every case along the direction that the other folds chose; 0 is their cut."""
-    fold = rng.permutation(len(values)) % FOLDS
-    names = tuple(str(i) for i in range(values.shape[1]))
     along = np.zeros(len(values))
-    for k in range(FOLDS):
-        rest, held = values[fold != k], values[fold == k]
-        if not turned:
-            try:
-                projection = learn(rest, names, components, scaled=scaled)
-            except BadValues:  # all that differs is in the held-out fold
-                continue
-            rest, held = projection.points(rest), projection.points(held)
-        along[fold == k] = _held_out(np.asarray(rest, np.float64), np.asarray(held, np.float64), rng)
+    for own, rest, held in held_out(values, rng, FOLDS, components, scaled, turned):
+        along[own] = _along(rest, held, rng)
     return along
 
 
-def _held_out(rest: Floats, held: Floats, rng: np.random.Generator) -> Floats:
+def _along(rest: Floats, held: Floats, rng: np.random.Generator) -> Floats:
     """The held-out points along the direction in which the rest dips most; larger side positive, unit its span."""
     ways = np.array(list(_directions(rest, rng)))
     laid = rest @ ways.T
