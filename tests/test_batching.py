@@ -89,6 +89,12 @@ def test_patients_stay_whole_in_the_draws(tmp_path: Path) -> None:
     assert isocenter.cluster(tmp_path / "without.parquet", method="minibatch").structure
 
 
+def test_labels_are_not_checked_in_batches_and_that_is_said(folder: Path) -> None:
+    options = Options().changed(input=str(folder / "t.csv"), id_column="case", ignore="age", target="site")
+    found = Mapping(options, Project(None)).cluster("minibatch")["clusters"]
+    assert found["labels"]["sentence"] == "Labels are not checked in a table that is read in batches."
+
+
 def test_the_command_writes_all_cases_and_a_map_of_a_sample(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

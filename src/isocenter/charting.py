@@ -58,7 +58,7 @@ def plain(cohort: Cohort, measured: Measured, found: Clustering, layout: str, de
             "name": measured.name,
             "columns": measured.table.shape[1],
             "left_out": list(found.projection.left_out)[:50],
-            "done": [one.replace("the training cases", "these cases") for one in measured.done],
+            "done": list(measured.done),
         },
         "method": found.method,
         "layout": layout,
