@@ -35,3 +35,16 @@ def elsewhere(folder: Path, table: pd.DataFrame, model: Model, **how: object) ->
     table.to_csv(folder / "there.csv", index=False)
     cohort = external.index(model, folder / "there.csv", patient_column="patient_id")
     return external.assess(model, cohort, **how)  # type: ignore[arg-type]
+
+
+def sited(folder: Path, n: int = 200, seed: int = 1) -> Path:
+    """Two sites that shift everything; a disease that shifts three features; the site as text."""
+    rng = np.random.default_rng(seed)
+    site, ill = rng.integers(0, 2, n), rng.random(n) < 0.5
+    values = rng.normal(size=(n, 8)) + 3 * site[:, None]
+    values[:, :3] += 6 * ill[:, None]
+    table = pd.DataFrame(values, columns=[f"f{i}" for i in range(8)], index=[f"c{i}" for i in range(n)])
+    table["site"], table["age"], table["ill"] = np.where(site, "B", "A"), 50 + 20 * site + rng.normal(0, 9, n), ill
+    table["ill"] = table["ill"].map({True: "yes", False: "no"})
+    table.rename_axis("id").to_csv(folder / "t.csv")
+    return folder / "t.csv"

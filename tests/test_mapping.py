@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,21 +13,19 @@ from PIL import Image
 from sklearn.preprocessing import StandardScaler
 
 import isocenter
+from hospitals import sited
 from isocenter import charting, datasets, grouping, ingest, lines, mapping, preparation, progress
 from isocenter.case import Case
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
 from isocenter.errors import (
-    BadTarget,
     InputDoesNotFit,
     IsocenterError,
     MissingPath,
     MissingStep,
-    UnknownColumn,
     UsageError,
 )
 from isocenter.mapping import Mapping
-from isocenter.metrics.partitions import adjusted_rand
 from isocenter.options import Options
 from isocenter.project import Project
 from isocenter.unsupervised import Clustering
@@ -217,89 +214,6 @@ def _case_at(path: Path) -> Case:
     return ingest.index(path, with_labels=False).cases[0]
 
 
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12,000 rows in which six things vary; row 9 has a copy, row 700."""
-    rng = np.random.default_rng(0)
-    hidden = rng.normal(size=(12_000, 6)) + 2 * rng.normal(size=(20, 6))[rng.integers(0, 20, 12_000)]
-    rows = np.maximum(hidden @ rng.normal(size=(6, 60)), 0) + 0.05 * rng.normal(size=(12_000, 60))
-    rows[700] = rows[9]
-    path = tmp_path_factory.mktemp("many") / "rows.npy"
-    np.save(path, rows.astype(np.float32))
-    return path
-
-
-def of_rows(path: Path, project: Path | None) -> Mapping:
-    return Mapping(Options().changed(input=str(path)), Project(project))
-
-
-def test_an_approximate_search_tells_its_recall_and_measures_once(
-    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    exact = of_rows(many, tmp_path).similar("9", 8)["similar"]
-    first = of_rows(many, tmp_path).similar("9", 8, search="approximate")
-    told = first["similar"]
-    assert told["cases"][0] == {**told["cases"][0], "case_id": "700", "distance": 0}
-    assert len({one["case_id"] for one in told["cases"]} & {one["case_id"] for one in exact["cases"]}) >= 7
-    search = told["search"]
-    assert (search["how"], search["at"], search["asked"], exact["search"]["how"]) == ("approximate", 8, 200, "exact")
-    assert search["recall"] > 0.9
-    assert search["looked"] < 0.1
-    said = f"Approximate: recall@8 {search['recall']:.2f} on 200 of these cases"
-    assert said in list(lines.SECTIONS["similar"](told, first))[1]
-    assert said in Path(first["page"]).read_text("utf-8")
-    monkeypatch.setattr(mapping, "measure", None)  # what is kept needs no features
-    again = of_rows(many, tmp_path).similar("9", 8, search="approximate")["similar"]
-    assert again == told
-    with pytest.raises(TypeError):
-        of_rows(many, tmp_path).similar("9", 8)
-
-
-def test_a_row_from_outside_is_searched_in_the_same_cells(many: Path, tmp_path: Path) -> None:
-    np.save(tmp_path / "one.npy", np.load(many)[[9]])
-    study = of_rows(many, tmp_path / "p")
-    told = study.similar(str(tmp_path / "one.npy"), 4, search="approximate")["similar"]
-    assert [one["case_id"] for one in told["cases"][:2]] == ["9", "700"]
-    assert told["search"]["how"] == "approximate"
-
-
-def test_a_changed_cohort_is_sorted_into_cells_again(many: Path, tmp_path: Path) -> None:
-    rows = np.load(many)
-    np.save(tmp_path / "rows.npy", rows)
-    of_rows(tmp_path / "rows.npy", tmp_path / "p").similar("9", search="approximate")
-    rows[700], rows[701] = rows[701], rows[9]
-    np.save(tmp_path / "rows.npy", rows)
-    told = of_rows(tmp_path / "rows.npy", tmp_path / "p").similar("9", search="approximate")["similar"]
-    assert told["cases"][0]["case_id"] == "701"
-    by_angle = of_rows(tmp_path / "rows.npy", tmp_path / "p").similar("9", 3, "cosine", "approximate")["similar"]
-    assert by_angle["distance"] == "cosine" != told["distance"]
-
-
-def test_what_was_damaged_is_made_again(many: Path, tmp_path: Path) -> None:
-    first = of_rows(many, tmp_path).similar("9", search="approximate")["similar"]
-    kept = tmp_path / "similar" / "vectors.npy"
-    content = bytearray(kept.read_bytes())
-    content[128:] = b"\x00" * (len(content) - 128)
-    kept.write_bytes(content)
-    assert of_rows(many, tmp_path).similar("9", search="approximate")["similar"] == first
-    kept.unlink()
-    assert of_rows(many, tmp_path).similar("9", search="approximate")["similar"] == first
-
-
-def test_python_searches_in_cells_too_and_few_cases_exactly(many: Path, tmp_path: Path) -> None:
-    cohort = ingest.index(many, with_labels=False)
-    found = isocenter.similar(cohort, "9", search="approximate")
-    assert found.index[0] == "700"
-    assert found.attrs["search"]["how"] == "approximate"
-    assert isocenter.similar(cohort, "9").attrs["search"] == {"how": "exact", "sentence": ""}
-    few = cohort.select(list(cohort.case_ids[:50]))
-    assert "fewer than 10,000" in isocenter.similar(few, "9", search="approximate").attrs["search"]["sentence"]
-    with pytest.raises(UsageError, match="exact, approximate"):
-        isocenter.similar(cohort, "9", search="quick")
-    with pytest.raises(UsageError, match="exact, approximate"):
-        of_rows(many, None).similar("9", search="quick")
-
-
 def test_nothing_is_fitted_again_for_a_case_from_outside(tmp_path: Path) -> None:
     """The distance is that of a scikit-learn scaler which saw the database only; one row of a table in its own order."""
     rng = np.random.default_rng(1)
@@ -403,68 +317,6 @@ def test_the_identical_pair_of_busi_is_found_and_shown(shared_data: Path, tmp_pa
     assert "malignant (145)" in (tmp_path / "project" / "clusters" / "map.html").read_text("utf-8")
 
 
-def sited(folder: Path, n: int = 200, seed: int = 1) -> Path:
-    """Two sites that shift everything; a disease that shifts three features; the site as text."""
-    rng = np.random.default_rng(seed)
-    site, ill = rng.integers(0, 2, n), rng.random(n) < 0.5
-    values = rng.normal(size=(n, 8)) + 3 * site[:, None]
-    values[:, :3] += 6 * ill[:, None]
-    table = pd.DataFrame(values, columns=[f"f{i}" for i in range(8)], index=[f"c{i}" for i in range(n)])
-    table["site"], table["age"], table["ill"] = np.where(site, "B", "A"), 50 + 20 * site + rng.normal(0, 9, n), ill
-    table["ill"] = table["ill"].map({True: "yes", False: "no"})
-    table.rename_axis("id").to_csv(folder / "t.csv")
-    return folder / "t.csv"
-
-
-@pytest.mark.parametrize("method", ["auto", "minibatch"])
-def test_sites_are_harmonised_before_clusters_are_sought_and_when_new_cases_are_placed(
-    tmp_path: Path, method: str
-) -> None:
-    path = sited(tmp_path)
-    table = pd.read_csv(path)
-    raw = Mapping(Options().changed(input=str(path), target="ill", ignore="age"), Project(None)).cluster()["clusters"]
-    assert raw["subtypes"]["named"] == "site"
-    assert raw["features"]["done"] == []
-    told = {"input": str(path), "target": "ill", "harmonise": "site", "preserve": "age"}
-    result = Mapping(Options().changed(**told), Project(tmp_path / "p")).cluster(method)
-    found = result["clusters"]
-    assert (found["clusters"], found["subtypes"]["named"], found["features"]["columns"]) == (2, None, 8)
-    own = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv")["cluster"]
-    assert adjusted_rand(own, table["ill"].eq("yes")) > 0.9
-    said = "\n".join(lines.SECTIONS["clusters"](found, result))
-    for text in (said, (tmp_path / "p" / "clusters" / "map.html").read_text("utf-8")):
-        assert "harmonised across site by ComBat, preserving age" in text
-        assert "after harmonisation" in text
-    placed = predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(path), tmp_path / "again.csv")
-    assert pd.read_csv(tmp_path / "again.csv")["cluster"].tolist() == own.tolist()
-    assert placed["flags"] == []
-    table.assign(site="C").to_csv(tmp_path / "other.csv", index=False)
-    placed = predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(tmp_path / "other.csv"), tmp_path / "o.csv")
-    assert "site 'C' was not learned from: not harmonised" in "\n".join(lines.SECTIONS["placed"]("o.csv", placed))
-    table.drop(columns="site").to_csv(tmp_path / "less.csv", index=False)
-    with pytest.raises(UnknownColumn, match="site"):
-        predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(tmp_path / "less.csv"), tmp_path / "o.csv")
-
-
-def test_harmonising_to_a_site_that_is_not_there_or_by_the_outcome_is_refused(tmp_path: Path) -> None:
-    path = sited(tmp_path, 60)
-
-    def asked(method: str = "auto", **told: object) -> None:
-        Mapping(Options().changed(input=str(path), **told), Project(None)).cluster(method)
-
-    with pytest.raises(UsageError, match="no site 'X'"):
-        asked(harmonise="site", reference_site="X")
-    with pytest.raises(UsageError, match="about --harmonise"):
-        asked(preserve="age")
-    for method in ("auto", "minibatch"):
-        with pytest.raises(BadTarget, match="outcome"):
-            asked(method, target="ill", harmonise="ill")
-        with pytest.raises(BadTarget, match="outcome"):
-            asked(method, target="ill", harmonise="site", preserve="ill")
-    with pytest.raises(UsageError, match="intensity"):
-        asked(standardise="zscore")
-
-
 def test_clusters_have_one_number_wherever_people_see_them(tmp_path: Path) -> None:
     """In none: -1, as HDBSCAN finds it."""
     rng = np.random.default_rng(0)
@@ -490,36 +342,6 @@ def test_clusters_have_one_number_wherever_people_see_them(tmp_path: Path) -> No
     assert pd.read_csv(tmp_path / "o.csv")["cluster"].tolist() == csv.tolist()
     shown = next(iter(lines.SECTIONS["placed"]("o.csv", told)))
     assert "in none 1, 1: 59, 2: 40" in shown
-
-
-def test_filters_are_learned_on_what_makes_the_clusters_and_lie_in_the_bundle(tmp_path: Path) -> None:
-    path = sited(tmp_path)
-    table = pd.read_csv(path)
-    table.assign(twin=2 * table["f0"] + 1, flat=1.0).to_csv(path, index=False)
-    told = {"input": str(path), "target": "ill", "ignore": "age", "filters": "constant,correlation=0.99"}
-    found = Mapping(Options().changed(**told), Project(tmp_path / "p")).cluster()["clusters"]
-    assert found["features"]["columns"] == 8
-    assert len(found["features"]["done"]) == 2
-    predict_to(tmp_path / "p" / "clusters" / "clusters.iso", str(path), tmp_path / "o.csv")
-    own = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv")
-    assert pd.read_csv(tmp_path / "o.csv")["cluster"].tolist() == own["cluster"].tolist()
-
-
-def test_intensities_are_standardised_first_so_that_gain_makes_no_clusters(tmp_path: Path) -> None:
-    rng = np.random.default_rng(2)
-    (tmp_path / "i").mkdir()
-    for i in range(60):
-        pixels = (rng.random((32, 32)) + np.add.outer(np.arange(32), np.arange(32)) / 40) * (40 if i % 2 else 95)
-        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "i" / f"s{i:02}.png")
-
-    def found(**more: object) -> dict[str, Any]:
-        options = Options().changed(input=str(tmp_path / "i"), features="intensity", **more)
-        return dict(Mapping(options, Project(None)).cluster()["clusters"])
-
-    assert found()["structure"]
-    again = found(standardise="zscore")
-    assert not again["structure"]
-    assert "standardised" in again["features"]["done"][0]
 
 
 def test_several_feature_sets_are_refused_with_the_way_to_join_them(scans: Path) -> None:

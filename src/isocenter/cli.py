@@ -1,16 +1,14 @@
-"""One command per verb: parsing and printing, nothing else.
+"""One command per verb, and how each ends.
 
-Options come from the one table in `options.py`; heavy modules are imported inside commands, so
+What most take comes from the table of options, by `verbs`; heavy modules are imported inside commands, so
 that `isocenter --help` answers at once.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -19,85 +17,16 @@ import typer
 from isocenter.errors import IsocenterError
 from isocenter.options import CLUSTER, EVALUATE, EXTERNAL, FIT, INDEX, MEASURE, SIMILAR, SPLIT, Options
 from isocenter.project import DEFAULT
-from isocenter.terminal import Terminal
+from isocenter.verbs import app, parts, verb
 
 if TYPE_CHECKING:
     from isocenter.steps import Study
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="From a folder of scans to a model you can defend.",
-)
-Command = Callable[..., Any]
+__all__ = ["app", "main"]
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 _Input = Annotated[
     str, typer.Argument(metavar="INPUT", help="Folder of scans, feature table, array, or an earlier run.toml.")
 ]
-
-
-def _parameter(name: str, kind: Any, default: Any, *flags: str, help: str) -> inspect.Parameter:
-    annotation = Annotated[kind, typer.Option(*flags, help=help)]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def _shared(steps: tuple[str, ...]) -> list[inspect.Parameter]:
-    """The options of some steps as typer parameters; None means not given."""
-    found = []
-    for option in Options.table(*steps) if steps else []:
-        flag = "--" + option.name.replace("_", "-")
-        kind: Any = str | None
-        if isinstance(option.default, bool):
-            kind = bool | None
-            flag = f"{flag}/--no-{option.name.replace('_', '-')}" if option.default else flag
-        elif isinstance(option.default, (int, float)):
-            kind = type(option.default) | None
-        elif isinstance(option.default, tuple):
-            kind = list[str] | None
-        default = f" [default: {_shown(option.default)}]" if option.default not in (None, (), False) else ""
-        found.append(_parameter(option.name, kind, None, flag, help=option.metadata["help"] + default))
-    return found
-
-
-def _shown(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def verb(*steps: str) -> Callable[[Command], Command]:
-    """Register a command whose keyword `options` are those of `steps`, beside --project and --json."""
-
-    def register(command: Command) -> Command:
-        found = inspect.signature(command, eval_str=True).parameters.values()
-        own = [p for p in found if p.kind is not p.VAR_KEYWORD and p.name != "project"]
-        own += [
-            _parameter("project", Path, Path(DEFAULT), "--project", help="Folder that keeps all results."),
-            _parameter("as_json", bool, False, "--json", help="Print one JSON object and nothing else."),
-        ]
-        own += _shared(steps)
-
-        def parsed(**values: Any) -> None:
-            terminal = Terminal(as_json=values.pop("as_json"))
-            named = {p.name for p in Options.table(*steps)} if steps else set()
-            given = {k: _listed(v) for k, v in values.items() if k in named and v not in (None, [])}
-            rest = {k: v for k, v in values.items() if k not in named}
-            with terminal.listening():
-                terminal.show(command(**rest, **given) if steps else command(**rest))
-
-        parsed.__name__, parsed.__doc__ = command.__name__, command.__doc__
-        parsed.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
-        parsed.__annotations__ = {p.name: p.annotation for p in own}
-        app.command(name=command.__name__.rstrip("_"))(parsed)
-        return command
-
-    return register
-
-
-def _listed(value: Any) -> Any:
-    """Lists take commas and may be repeated; only --set keeps its text whole."""
-    if not isinstance(value, list):
-        return value
-    return [part.strip() for text in value for part in text.split(",") if part.strip()]
 
 
 def _study(project: Path, input: str | None = None, kind: type[Study] | None = None, **given: Any) -> Study:
@@ -170,7 +99,7 @@ def fit(
 ) -> Any:
     """Fit methods and floors on the training part."""
     if methods:
-        options["method"] = _listed(methods)
+        options["method"] = parts(methods)
     return _study(project, **options).describe_models()
 
 
@@ -278,7 +207,7 @@ def similar(
 
     study = _study(project, None, Mapping, **options)
     assert isinstance(study, Mapping)
-    return study.similar(case, n, distance, search, _listed(image or []), _listed(mask or []))
+    return study.similar(case, n, distance, search, parts(image or []), parts(mask or []))
 
 
 @verb()
@@ -306,7 +235,7 @@ def predict(
     del project
     from isocenter.elsewhere import predict_to
 
-    roles = {"image": _listed(image or []), "mask": _listed(mask or [])}
+    roles = {"image": parts(image or []), "mask": parts(mask or [])}
     named = {"labels": labels, "id_column": id_column, "patient_column": patient_column, "weights": weights}
     return predict_to(model, input, output, **named, **roles)
 
@@ -353,7 +282,7 @@ def patches(
 
     how: dict[str, Any] = {"size": size, "stride": stride, "tissue": tissue, "level": level, "background": background}
     named: dict[str, Any] = {"labels": labels, "id_column": id_column, "patient_column": patient_column}
-    named["image"] = _listed(image or [])
+    named["image"] = parts(image or [])
     return cutting.patches(input, output, **how, **named)
 
 
