@@ -11,10 +11,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from isocenter import formats
+import isocenter
+from isocenter import formats, ingest
 from isocenter.case import Case
 from isocenter.errors import BadGeometry
-from isocenter.features import Radiomics
+from isocenter.features import Radiomics, measured
 from regions import ball, case_of, volume
 
 
@@ -92,6 +93,27 @@ def test_a_gap_beside_a_region_stays_a_gap(tmp_path: Path) -> None:
     for name in ("stat_mean", "stat_var", "cm_contrast_3D_avg"):
         assert row[name].item() == pytest.approx(whole[name].item(), rel=0.02)
         assert row[name].item() != whole[name].item()
+
+
+def test_what_cannot_be_measured_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faults are not kept: who asks twice reads the file twice."""
+    for i in range(3):
+        image = volume(i)
+        values = np.asarray(image.dataobj).copy()
+        values[np.asarray(ball().dataobj) > 0] += np.nan if i == 1 else 0  # nothing of the region is left
+        case_of(tmp_path / "scans", f"c{i}", {"x": nibabel.Nifti1Image(values, image.affine)}, {"x": ball()})
+    tried: list[str] = []
+    whole = measured.measure
+
+    def counted(task: measured.Task) -> object:
+        tried.append(str(task.case.case_id))
+        return whole(task)
+
+    monkeypatch.setattr(measured, "measure", counted)
+    cohort = ingest.index(tmp_path / "scans", image=["x_image.nii.gz"], mask=["x_mask.nii.gz"], with_labels=False)
+    audit = isocenter.audit(cohort, features=["radiomics"])
+    assert len(tried) == len(set(tried)) == 3
+    assert [fault.code for fault in audit.excluded] == ["EmptyRegion"]
 
 
 def test_what_cannot_be_measured_is_a_fault_of_its_case(tmp_path: Path) -> None:
