@@ -11,12 +11,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from browser import Browser, browser, missing
+from isocenter import store
 
 # No test asserts a time: on a busy machine the same examples only take longer.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
 _PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _fresh_memory() -> None:
+    """What another test measured on the same bytes is not known: no test's outcome depends on who ran before it."""
+    store.forget()
 
 
 @pytest.fixture(scope="session")

@@ -18,13 +18,6 @@ from isocenter.errors import NotWritable
 from isocenter.store import Row, Store
 
 
-@pytest.fixture(autouse=True)
-def _fresh_memory() -> Iterator[None]:
-    store.forget()
-    yield
-    store.forget()
-
-
 class Counting:
     """Computes a row per position and remembers which it was asked for."""
 

@@ -47,8 +47,8 @@ def each(
     """`function` of every item, in order.
 
     An IsocenterError becomes the item's fault; any other exception is a bug and propagates. The
-    work starts here and moves to `jobs` processes (None: all processors, or what
-    `joblib.parallel_config` says) once what is left is expected to take long; `function` and
+    work starts here and moves to `jobs` processes (None: one a processor; by another backend where
+    `joblib.parallel_config` names one) once what is left is expected to take long; `function` and
     items must then be picklable. stage: name of the progress events; "" emits none.
     """
     return list(stream(function, items, stage=stage, jobs=jobs))
