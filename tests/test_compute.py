@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -91,6 +93,40 @@ def test_an_error_survives_the_way_between_processes() -> None:
 
     error = pickle.loads(pickle.dumps(UnreadableFile("x is torn.", "Copy it again.")))
     assert (type(error), error.what, error.remedy) == (UnreadableFile, "x is torn.", "Copy it again.")
+
+
+# -- together -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("processors", [1, 2])
+def test_together_keeps_order_and_the_first_fault(processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "processes", lambda: processors)
+    assert compute.together([partial(halve, n) for n in (1, 2, 3)]) == [0.5, 1.0, 1.5]
+    assert compute.together([]) == []
+    with pytest.raises(BadValues, match="5 is bad"):
+        compute.together([partial(halve, 1), partial(halve, 5), partial(halve, 10)])
+
+
+def test_together_begins_nothing_after_a_fault_or_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "processes", lambda: 2)
+    met, done = threading.Event(), []
+
+    def stopped() -> None:
+        met.set()
+        raise KeyboardInterrupt
+
+    def waiting() -> None:
+        met.wait(60)
+        time.sleep(0.05)
+
+    with pytest.raises(KeyboardInterrupt):
+        compute.together([stopped, waiting, *[partial(done.append, i) for i in range(1000)]])
+    assert len(done) < 1000
+
+
+def test_together_works_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for the other: one after the other would never end."""
+    monkeypatch.setattr(compute, "processes", lambda: 2)
+    meeting = threading.Barrier(2, timeout=60)
+    assert sorted(compute.together([meeting.wait, meeting.wait])) == [0, 1]
 
 
 # -- ahead ----------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import ibsi_data
+from isocenter import compute
 from isocenter.errors import BadShape, EmptyRegion, TooManyLevels
-from isocenter.radiomics import PRESETS, Settings, extract, preset
+from isocenter.radiomics import PRESETS, Settings, extract, extraction, preset
 from isocenter.radiomics.diagnostics import diagnostics
 from isocenter.radiomics.names import UNSETTLED, described
 from isocenter.radiomics.settings import FAMILIES, IN_PLANE, IN_SPACE
@@ -181,6 +182,20 @@ def test_an_image_of_one_slice(name: str) -> None:
     found = extract(image, mask, (1.0, 0.7, 0.7), preset(name))
     assert not any(math.isinf(value) for value in found.values())
     assert sum(math.isfinite(value) for value in found.values()) > 90
+
+
+@pytest.mark.parametrize("name", ["ct", "ibsi-A", "pyradiomics"])
+def test_families_side_by_side_give_the_same_numbers_in_the_same_order(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(preset(name), spacing=None)
+    image, mask = scan(), REGIONS["scattered"]
+    alone = extract(image, mask, SPACING, settings)
+    monkeypatch.setattr(extraction, "LARGE", 0)
+    monkeypatch.setattr(compute, "processes", lambda: 3)
+    assert list(extract(image, mask, SPACING, settings).items()) == list(alone.items())
+    with pytest.raises(TooManyLevels):
+        extract(image * 1e9, mask, SPACING, Settings(bin_width=1e3))
 
 
 @pytest.mark.slow

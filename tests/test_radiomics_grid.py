@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from isocenter import compute
 from isocenter.errors import TooManyVoxels
-from isocenter.radiomics import Settings, prepared, preset
+from isocenter.radiomics import Settings, grid, prepared, preset
 from isocenter.radiomics.filters import Simoncelli
 from isocenter.radiomics.grid import TIE, Axis, Grid
 from isocenter.radiomics.prepared import prepare
@@ -39,6 +40,15 @@ def test_as_scipy_interpolates(method: str, order: int) -> None:
     places = [np.clip(axis.at(np.arange(axis.new)) + up, 0, axis.n - 1) for axis in grid.axes]
     expected = ndimage.map_coordinates(image(), np.meshgrid(*places, indexing="ij"), order=order, mode="mirror")
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("processors", [1, 3, 200])
+def test_in_slabs_side_by_side_it_is_the_same(processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    spacing = Grid.of((20, 50, 60), GIVEN, (2.0, 2.0, 1.3))
+    whole = spacing.values(image(), spacing.whole, "linear")
+    monkeypatch.setattr(grid, "_LARGE", 0)
+    monkeypatch.setattr(compute, "processes", lambda: processors)
+    np.testing.assert_array_equal(spacing.values(image(), spacing.whole, "linear"), whole)
 
 
 @pytest.mark.parametrize("method", ["linear", "cubic", "nearest"])

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isocenter import formats
+from isocenter import compute, formats
 from isocenter.case import Case, Source
 from isocenter.compute import Outcome
 from isocenter.errors import EmptyRegion, IsocenterError
 from isocenter.features import perturbed
 from isocenter.features.regions import MEAN, ONE, Region, regions_of, whole
 from isocenter.features.standard import Standard
-from isocenter.image import Image
+from isocenter.image import Image, Mask
 from isocenter.imaging.gaps import gaps
 from isocenter.imaging.intensity import grey
 from isocenter.imaging.shape import plane_shape
@@ -82,9 +84,7 @@ def measured(tasks: list[Task], store: str | None) -> list[Outcome[Row]]:
 
 def measure(task: Task) -> Row:
     """The features of one image of one case, and what was met on the way (`MET`). Raises the fault of the case."""
-    image_file, *mask_files = task.sources()
-    image = task.standard.applied(formats.read_image(image_file, gaps=True))
-    masks = [(source.name, formats.read_mask(source)) for source in mask_files]
+    image, masks = _read(task)
     regions = regions_of(masks, image.geometry, task.regions) if masks else [whole(image.geometry.shape)]
     if task.way:
         geometry = image.geometry
@@ -95,6 +95,18 @@ def measure(task: Task) -> Row:
         found |= {prefix + name: value for name, value in own.items()}
     row: Row = {"names": "\n".join(found), "values": np.array(list(found.values()), dtype="<f8").tobytes()}
     return row | _met(image, regions) | {"laid": int(any(not agree(m.geometry, image.geometry) for _, m in masks))}
+
+
+def _read(task: Task) -> tuple[Image, list[tuple[str, Mask]]]:
+    """The image, and the masks by name: side by side, for inflating them is what a small region costs."""
+    image_file, *mask_files = task.sources()
+
+    def prepared() -> Image:
+        return task.standard.applied(formats.read_image(image_file, gaps=True))
+
+    reading: list[Callable[[], Image | Mask]] = [prepared, *(partial(formats.read_mask, one) for one in mask_files)]
+    image, *masks = compute.together(reading)
+    return cast(Image, image), [(one.name, cast(Mask, mask)) for one, mask in zip(mask_files, masks, strict=True)]
 
 
 def _met(image: Image, regions: Sequence[Region]) -> Row:

@@ -70,15 +70,12 @@ def _unplaced(mask: Geometry, image: Geometry) -> str:
 
 
 def _box(labels: Labels, called: str) -> Box:
-    deep = np.flatnonzero([plane.any() for plane in labels])
+    deep = np.flatnonzero([plane.max() > 0 for plane in labels])  # a maximum is found faster than whether there is any
     if not len(deep):
         raise empty(called)
-    near = labels[deep[0] : deep[-1] + 1]
-    sides = [np.flatnonzero((near != 0).any(axis=tuple(a for a in range(3) if a != axis))) for axis in (1, 2)]
-    return (
-        slice(int(deep[0]), int(deep[-1]) + 1),
-        *(slice(int(side[0]), int(side[-1]) + 1) for side in sides),
-    )
+    seen = labels[deep[0] : deep[-1] + 1].max(axis=0) > 0
+    sides = (deep, np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0)))
+    return tuple(slice(int(side[0]), int(side[-1]) + 1) for side in sides)
 
 
 def _nearest(mask: Mask, own: Box, image: Geometry, called: str) -> tuple[Labels, Box]:

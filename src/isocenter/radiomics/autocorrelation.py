@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from isocenter import compute
+
 Bools = NDArray[np.bool_]
 Reals = NDArray[Any]  # of 32 or 64 bits
 
@@ -30,7 +32,8 @@ def autocorrelation(
     if n < 2 or spread == 0 or values.min() == values.max():
         return {"morph_moran_i": float("nan"), "morph_geary_c": float("nan")}
     x /= np.sqrt(spread / n)
-    pairs, alike, squares = _sums(x, inside, spacing)
+    with fft.set_workers(compute.processes()):
+        pairs, alike, squares = _sums(x, inside, spacing)
     return {
         "morph_moran_i": alike / pairs,
         "morph_geary_c": (n - 1) / n * (squares - alike) / pairs,  # half of sum w (xi - xj)^2 = sum w xi^2 - w xi xj

@@ -9,10 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from isocenter import compute
 
 Floats = NDArray[np.float64]
 Box = tuple[slice, ...]
@@ -22,6 +26,7 @@ _SAME = 1e-6  # relative; closer spacings are one
 # a voxel from file to file. What is decided at a tie (a voxel more, which is the nearest, half of a mask) must not.
 TIE = 1e-4
 _REACH = {"nearest": 1, "linear": 1, "cubic": 28}  # voxels: what lies further weighs less than rounding (0.27 ** 28)
+_LARGE = 100_000  # new voxels from which threads pay for their start
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,19 @@ def _linear(part: Floats, places: list[Floats]) -> Floats:
         weights.append(np.maximum(at - below, 0.0))
     out = np.empty([len(at) for at in places])
     (z, y, x), (wz, wy, wx) = starts, weights
-    trilinear(part, z, y, x, wz, wy, wx, out)
+
+    def slab(one: slice) -> None:
+        trilinear(part, z[one], y, x, wz[one], wy, wx, out[one])
+
+    compute.together([partial(slab, one) for one in _slabs(out)])
     return out
+
+
+def _slabs(array: Floats) -> list[slice]:
+    """Along the first axis, to be worked on side by side; one where that would not pay."""
+    n = compute.processes() if array.size > _LARGE else 1
+    edges = np.linspace(0, len(array), n + 1, dtype=np.intp)
+    return [slice(low, high) for low, high in pairwise(edges.tolist())]
 
 
 def _cubic(part: Floats, places: list[Floats], moved: list[bool]) -> Floats:

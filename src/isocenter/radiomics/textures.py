@@ -6,7 +6,8 @@ and kept in 16 bits once for all of them. Levels are counted from 1; 0 is outsid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from isocenter.radiomics.region import MOST_LEVELS, PLANE, STEPS, Region, region
 FAMILIES = ("glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm")
 AGGREGATIONS = ("2D_avg", "2D_comb", "2_5D_avg", "2_5D_comb", "3D_avg", "3D_comb")
 
-Named = Iterator[tuple[str, float]]
+Named = dict[str, float]
+Part = Callable[[], Named]
 
 
 def textures(
@@ -41,58 +43,83 @@ def textures(
 
     Raises TooManyLevels: more than 65535.
     """
+    each = parts(levels, n_levels, aggregations, families, distance=distance, coarseness=coarseness, inside=inside)
+    return {name: value for part in each for name, value in part().items()}
+
+
+def parts(
+    levels: NDArray[np.int32],
+    n_levels: int,
+    aggregations: tuple[str, ...],
+    families: tuple[str, ...],
+    *,
+    distance: int = 1,
+    coarseness: int = 0,
+    inside: NDArray[np.bool_] | None = None,
+) -> list[Part]:
+    """The same in pieces that know nothing of each other: they may be worked on side by side."""
     if n_levels > MOST_LEVELS:
         raise TooManyLevels(
             f"The region has {n_levels} grey levels; texture counts up to {MOST_LEVELS}.",
             "Use wider bins, a fixed number, or a range without outliers: --preset ct:bins=32, ct:range=-500..400.",
         )
     whole = region(levels, n_levels, inside, max(distance, 1))
-    found: dict[str, float] = {}
+    found: list[Part] = []
     for several in (("2D", "2_5D"), ("3D",)):
         wanted = [name for name in several if any(a.rsplit("_", 1)[0] == name for a in aggregations)]
-        if wanted:
-            found.update(_directional(whole, wanted, aggregations, families, distance))
-            found.update(_others(whole, set(wanted), families, distance, coarseness))
+        for name in wanted:
+            ways = tuple(way for way in ("avg", "comb") if f"{name}_{way}" in aggregations)
+            found += [partial(_pairs, whole, name, ways, distance)] if "glcm" in families else []
+            found += [partial(_runs, whole, name, ways)] if "glrlm" in families else []
+        if wanted and {"glszm", "gldzm"} & set(families):
+            found.append(partial(_zones, whole, set(wanted), families))
+        if wanted and {"ngtdm", "ngldm"} & set(families):
+            found.append(partial(_neighbours, whole, set(wanted), families, distance, coarseness))
     return found
 
 
-def _directional(
-    whole: Region, wanted: list[str], aggregations: tuple[str, ...], families: tuple[str, ...], distance: int
+def _pairs(whole: Region, aggregation: str, ways: tuple[str, ...], distance: int) -> Named:
+    from isocenter.radiomics import cooccurrence
+
+    found = cooccurrence.features(whole, aggregation, distance)
+    return _ways(cooccurrence.FEATURES, found, aggregation, ways)
+
+
+def _runs(whole: Region, aggregation: str, ways: tuple[str, ...]) -> Named:
+    from isocenter.radiomics import runs, tables
+
+    found = runs.features(whole, aggregation)
+    return _ways(tables.RUNS, found, aggregation, ways)
+
+
+def _zones(whole: Region, wanted: set[str], families: tuple[str, ...]) -> Named:
+    from isocenter.radiomics import tables, zones
+
+    found: Named = {}
+    for aggregation, (sizes, depths) in zones.features(whole, wanted).items():
+        found |= _named(tables.SIZES, sizes, aggregation) if "glszm" in families else {}
+        found |= _named(tables.DISTANCES, depths, aggregation) if "gldzm" in families else {}
+    return found
+
+
+def _neighbours(whole: Region, wanted: set[str], families: tuple[str, ...], distance: int, coarseness: int) -> Named:
+    from isocenter.radiomics import neighbours, tables
+
+    found: Named = {}
+    for aggregation, (tones, dependences) in neighbours.features(whole, wanted, distance, coarseness).items():
+        found |= _named(neighbours.TONES, tones, aggregation) if "ngtdm" in families else {}
+        found |= _named(tables.DEPENDENCES, dependences, aggregation) if "ngldm" in families else {}
+    return found
+
+
+def _ways(
+    names: tuple[str, ...], found: dict[str, NDArray[np.float64]], aggregation: str, ways: tuple[str, ...]
 ) -> Named:
-    from isocenter.radiomics import cooccurrence, runs, tables
-
-    for aggregation in wanted:
-        ways = [way for way in ("avg", "comb") if f"{aggregation}_{way}" in aggregations]
-        if "glcm" in families:
-            described = cooccurrence.features(whole, aggregation, distance)
-            for way in ways:
-                yield from _named(cooccurrence.FEATURES, described[way], f"{aggregation}_{way}")
-        if "glrlm" in families:
-            described = runs.features(whole, aggregation)
-            for way in ways:
-                yield from _named(tables.RUNS, described[way], f"{aggregation}_{way}")
-
-
-def _others(whole: Region, wanted: set[str], families: tuple[str, ...], distance: int, coarseness: int) -> Named:
-    from isocenter.radiomics import neighbours, tables, zones
-
-    if "glszm" in families or "gldzm" in families:
-        for aggregation, (sizes, depths) in zones.features(whole, wanted).items():
-            if "glszm" in families:
-                yield from _named(tables.SIZES, sizes, aggregation)
-            if "gldzm" in families:
-                yield from _named(tables.DISTANCES, depths, aggregation)
-    if "ngtdm" in families or "ngldm" in families:
-        for aggregation, (tones, dependences) in neighbours.features(whole, wanted, distance, coarseness).items():
-            if "ngtdm" in families:
-                yield from _named(neighbours.TONES, tones, aggregation)
-            if "ngldm" in families:
-                yield from _named(tables.DEPENDENCES, dependences, aggregation)
+    return {f"{name}_{aggregation}_{way}": v for way in ways for name, v in zip(names, found[way].tolist())}
 
 
 def _named(names: tuple[str, ...], values: NDArray[np.float64], ending: str) -> Named:
-    for name, value in zip(names, values):
-        yield f"{name}_{ending}", float(value)
+    return {f"{name}_{ending}": value for name, value in zip(names, values.tolist())}
 
 
 def maximal_correlation(
