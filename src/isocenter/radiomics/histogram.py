@@ -48,8 +48,9 @@ def volume_histogram(values: Floats, settings: Settings) -> dict[str, float]:
     `ivh_auc` is the area under volume fraction over intensity fraction, by trapezoids; no value of it was
     agreed on.
     """
-    low, high, step = _range(values, settings)
-    order, counts = _counted(values, settings)
+    whole = None if settings.ivh_bins or settings.ivh_width else whole_numbers(values)
+    low, high, step = _range(values, whole, settings)
+    order, counts = _counted(values, whole, settings)
     volume = np.cumsum(counts[::-1])[::-1] / len(values)  # fraction at this intensity or above
     fraction = (order - low) / (high - low) if high > low else np.full(len(order), np.nan)
     v10, v90 = (_volume(volume, fraction, x) for x in (0.1, 0.9))
@@ -66,7 +67,7 @@ def volume_histogram(values: Floats, settings: Settings) -> dict[str, float]:
     }
 
 
-def _range(values: Floats, settings: Settings) -> tuple[float, float, float]:
+def _range(values: Floats, whole: NDArray[np.int32] | None, settings: Settings) -> tuple[float, float, float]:
     """The ends of the range of intensities, and the step between bins (0: continuous)."""
     if settings.ivh_bins is not None:
         return 1.0, float(settings.ivh_bins), 1.0
@@ -74,10 +75,10 @@ def _range(values: Floats, settings: Settings) -> tuple[float, float, float]:
     low, high = float(values.min()) if low is None else low, float(values.max()) if high is None else high
     if settings.ivh_width is not None:
         return low + settings.ivh_width / 2, high - settings.ivh_width / 2, settings.ivh_width
-    return low, high, 0.0 if whole_numbers(values) is None else 1.0
+    return low, high, 0.0 if whole is None else 1.0
 
 
-def _counted(values: Floats, settings: Settings) -> tuple[Floats, Floats]:
+def _counted(values: Floats, whole: NDArray[np.int32] | None, settings: Settings) -> tuple[Floats, Floats]:
     """What stands for voxels, ascending, and how many each stands for."""
     if settings.ivh_bins is not None:
         return _levels(fixed_number(values, settings.ivh_bins)[0])
@@ -85,7 +86,6 @@ def _counted(values: Floats, settings: Settings) -> tuple[Floats, Floats]:
         low = values.min() if settings.range is None or settings.range[0] is None else settings.range[0]
         levels, counts = _levels(fixed_size(values, settings.ivh_width, float(low))[0])
         return low + (levels - 0.5) * settings.ivh_width, counts
-    whole = whole_numbers(values)
     if whole is not None and int(whole.max()) - int(whole.min()) < _MOST:
         levels, counts = _levels(whole - whole.min())
         return levels + whole.min(), counts
@@ -101,7 +101,8 @@ def _levels(levels: NDArray[np.int32]) -> tuple[Floats, Floats]:
 
 def whole_numbers(values: Floats) -> NDArray[np.int32] | None:
     """As integers (n,), where they are that: they can be counted rather than sorted."""
-    if np.abs(values).max() >= 2**31:
+    few = values[:1000]  # most of what is not whole shows there
+    if (few != np.rint(few)).any() or max(-values.min(), values.max()) >= 2**31:
         return None
     whole = values.astype(np.int32)
     return whole if np.array_equal(whole, values) else None
