@@ -22,7 +22,9 @@ def plainly(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
     return max(mean for at, mean in means.items() if image[at] == top), max(means.values())
 
 
-@pytest.mark.parametrize("where", [np.s_[4:8, 9:15, 7:12], np.s_[0:3, 0:4, 15:20], np.s_[:, :, :]])
+@pytest.mark.parametrize(
+    "where", [np.s_[4:8, 9:15, 7:12], np.s_[0:3, 0:4, 15:20], np.s_[0:8, 9:15, 7:12], np.s_[:, :, :]]
+)
 @pytest.mark.parametrize("gaps", [False, True])
 def test_as_a_plain_loop(where: tuple[slice, ...], gaps: bool) -> None:
     image = np.rint(np.random.default_rng(0).normal(0, 2, (12, 24, 20)))  # several voxels share the highest value

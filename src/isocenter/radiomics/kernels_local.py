@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 def peaks(
     sums: Floats,
     counts: NDArray[np.int32],
-    whole: bool,
+    gaps: bool,
     image: Floats,
     inside: NDArray[np.bool_],
     low: Ints,
@@ -28,9 +28,9 @@ def peaks(
     """The sphere's mean at the voxel of the highest intensity (of several: the highest mean), and the highest of all.
 
     image (D, H, W); inside (d, h, w), the region's box, which starts at `low` in the image; sums (D, H,
-    W + 2 r + 1): running sums along x of the image with r zeros on either side; reach (2 a + 1, 2 b + 1):
-    half width of the sphere's row there, -1: none; whole: every sphere lies within the image and has n_sphere
-    voxels, else `counts` are the running numbers of voxels as `sums`.
+    W + 2 r + 1): running sums along x of the image with r zeros on either side, and counts those of the voxels
+    that have a value; reach (2 a + 1, 2 b + 1): half width of the sphere's row there, -1: none; n_sphere: voxels
+    of a whole one; gaps: whether some have no value. Without, only rows near the image's border are counted.
     """
     depth, height, width = image.shape
     r = (sums.shape[2] - width - 1) // 2
@@ -47,18 +47,21 @@ def peaks(
             if first < 0:
                 continue
             n = last - first + 1
+            at_z, at_y, at_x = z + low[0], y + low[1], first + low[2]
+            near = at_z < a or at_z >= depth - a or at_y < b or at_y >= height - b or at_x < r or at_x + n > width - r
+            whole = not (gaps or near)
             total[:n] = 0
             number[:n] = n_sphere if whole else 0
             for dz in range(-a, a + 1):
-                k = z + low[0] + dz
+                k = at_z + dz
                 if k < 0 or k >= depth:
                     continue
                 for dy in range(-b, b + 1):
                     half = reach[dz + a, dy + b]
-                    j = y + low[1] + dy
+                    j = at_y + dy
                     if half < 0 or j < 0 or j >= height:
                         continue
-                    start = first + low[2] + r - half
+                    start = at_x + r - half
                     stop = start + 2 * half + 1
                     ending, beginning = sums[k, j, stop : stop + n], sums[k, j, start : start + n]
                     for i in range(n):
@@ -69,7 +72,7 @@ def peaks(
             for i in range(n):
                 if inside[z, y, first + i]:
                     mean = total[i] / number[i]
-                    value = image[z + low[0], y + low[1], first + i + low[2]]
+                    value = image[at_z, at_y, at_x + i]
                     best = max(best, mean)
                     if value > top or (value == top and mean > at_top):
                         top, at_top = value, mean

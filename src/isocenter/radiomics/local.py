@@ -22,13 +22,14 @@ def local_intensity(one: Prepared) -> dict[str, float]:
     reach = _sphere(one.spacing)
     r = int(reach.max())
     known = np.isfinite(one.image)
+    gaps = not known.all()
     around = np.array([*(n // 2 for n in reach.shape), r])
     beyond = low + inside.shape + around > one.image.shape
-    whole = bool(known.all()) and not ((low < around) | beyond).any()
-    sums = _running(np.where(known, one.image, 0.0) if not whole else one.image, r, np.float64)
+    whole = not (gaps or (low < around).any() or beyond.any())  # every sphere: there is nothing to count
+    sums = _running(np.where(known, one.image, 0.0) if gaps else one.image, r, np.float64)
     counts = np.zeros((1, 1, 1), dtype=np.int32) if whole else _running(known, r, np.int32)
     n_sphere = int((2 * reach[reach >= 0] + 1).sum())
-    at_top, best = peaks(sums, counts, whole, one.image, inside, low, reach, n_sphere)
+    at_top, best = peaks(sums, counts, gaps, one.image, inside, low, reach, n_sphere)
     return {"loc_peak_loc": at_top, "loc_peak_glob": best}
 
 
