@@ -53,6 +53,7 @@ from isocenter.radiomics.textures import textures
 HERE = Path(__file__).resolve().parent
 REGIONS = {"16k": 16_000, "285k": 285_000, "2.1M": 2_100_000}
 ROUNDS = 5
+PAUSE = 0.2  # seconds before each, so that no one's idle threads still wait in circles
 LONG = 15.0  # seconds; what takes PyRadiomics longer is run once
 
 # What the side environments run: a line of JSON in, one out, so that all are warm and alternate.
@@ -183,9 +184,13 @@ def speed(pairs: dict[str, tuple[Path, Path]], side: Side, other: Side) -> list[
         other(image, mask, [1, 1, 1])
         times: dict[str, list[float]] = {"ours": [], "theirs": [], "pictologics": [], "inflating": []}
         for _ in range(ROUNDS):
+            time.sleep(PAUSE)
             times["ours"].append(ours(image, mask, settings))
+            time.sleep(PAUSE)
             times["theirs"].append(slow if slow > LONG else side(image, mask, [1, 1, 1])[0])
+            time.sleep(PAUSE)
             times["pictologics"].append(other(image, mask, [1, 1, 1])[0])
+            time.sleep(PAUSE)
             times["inflating"].append(inflating(image, mask))
         n, micro = kernels(image, mask, settings)
         row = {"scan": name, "voxels": n, "kernels": micro, **{k: statistics.median(v) for k, v in times.items()}}
@@ -348,7 +353,12 @@ def main() -> None:
         print(high)
         cases = many(folder, given.cases)
         n, apart, refused = differing(scans, side)
-        equal = f"Values on the native grid, preset `pyradiomics`: {n} compared, {len(apart)} differ by more than 1e-6."
+        equal = f"Values on the native grid, preset `pyradiomics`: {n} compared, {len(apart)} differ by more than 1e-6"
+        equal += (
+            " (those of the mesh where marked corners face each other: radiomics/pyradiomics_shape.py)."
+            if apart
+            else "."
+        )
         equal += "".join(f"\n- {text}" for text in apart[:20])
         equal += f"\n\nRefused there by PyRadiomics, for a header that was rounded otherwise: {', '.join(refused) or 'none'}."
         print(equal)

@@ -73,7 +73,7 @@ class Radiomics(FeatureStep):
         self.plan_ = self.plan(X)
         self.scales_ = {name: learned_scale(X, name, self._how(chosen), self.store) for name, _, chosen in self.plan_}
         rows = values(X, self._rows(X))
-        self.names_ = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
+        self.names_ = _names_of(rows)
         self.unreliable_: list[str] = []
         if self.perturbed is not None:
             self._keep_reliable(X, rows)
@@ -195,7 +195,8 @@ class Radiomics(FeatureStep):
                 if outcome.fault is not None:
                     faults.setdefault(i, outcome.fault)
                 else:
-                    found[i] |= {prefix + name: value for name, value in unpacked(outcome.get()).items()}
+                    row = unpacked(outcome.get())
+                    found[i] |= {prefix + name: value for name, value in row.items()} if prefix else row
         return [Outcome(fault=faults[i]) if i in faults else Outcome(row) for i, row in enumerate(found)]
 
     def _by_image(self, cases: list[Case], way: str = "") -> Iterator[tuple[str, str, list[Outcome[Row]]]]:
@@ -212,6 +213,15 @@ def _names(given: Names | bool) -> tuple[str, ...]:
     if given is None or isinstance(given, bool):
         return ()
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _names_of(rows: Sequence[Mapping[str, float]]) -> list[str]:
+    """Of all rows, in the order of the longest; nearly always that has all of them."""
+    found: dict[str, None] = {}
+    for row in sorted(rows, key=len, reverse=True):
+        if not row.keys() <= found.keys():
+            found |= dict.fromkeys(row)
+    return list(found)
 
 
 def _tabled(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDArray[np.float64]:
