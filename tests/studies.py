@@ -21,6 +21,8 @@ from sklearn import metrics as sk
 
 from isocenter.cohort import Cohort, Target, Task
 from isocenter.evaluation import Estimate, Evaluation
+from isocenter.evaluation.useful import points
+from isocenter.metrics.thresholds import nearest
 from isocenter.reporting import Study, pick_cases
 from isocenter.splitting import Design, Split
 
@@ -97,7 +99,17 @@ def class_evaluation(
     add("balanced_accuracy", sk.balanced_accuracy_score(reference, decided))
     add("brier", ((proba - np.eye(proba.shape[1])[reference]) ** 2).sum(1).mean())
     matrix = sk.confusion_matrix(reference, decided, labels=range(len(target.classes))).tolist()
-    return Evaluation(method, tuple(rows), curves, ({**place, "classes": list(target.classes), "matrix": matrix},), 1)
+    confusion = ({**place, "classes": list(target.classes), "matrix": matrix},)
+    operating = binary_points(reference == codes[None], proba[:, codes[None]]) if binary else ()
+    return Evaluation(method, tuple(rows), curves, confusion, 1, points=operating)
+
+
+def binary_points(events: NDArray[np.bool_], scores: Floats) -> tuple[dict[str, Any], ...]:
+    """Operating points as a run has them; chosen on the same scores, which no run would do."""
+    wanted = ("probability=0.5", "sensitivity=0.90", "specificity=0.90")
+    chosen = [nearest(text, events, scores) for text in wanted]
+    found = points(chosen, (events, scores), np.arange(len(events)), n_tuning=len(events), prevalences=[0.01, 0.5])
+    return tuple({"class": None, **point} for point in found)
 
 
 def value_evaluation(method: str, reference: Floats, predicted: Floats, part: str) -> Evaluation:

@@ -191,7 +191,7 @@ def test_families_side_by_side_give_the_same_numbers_in_the_same_order(
     settings = replace(preset(name), spacing=None)
     image, mask = scan(), REGIONS["scattered"]
     alone = extract(image, mask, SPACING, settings)
-    monkeypatch.setattr(extraction, "LARGE", 0)
+    monkeypatch.setattr(extraction, "_LARGE", 0)
     monkeypatch.setattr(compute, "processes", lambda: 3)
     assert list(extract(image, mask, SPACING, settings).items()) == list(alone.items())
     with pytest.raises(TooManyLevels):

@@ -107,6 +107,15 @@ def test_wide_tables_scroll_by_themselves(window: Browser, pages: dict[str, Path
     assert window.ask("[...document.querySelectorAll('.scroll')].every(e => e.tabIndex === 0)")
 
 
+def test_operating_points_fit_a_desk(window: Browser, pages: dict[str, Path]) -> None:
+    """What they cost in cases is not out of sight."""
+    window.set(1280)
+    window.open(pages["binary"])
+    table = "document.querySelector('[aria-label=\"Operating points\"]')"
+    assert window.ask(f"{table}.scrollWidth <= {table}.clientWidth")
+    assert "false alarms" in window.ask(f"{table}.textContent")
+
+
 def test_nothing_hides_behind_a_fold_on_paper(window: Browser, pages: dict[str, Path]) -> None:
     window.set(688, scheme="dark", media="print")
     window.open(pages["binary"])

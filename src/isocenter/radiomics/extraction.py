@@ -17,7 +17,7 @@ from isocenter.radiomics.settings import Settings, Spacing
 from isocenter.radiomics.textures import FAMILIES as TEXTURES
 from isocenter.radiomics.textures import Part, maximal_correlation, parts
 
-LARGE = 20_000  # voxels of the region's box from which threads pay for their start
+_LARGE = 20_000  # voxels of the region's box from which threads pay for their start
 
 
 def extract(
@@ -56,7 +56,7 @@ def features(one: Prepared, settings: Settings) -> dict[str, float]:
     Families of a large region are worked on side by side where this process has several processors.
     """
     each = _parts(one, settings)
-    rows = compute.together(each) if one.inside[one.core].size > LARGE else [part() for part in each]
+    rows = compute.together(each) if one.inside[one.core].size > _LARGE else [part() for part in each]
     found = {name: value for row in rows for name, value in row.items()}
     return _named_otherwise(found, one, settings) if settings.names == "pyradiomics" else found
 

@@ -38,12 +38,12 @@ def table_of(found: Sequence[Mapping[str, Any]], target: Target, method: str, wh
 
 def _row(target: Target, point: Mapping[str, Any]) -> dict[str, Any]:
     counts = point["counts"]
-    told = [counts[name] for name in ("hits", "missed", "false_alarms", "rejected")]
+    told = [(counts[name], name.replace("_", " ")) for name in ("hits", "missed", "false_alarms", "rejected")]
     return {
         "name": _name(target, point),
         "threshold": NOTHING if point["threshold"] is None else decimal(point["threshold"]),
         "cells": [_cell(point["test"].get(share)) for share in SHARES],
-        "counts": NOTHING if None in told else " / ".join(count(int(n)) for n in told),
+        "counts": ", ".join(f"{name} {count(int(n))}" for n, name in told if n is not None),
         "why": "" if point["met"] else f"Not reached on tuning data: {point['why']}.",
         "elsewhere": point["elsewhere"],
     }
