@@ -109,7 +109,7 @@ def test_wide_tables_scroll_by_themselves(window: Browser, pages: dict[str, Path
 
 def test_operating_points_fit_a_desk(window: Browser, pages: dict[str, Path]) -> None:
     """What they cost in cases is not out of sight."""
-    window.set(1280)
+    window.set(1000)
     window.open(pages["binary"])
     table = "document.querySelector('[aria-label=\"Operating points\"]')"
     assert window.ask(f"{table}.scrollWidth <= {table}.clientWidth")
