@@ -127,6 +127,8 @@ class Cohort:
     split_column: attribute with an official or given split. excluded: what was left out, with
     reasons; unlabelled: cases without a value of the target; found = used + excluded +
     unlabelled. readers: columns with each reader's label, written as the target's; never attributes.
+    consensus: the rule by which these made the target ("majority"... or a reader's column), "" where it was named.
+    aside: what readers said of unlabelled cases: index `case_id`, `patient_id` and the readers' columns; None without.
     beside: columns that a step reads beside the features (the site, what is preserved), never learned from.
     notes: what was inferred, one sentence each, for terminal and report.
     origin: "table" (features), "array" (image stacks) or "files".
@@ -144,6 +146,8 @@ class Cohort:
     warnings: tuple[str, ...] = ()
     origin: str = "files"
     readers: tuple[str, ...] = ()
+    consensus: str = ""
+    aside: pd.DataFrame | None = None
     beside: tuple[str, ...] = ()
     fingerprint: str = field(default="")
 
@@ -256,4 +260,4 @@ class Cohort:
         if (rows < 0).any():
             raise KeyError("select() was given case ids that are not in the cohort")
         sources = tuple(self.sources[r] for r in rows) if self.sources else ()
-        return replace(self, table=self.table.iloc[rows], sources=sources, excluded=(), unlabelled=())
+        return replace(self, table=self.table.iloc[rows], sources=sources, excluded=(), unlabelled=(), aside=None)
