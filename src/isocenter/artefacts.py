@@ -72,8 +72,9 @@ def _joined(split: Mapping[str, Any] | None, like: pd.DataFrame) -> pd.DataFrame
     """The table again, with the column types of another."""
     if split is None:
         return None
-    found = pd.DataFrame(split["data"], split["index"], split["columns"]).rename_axis(like.index.name)
-    return found.astype({name: like[name].dtype for name in found})
+    index = pd.Index(split["index"], name=like.index.name)
+    found = pd.DataFrame(split["data"], index, split["columns"])
+    return found.astype({name: like[name].dtype for name in split["columns"]})
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from isocenter.errors import BadTarget, Fault
 
 PATIENT = "patient_id"
 BETWEEN = "|"  # labels of one case, written as text
+_FAIL_WHERE_READERS_DIFFER = ("majority", "unanimous")  # rules of consensus
 
 
 class Task(str, Enum):
@@ -179,6 +180,13 @@ class Cohort:
     def knows_patients(self) -> bool:
         """Whether any case has a patient id."""
         return bool(self.table[PATIENT].notna().any())
+
+    @property
+    def unresolved(self) -> int:
+        """Cases that two readers or more have read and that have no target, as these differ."""
+        if self.aside is None or self.consensus not in _FAIL_WHERE_READERS_DIFFER:
+            return 0
+        return int((self.aside[list(self.readers)].notna().sum(axis=1) > 1).sum())
 
     @property
     def patients(self) -> NDArray[np.object_]:

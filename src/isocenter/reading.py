@@ -11,8 +11,6 @@ import pandas as pd
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.evaluation.readers import Readings, encode, evaluate_readers
 
-_CAN_FAIL = ("majority", "unanimous")  # rules that give no label where readers differ
-
 
 def agree(cohort: Cohort, table: pd.DataFrame, name: str, *, seed: int = 0, draws: int = 2000) -> dict[str, Any]:
     """Readers with each other on all cases they read, and with the model on the test part (`evaluation.readers`).
@@ -31,7 +29,7 @@ def agree(cohort: Cohort, table: pd.DataFrame, name: str, *, seed: int = 0, draw
     tested = read.table.index.get_indexer(pd.Index(rows["case_id"])).astype(np.int64)
     columns = rows["prediction"], rows["reference"]
     said, true = (encode(c, readings.classes) if readings.classes else c.to_numpy(dtype=np.float64) for c in columns)
-    how: dict[str, Any] = {"rule": cohort.consensus or None, "unresolved": unresolved(cohort)}
+    how: dict[str, Any] = {"rule": cohort.consensus or None, "unresolved": cohort.unresolved}
     return evaluate_readers(readings, tested, said, true, model=name, **how, seed=seed, draws=draws)
 
 
@@ -41,10 +39,3 @@ def _read(cohort: Cohort) -> Cohort:
         return cohort
     columns = [PATIENT, *cohort.readers]
     return replace(cohort, table=pd.concat([cohort.table[columns], cohort.aside[columns]]), sources=(), features=())
-
-
-def unresolved(cohort: Cohort) -> int:
-    """Cases that two or more have read, without a consensus."""
-    if cohort.aside is None or cohort.consensus not in _CAN_FAIL:
-        return 0
-    return int((cohort.aside[list(cohort.readers)].notna().sum(axis=1) > 1).sum())

@@ -156,9 +156,7 @@ def _against_reference(
     return found
 
 
-def _against_others(
-    readings: Readings, part: str, rule: str | None, how: Mapping[str, int]
-) -> list[dict[str, Any]]:
+def _against_others(readings: Readings, part: str, rule: str | None, how: Mapping[str, int]) -> list[dict[str, Any]]:
     """Each reader against the consensus of the others; [] where the reference is none of all readers."""
     found: list[dict[str, Any]] = []
     for i in range(len(readings.names) if rule in _RULES else 0):
@@ -183,11 +181,12 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _overall(readings: Readings, how: Mapping[str, int]) -> list[dict[str, Any]]:
-    """All readers at once."""
+    """All readers at once, on the cases that two or more (for the ICC: that all) have read."""
+    shared = int((np.isfinite(readings.values).sum(axis=1) > 1).sum())
     if readings.classes:
         scale: a.Scale = "ordinal" if readings.graded else "nominal"
         every = r.coefficients(readings.values, len(readings.classes), scale, patients=readings.patients, **how)
-        return [{"name": one.name, **_number(one.value, one.interval), "why": one.why} for one in every]
+        return [{"name": one.name, "n": shared, **_number(one.value, one.interval), "why": one.why} for one in every]
     columns = icc_columns(readings.values)
     complete = int(columns[:, 0].sum())
     found = {
@@ -196,21 +195,24 @@ def _overall(readings: Readings, how: Mapping[str, int]) -> list[dict[str, Any]]
     }
     rows = []
     for name, (measure, closed) in found.items():
-        value, interval = _drawn(measure, readings.patients, closed, how)
-        why = r.NOT_TWO if name != "icc" else f"{complete} cases that all have measured"
-        rows.append({"name": name, **_number(value, interval), "why": "" if math.isfinite(value) else why})
+        value, interval, why = _drawn(measure, readings.patients, closed, how)
+        if not math.isfinite(value):
+            why = r.NOT_TWO if name != "icc" else f"{complete} cases that all have measured"
+        n = complete if name == "icc" else shared
+        rows.append({"name": name, "n": n, **_number(value, interval), "why": why})
     return rows
 
 
 def _drawn(
     measure: Callable[[Floats], Floats], patients: Ints, closed: Interval, how: Mapping[str, int]
-) -> tuple[float, Interval]:
-    """Value and interval: the closed form for one case a patient, if there is one, else a bootstrap of patients."""
+) -> tuple[float, Interval, str]:
+    """Value, interval, why none: the closed form for one case a patient, if there is one, else by bootstrap."""
     value, n = float(measure(np.ones(len(patients)))), int(patients.max(initial=-1)) + 1
     if not math.isfinite(value) or n < 2 or (closed is not NONE and n == len(patients)):
-        return value, closed if n == len(patients) else NONE
+        return value, closed if n == len(patients) else NONE, ""
     drawn = bootstrap(lambda w: {"value": measure(w)}, patients, draws=how["draws"], seed=how["seed"])
-    return value, percentiles(drawn["value"]).interval
+    p = percentiles(drawn["value"])
+    return value, p.interval, r.no_interval(p) if p.interval is NONE else ""
 
 
 def _as_they_do(beside: Readings, how: Mapping[str, int]) -> dict[str, Any]:

@@ -146,7 +146,9 @@ def _told(readers: tuple[str, ...], rule: str, how: NDArray[np.str_], ids: pd.In
     """How the cases came to their consensus, and which have none."""
     counts = Counter(how.tolist())
     by = ", ".join(
-        f"{n} {'' if name in ('unanimous', _SINGLE) else 'by '}{name}" for name, n in counts.items() if name not in _NONE
+        f"{n} {'' if name in ('unanimous', _SINGLE) else 'by '}{name}"
+        for name, n in counts.items()
+        if name not in _NONE
     )
     said = f"Target: consensus of {listed(readers, 20)} by {rule}: {by or 'none'}."
     for name, words in _NONE.items():

@@ -59,7 +59,7 @@ def readers(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield f"Readers   {found['sentence']}"
     for one in found["overall"]:
-        yield f"{'':<10}all readers: {one['name'].replace('_', ' ')} {number(one)}{_why(one)}"
+        yield f"{'':<10}all readers (all cases, {one['n']}): {one['name'].replace('_', ' ')} {number(one)}{_why(one)}"
     for one in found["pairs"][:_SHOWN_PAIRS]:
         place = "all cases" if one["part"] == "all" else "test part"
         pair = f"{one['first']} and {one['second']} ({place}, {one['n']})"
