@@ -28,15 +28,16 @@ def sentences(cohort: Cohort) -> Iterator[str]:
     if cohort.consensus not in _RULES:
         yield f"Of the readers {names}, {cohort.consensus} was the reference standard."
     else:
-        yield f"The reference standard was made of the readings of {names}: {_RULES[cohort.consensus]}."
+        rule = f"by the rule {cohort.consensus}, {_RULES[cohort.consensus]}"
+        yield f"The reference standard was made of the readings of {names} (columns of the table) {rule}."
         yield from _agreed(cohort)
     if n := cohort.unresolved:
         how = "whose votes were tied" if cohort.consensus == "majority" else "whose readers were not unanimous"
         yield f"{counted(n, 'case')} {how} had no reference standard and {_were(n)} neither learned from nor tested."
         yield "They count in the agreement of the readers with each other."
     if n := len(cohort.unlabelled) - cohort.unresolved:
-        whom = "none of them" if cohort.consensus in _RULES else cohort.consensus
-        yield f"{counted(n, 'case')} that {whom} had read {_were(n)} left out."
+        unread = "none of them had read" if cohort.consensus in _RULES else f"{cohort.consensus} had not read"
+        yield f"{counted(n, 'case')} that {unread} {_were(n)} left out."
 
 
 def _agreed(cohort: Cohort) -> Iterator[str]:
