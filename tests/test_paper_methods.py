@@ -225,7 +225,7 @@ def reference(folder: Path, **how: Any) -> str:
     table = pd.DataFrame({"id": [f"c{i}" for i in range(7)], "x": range(7), **VOTES})
     table.to_csv(folder / "t.csv", index=False)
     cohort = isocenter.index(folder / "t.csv", readers=list(VOTES), **how)
-    return ". ".join((agreed.called(cohort), *agreed.sentences(cohort)))
+    return " ".join((f"{agreed.called(cohort)}.", *agreed.sentences(cohort)))
 
 
 def test_a_reference_standard_that_readers_made_is_told_and_not_left_to_the_author(tmp_path: Path) -> None:
