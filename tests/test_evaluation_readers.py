@@ -17,6 +17,7 @@ from sklearn.metrics import cohen_kappa_score
 import isocenter
 from isocenter.cohort import Target, Task
 from isocenter.evaluation.readers import OTHERS, Readings, evaluate_readers
+from isocenter.lines import beside
 from isocenter.metrics.agreement import fleiss_kappa
 from isocenter.metrics.readers import pairs
 from isocenter.reading import agree
@@ -161,7 +162,14 @@ def test_the_command_line_makes_the_consensus_and_compares(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert "Target: consensus of r1, r2, r3 by majority" in done.stdout
     assert "Readers   linear and readers: mean kappa" in done.stdout
-    assert "r1 and r2 (all cases, " in done.stdout
+    assert "r1 and r2 (all cases, 120): " in done.stdout
+    assert "r1 and r2 (test part, " in done.stdout
+    assert "all readers (all cases, 120): fleiss kappa" in done.stdout
+    folded = {"design": {"splits": 5}}
+    found = json.loads((tmp_path / "p" / "readers.json").read_text("utf-8"))
+    lines = "\n".join(beside.readers(found, folded))
+    assert "r1 and r2 (tested cases, " in lines
+    assert "test part" not in lines
     assert f"({OTHERS}" not in done.stdout
     done = subprocess.run(
         [sys.executable, "-m", "isocenter", *words[:2], "--readers", "r1,r9", "--project", str(tmp_path / "q")],
