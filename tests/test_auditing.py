@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,9 @@ def test_usable_drops_what_could_not_be_decoded_and_still_reconciles() -> None:
     audit = audit_cohort(cohort, None, [Fault("c004", "UnreadableFile", "torn")])
     usable = audit.usable(cohort)
     assert "c004" not in usable.table.index
+    kept = replace(cohort, readers=("r1",), aside=pd.DataFrame({"r1": ["a"]}, ["u1"]))
+    assert audit.usable(kept).aside is kept.aside  # what readers said of it counts still
+    assert kept.select(["c001"]).aside is None
     assert len(usable) == len(usable.sources) == 11
     assert usable.found == cohort.found == audit.found
     assert audit_cohort(usable).used == audit.used

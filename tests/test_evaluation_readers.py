@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from sklearn.metrics import cohen_kappa_score
 import isocenter
 from isocenter.cohort import Target, Task
 from isocenter.evaluation.readers import OTHERS, Readings, evaluate_readers
+from isocenter.lines import beside
+from isocenter.metrics.agreement import fleiss_kappa
+from isocenter.metrics.readers import pairs
+from isocenter.reading import agree
 
 T = Target(Task.CLASSIFICATION, "outcome", ("a", "b"), "b")
 
@@ -157,7 +162,14 @@ def test_the_command_line_makes_the_consensus_and_compares(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert "Target: consensus of r1, r2, r3 by majority" in done.stdout
     assert "Readers   linear and readers: mean kappa" in done.stdout
-    assert "r1 and r2 (all cases, " in done.stdout
+    assert "r1 and r2 (all cases, 120): " in done.stdout
+    assert "r1 and r2 (test part, " in done.stdout
+    assert "all readers (all cases, 120): fleiss kappa" in done.stdout
+    folded = {"design": {"splits": 5}}
+    found = json.loads((tmp_path / "p" / "readers.json").read_text("utf-8"))
+    lines = "\n".join(beside.readers(found, folded))
+    assert "r1 and r2 (tested cases, " in lines
+    assert "test part" not in lines
     assert f"({OTHERS}" not in done.stdout
     done = subprocess.run(
         [sys.executable, "-m", "isocenter", *words[:2], "--readers", "r1,r9", "--project", str(tmp_path / "q")],
@@ -172,9 +184,85 @@ def test_where_every_case_is_tested_a_pair_of_readers_is_told_once() -> None:
     truth = rng.integers(0, 2, 40).astype(float)
     values = np.column_stack([truth, rng.integers(0, 2, 40)]).astype(float)
     readings = Readings(values, ("A", "B"), np.arange(40), ("no", "yes"))
-    pairs = {}
+    parts = {}
     for n in (40, 30):
         found = evaluate_readers(readings, np.arange(n), truth[:n], truth[:n], model="m", rule=None, draws=20)
-        pairs[n] = [one["part"] for one in found["pairs"] if (one["first"], one["second"]) == ("A", "B")]
+        parts[n] = [one["part"] for one in found["pairs"] if (one["first"], one["second"]) == ("A", "B")]
         assert ("A", "m") in [(one["first"], one["second"]) for one in found["pairs"]]
-    assert pairs == {40: ["all"], 30: ["all", "test"]}
+    assert parts == {40: ["all"], 30: ["all", "test"]}
+
+
+def disputed(path: Path, readers: tuple[str, ...] = ("r1", "r2", "r3"), n: int = 150) -> pd.DataFrame:
+    """Features that tell the truth; readers who err on 10, 20 and 25 % of it, and differ on many cases."""
+    rng = np.random.default_rng(4)
+    y = np.arange(n) % 2
+    table = pd.DataFrame({"id": [f"c{i}" for i in range(n)], "x": y + rng.normal(0, 0.5, n), "z": rng.normal(size=n)})
+    wrong = {"r1": 0.1, "r2": 0.2, "r3": 0.25}
+    table = table.assign(**{name: noisy(y, wrong[name], int(name[1])) for name in readers})
+    table.to_csv(path, index=False)
+    return table
+
+
+@pytest.mark.parametrize("readers, rule", [(("r1", "r2", "r3"), "unanimous"), (("r1", "r2"), None)])
+def test_readers_agree_over_every_case_they_read_whatever_became_of_its_consensus(
+    tmp_path: Path, readers: tuple[str, ...], rule: str | None
+) -> None:
+    table = disputed(tmp_path / "t.csv", readers)
+    options = {"readers": readers, "method": "linear", "project": tmp_path / "p"}
+    study = isocenter.run(tmp_path / "t.csv", **options, **({"consensus": rule} if rule else {}))
+    found = study.summary()["readers"]
+    left_out = int((table[list(readers)].nunique(axis=1) > 1).sum())
+    assert study.summary()["cohort"]["used"] == len(table) - left_out < len(table)
+    for first, second in combinations(readers, 2):
+        pair = find(found, first, second, "all")
+        assert (pair["part"], pair["n"]) == ("all", len(table))
+        assert pair["value"] == pytest.approx(cohen_kappa_score(table[first], table[second]))
+        assert find(found, first, second, "test")["value"] == 1.0  # chosen by their agreement
+    fleiss = next(one for one in found["overall"] if one["name"] == "fleiss_kappa")
+    assert fleiss["n"] == len(table)
+    assert fleiss["value"] == pytest.approx(float(fleiss_kappa(table[list(readers)].to_numpy(dtype=float), 2)))
+    rest = table[list(readers[1:])]
+    others = rest.iloc[:, 0].where(rest.nunique(axis=1) == 1)
+    against = find(found, "r1", OTHERS, "all")
+    assert (against["part"], against["n"]) == ("all", others.notna().sum())
+    assert against["value"] == pytest.approx(
+        cohen_kappa_score(table["r1"][others.notna()], others.dropna().astype(int))
+    )
+    told = found["as_they_do"]
+    scores = [cohen_kappa_score(table[a], table[b]) for a, b in combinations(readers, 2)]
+    assert (told["unresolved"], told["readers_all"]) == (left_out, pytest.approx(np.mean(scores)))
+    assert f"{left_out} cases, on which readers differ, have no consensus" in found["sentence"]
+    assert found["sentence"].endswith("cannot be told.")
+    assert "than they do among themselves" not in found["sentence"]
+    study.paper(tmp_path / "paper")
+    methods = (tmp_path / "paper" / "methods.md").read_text("utf-8")
+    assert f"by the rule {rule or 'majority'}, the label that" in methods
+    assert f"{left_out} cases whose " in methods
+    assert "[author: the reference standard" not in methods
+
+
+def test_a_case_without_a_named_target_counts_among_the_readers_and_takes_no_claim(tmp_path: Path) -> None:
+    table = disputed(tmp_path / "t.csv")
+    table.assign(dx=[None] * 30 + ["0", "1"] * 60, r1=[7, *table["r1"][1:]]).to_csv(tmp_path / "t.csv", index=False)
+    study = isocenter.run(tmp_path / "t.csv", target="dx", readers="r1,r2,r3", method="linear", project=tmp_path / "p")
+    found, summary = study.summary()["readers"], study.summary()
+    assert summary["cohort"]["used"] == 120
+    assert find(found, "r2", "r3", "all")["n"] == 150
+    assert find(found, "r2", "r3", "all")["value"] == pytest.approx(cohen_kappa_score(table["r2"], table["r3"]))
+    assert "unresolved" not in found["as_they_do"]
+    assert any("'dx' does not have, to cases without a value of it: '7' (1)" in w for w in summary["warnings"])
+
+
+def test_patients_of_cases_without_a_consensus_are_known_too(tmp_path: Path) -> None:
+    table = disputed(tmp_path / "t.csv", ("r1", "r2"))
+    whose = [f"p{i // 5}" for i in range(len(table))]
+    table.assign(patient_id=whose).to_csv(tmp_path / "t.csv", index=False)
+    cohort = isocenter.index(tmp_path / "t.csv", readers=["r1", "r2"])
+    ids = cohort.case_ids
+    scores = pd.DataFrame({"case_id": ids, "part": "test", "prediction": cohort.y, "reference": cohort.y})
+    pair = find(agree(cohort, scores, "forest", draws=200), "r1", "r2", "all")
+    assert (pair["n"], pair["how"]) == (len(table), "bootstrap-patients")
+    readings = table[["r1", "r2"]].to_numpy(dtype=float)
+    (alone,) = pairs(readings, 2, patients=np.arange(len(table)) // 5, draws=200)
+    assert pair["value"] == pytest.approx(alone.kappa)
+    assert pair["high"] - pair["low"] == pytest.approx(alone.kappa_interval.high - alone.kappa_interval.low, rel=0.2)

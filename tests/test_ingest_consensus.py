@@ -55,7 +55,7 @@ def test_a_readers_column_is_neither_feature_nor_attribute(tmp_path: Path) -> No
     y = np.arange(40) % 2
     path = written(tmp_path, r1=y, r2=np.roll(y, 1), outcome=y, age=y + 40)
     for target in ("outcome", None):
-        cohort = isocenter.index(path, target=target, readers=["r1", "r2"], consensus="majority" if target else "r1")
+        cohort = isocenter.index(path, target=target, readers=["r1", "r2"], consensus=None if target else "r1")
         assert not {"r1", "r2"} & {*cohort.features, *cohort.attributes, *cohort.covariates}
         assert cohort.readers == ("r1", "r2")
         assert not {"r1", "r2"} & set(cohort.X.columns)  # type: ignore[union-attr]
@@ -93,6 +93,11 @@ def test_faults_are_named(tmp_path: Path) -> None:
         isocenter.index(path, readers=NAMES, consensus="most")
     with pytest.raises(UsageError, match="without readers"):
         isocenter.index(path, target="outcome", consensus="mean")
+    for rule in ("majority", "unanimous", "r1"):
+        with pytest.raises(UsageError, match=f"--consensus {rule} makes a target .* --target outcome names another"):
+            isocenter.index(path, target="outcome", readers=NAMES, consensus=rule)
+    with pytest.raises(UsageError, match="without readers"):
+        isocenter.index(path, target="outcome", consensus="majority")
     with pytest.raises(BadTarget, match="target and reader"):
         isocenter.index(path, target="r1", readers=NAMES)
     with pytest.raises(BadTarget, match="not all numbers"):
@@ -107,3 +112,49 @@ def test_a_label_that_always_loses_is_kept_and_said(tmp_path: Path) -> None:
     cohort = isocenter.index(path, readers=NAMES)
     assert any("no consensus has: 'x' (1)" in w for w in cohort.warnings)
     assert cohort.table.at["c1", "r3"] == "x"
+
+
+def test_what_was_said_of_cases_without_a_target_is_kept(tmp_path: Path) -> None:
+    cohort = isocenter.index(written(tmp_path, **R3), readers=NAMES)
+    assert cohort.aside is not None
+    assert list(cohort.aside.index) == ["c4"]  # nobody has read c5
+    assert list(cohort.aside.loc["c4", ["r1", "r2"]]) == ["a", "b"]
+    assert (cohort.consensus, cohort.unresolved) == ("majority", 1)
+    unanimous = isocenter.index(tmp_path / "t.csv", readers=NAMES, consensus="unanimous")
+    assert (unanimous.consensus, unanimous.unresolved) == ("unanimous", 3)
+    one = isocenter.index(tmp_path / "t.csv", readers=NAMES, consensus="r3")
+    assert (one.consensus, one.unresolved) == ("r3", 0)
+    named = isocenter.index(written(tmp_path, **R3, dx=["a", "b", None, "a", "b", None]), target="dx", readers=NAMES)
+    assert named.aside is not None
+    assert (list(named.aside.index), named.consensus, named.unresolved) == (["c2"], "", 0)
+    assert isocenter.index(tmp_path / "t.csv", target="dx", ignore=NAMES).aside is None
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_what_is_kept_is_written_and_read_again(tmp_path: Path, measured: bool) -> None:
+    columns = {"r1": [1.5, 2.5, 7, 8], "r2": [2.5, None, 8, 9], "size": [1.5, None, 7, 8]} if measured else R3
+    path = written(tmp_path, **columns)
+    how = {"target": "size", "readers": ["r1", "r2"]} if measured else {"readers": NAMES, "consensus": "unanimous"}
+    cohort = isocenter.index(path, **how)  # type: ignore[arg-type]
+    artefacts.COHORT.save(cohort, tmp_path / "c.parquet")
+    again = artefacts.COHORT.load(tmp_path / "c.parquet")
+    assert cohort.aside is not None
+    assert again.aside is not None
+    pd.testing.assert_frame_equal(again.aside, cohort.aside)
+    assert (again.consensus, again.unresolved) == (cohort.consensus, cohort.unresolved)
+
+
+def test_a_single_reading_is_no_consensus(tmp_path: Path) -> None:
+    first, second = ["a", None, "b", None], [None, "b", None, "a"]
+    cohort = isocenter.index(written(tmp_path, r1=first, r2=second), readers=NAMES[:2])
+    assert "Target: consensus of r1, r2 by majority: 4 with one reading only." in cohort.notes
+    assert any(w.startswith("No case was read by two readers") for w in cohort.warnings)
+    some = isocenter.index(written(tmp_path, r1=first, r2=["a", "b", "b", "a"]), readers=NAMES[:2])
+    assert "Target: consensus of r1, r2 by majority: 2 unanimous, 2 with one reading only." in some.notes
+    assert any("Of 4 cases with a consensus 2 had one reader only" in w for w in some.warnings)
+    both = isocenter.index(written(tmp_path, r1=["a", "b"], r2=["a", "b"]), readers=NAMES[:2])
+    assert not any("reader" in w for w in both.warnings)
+    sizes = isocenter.index(written(tmp_path, r1=[1.5, 2], r2=[None, 4]), readers=NAMES[:2], consensus="mean")
+    assert any("with one reading only" in n for n in sizes.notes)
+    chosen = isocenter.index(written(tmp_path, r1=first, r2=second), readers=NAMES[:2], consensus="r1")
+    assert not any("reader" in w for w in chosen.warnings)

@@ -10,6 +10,7 @@ import pytest
 from isocenter.errors import BadShape, BadValues, UsageError
 from isocenter.metrics import agreement as a
 from isocenter.metrics import readers
+from isocenter.metrics.bootstrap import percentiles
 from isocenter.metrics.differences import bland_altman
 from isocenter.metrics.intervals import NONE
 
@@ -136,6 +137,19 @@ def test_perfect_agreement_of_clustered_readers_counts_patients() -> None:
     found = {c.name: c for c in readers.coefficients(np.column_stack([halves] * 3), 2, patients=patients)}
     assert found["ac1"].interval[:2] == pytest.approx(a.ac1_interval(np.column_stack([halves[::3]] * 3), 2)[:2])
     assert found["krippendorff_alpha"].interval == NONE
+    assert found["krippendorff_alpha"].why == "no interval: the same in all 2000 draws, which is no certainty"
+
+
+def test_why_draws_give_no_interval_is_true() -> None:
+    same, several = np.ones(100), np.ones(100)
+    same[:3], several[:30] = np.nan, np.nan
+    several[30:40] = 0.5
+    why = [readers.no_interval(percentiles(values)) for values in (np.ones(100), same, several)]
+    assert why == [
+        "no interval: the same in all 100 draws, which is no certainty",
+        "no interval: the same in 97 of 100 draws, which is no certainty",
+        "not defined in 30 of 100 draws",
+    ]
 
 
 def test_all_coefficients_have_intervals() -> None:

@@ -24,6 +24,22 @@ def test_run_toml_keeps_every_option(tmp_path: Path) -> None:
     assert Options.from_toml(path) == options
 
 
+@pytest.mark.parametrize(
+    "text, consensus",
+    [
+        ('consensus = "majority"', None),
+        ('consensus = "majority"\nreaders = ["R1", "R2"]\ntarget = "dx"', None),
+        ('consensus = "majority"\nreaders = ["R1", "R2"]', "majority"),
+        ('consensus = "unanimous"\nreaders = ["R1", "R2"]\ntarget = "dx"', "unanimous"),
+    ],
+)
+def test_a_consensus_that_was_written_by_default_and_not_used_is_none(
+    tmp_path: Path, text: str, consensus: str | None
+) -> None:
+    (tmp_path / "run.toml").write_text(text, "utf-8")
+    assert Options.from_toml(tmp_path / "run.toml").consensus == consensus
+
+
 @pytest.mark.parametrize("step, verb", [(INDEX, workbench.index), (SPLIT, workbench.split)])
 def test_python_takes_the_options_of_the_command_line_with_the_same_defaults(step: str, verb: object) -> None:
     parameters = inspect.signature(verb).parameters  # type: ignore[arg-type]

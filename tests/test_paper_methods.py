@@ -13,7 +13,7 @@ import pytest
 
 import isocenter
 import studies
-from isocenter.paper import Finished, write
+from isocenter.paper import Finished, agreed, write
 from isocenter.paper.document import manuscript
 from isocenter.paper.methods import methods_section
 from isocenter.paper.tables import tables
@@ -211,3 +211,38 @@ def test_a_confusion_matrix_names_a_repeat_only_where_there_are_several(repeats:
         study = replace(study, design=replace(study.design, whole=study.design.split, repeats=repeats))
     drawn = next(drawing for drawing in paper_drawings(study) if drawing.name == "confusion")
     assert drawn.about == f"forest, {place}"
+
+
+VOTES = {
+    "R1": ["a", "a", "b", "b", "a", None, "a"],
+    "R2": ["a", "b", "b", "a", "b", None, None],
+    "R3": ["a", "a", "b", "b", None, None, None],
+}
+
+
+def reference(folder: Path, **how: Any) -> str:
+    """What is said of the reference standard of a cohort whose readers made the target."""
+    table = pd.DataFrame({"id": [f"c{i}" for i in range(7)], "x": range(7), **VOTES})
+    table.to_csv(folder / "t.csv", index=False)
+    cohort = isocenter.index(folder / "t.csv", readers=list(VOTES), **how)
+    return " ".join((f"{agreed.called(cohort)}.", *agreed.sentences(cohort)))
+
+
+def test_a_reference_standard_that_readers_made_is_told_and_not_left_to_the_author(tmp_path: Path) -> None:
+    text = reference(tmp_path)
+    assert text.startswith("the consensus of readers. ")
+    assert (
+        "made of the readings of R1, R2 and R3 (columns of the table) by the rule majority, the label that most" in text
+    )
+    assert "All agreed in 2 of the 4 cases used that two or more had read. 1 case used has one reading only" in text
+    assert "1 case whose votes were tied had no reference standard and was neither learned from nor tested." in text
+    assert "1 case that none of them had read was left out." in text
+    text = reference(tmp_path, consensus="unanimous")
+    assert "by the rule unanimous, the label that all gave" in text
+    assert "3 cases whose readers were not unanimous had no reference standard and were neither" in text
+    text = reference(tmp_path, consensus="R3")
+    assert text.startswith("the reading of R3. ")
+    assert "Of the readers R1, R2 and R3, R3 was the reference standard." in text
+    assert "3 cases that R3 had not read were left out." in text
+    named = next(p.text for p in methods_section(Finished(studies.binary(), {})) if p.heading == "Reference standard")
+    assert "[author: the reference standard: how, when and by whom" in named

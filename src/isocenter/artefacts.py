@@ -40,6 +40,7 @@ def _save_cohort(cohort: Cohort, path: Path) -> None:
     meta = {
         "target": None if cohort.target is None else asdict(cohort.target),
         "excluded": [asdict(f) for f in cohort.excluded],
+        "aside": _split(cohort.aside),
         "attrs": {str(k): v for k, v in cohort.table.attrs.items()},
         **{
             name: getattr(cohort, name)
@@ -52,6 +53,7 @@ def _save_cohort(cohort: Cohort, path: Path) -> None:
                 "warnings",
                 "origin",
                 "readers",
+                "consensus",
                 "beside",
             )
         },
@@ -59,6 +61,20 @@ def _save_cohort(cohort: Cohort, path: Path) -> None:
     arrow = pa.Table.from_pandas(_plain(table), preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _META: json.dumps(meta).encode()})
     disk.write_with(path, lambda temporary: pq.write_table(arrow, temporary))
+
+
+def _split(table: pd.DataFrame | None) -> dict[str, Any] | None:
+    """As JSON has it: index, columns and rows, null where missing."""
+    return None if table is None else table.astype(object).where(table.notna(), None).to_dict("split")
+
+
+def _joined(split: Mapping[str, Any] | None, like: pd.DataFrame) -> pd.DataFrame | None:
+    """The table again, with the column types of another."""
+    if split is None:
+        return None
+    index = pd.Index(split["index"], name=like.index.name)
+    found = pd.DataFrame(split["data"], index, split["columns"])
+    return found.astype({name: like[name].dtype for name in split["columns"]})
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +107,8 @@ def _load_cohort(path: Path) -> Cohort:
         excluded=tuple(Fault(**f) for f in meta["excluded"]),
         split_column=meta["split_column"],
         origin=meta["origin"],
+        consensus=meta.get("consensus", ""),
+        aside=_joined(meta.get("aside"), table),
         **lists,
     )
 

@@ -17,6 +17,7 @@ from isocenter.errors import BadTarget, Fault
 
 PATIENT = "patient_id"
 BETWEEN = "|"  # labels of one case, written as text
+_FAIL_WHERE_READERS_DIFFER = ("majority", "unanimous")  # rules of consensus
 
 
 class Task(str, Enum):
@@ -127,6 +128,8 @@ class Cohort:
     split_column: attribute with an official or given split. excluded: what was left out, with
     reasons; unlabelled: cases without a value of the target; found = used + excluded +
     unlabelled. readers: columns with each reader's label, written as the target's; never attributes.
+    consensus: the rule by which these made the target ("majority"... or a reader's column), "" where it was named.
+    aside: what readers said of unlabelled cases: index `case_id`, `patient_id` and the readers' columns; None without.
     beside: columns that a step reads beside the features (the site, what is preserved), never learned from.
     notes: what was inferred, one sentence each, for terminal and report.
     origin: "table" (features), "array" (image stacks) or "files".
@@ -144,6 +147,8 @@ class Cohort:
     warnings: tuple[str, ...] = ()
     origin: str = "files"
     readers: tuple[str, ...] = ()
+    consensus: str = ""
+    aside: pd.DataFrame | None = None
     beside: tuple[str, ...] = ()
     fingerprint: str = field(default="")
 
@@ -175,6 +180,13 @@ class Cohort:
     def knows_patients(self) -> bool:
         """Whether any case has a patient id."""
         return bool(self.table[PATIENT].notna().any())
+
+    @property
+    def unresolved(self) -> int:
+        """Cases that two readers or more have read and that have no target, as these differ."""
+        if self.aside is None or self.consensus not in _FAIL_WHERE_READERS_DIFFER:
+            return 0
+        return int((self.aside[list(self.readers)].notna().sum(axis=1) > 1).sum())
 
     @property
     def patients(self) -> NDArray[np.object_]:
@@ -256,4 +268,4 @@ class Cohort:
         if (rows < 0).any():
             raise KeyError("select() was given case ids that are not in the cohort")
         sources = tuple(self.sources[r] for r in rows) if self.sources else ()
-        return replace(self, table=self.table.iloc[rows], sources=sources, excluded=(), unlabelled=())
+        return replace(self, table=self.table.iloc[rows], sources=sources, excluded=(), unlabelled=(), aside=None)

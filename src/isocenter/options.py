@@ -49,9 +49,9 @@ class Options:
     readers: tuple[str, ...] = _option(
         (), "Columns with each reader's label: compared with each other and the model, never a feature.", INDEX
     )
-    consensus: str = _option(
-        "majority", "What readers must agree on to make a target of their labels, if no --target is given: majority, "
-        "unanimous, mean, median or one reader's column.", INDEX,
+    consensus: str | None = _option(
+        None, "What readers must agree on to make a target of their labels, where no --target is given: majority (if "
+        "nothing is said), unanimous, mean, median or one reader's column.", INDEX,
     )  # fmt: skip
     image: tuple[str, ...] = _option(
         (), "Which files are images: [NAME=]GLOB, or [NAME=]COLUMN of the table with their paths.", INDEX, MEASURE
@@ -257,6 +257,8 @@ class Options:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
             raise UnreadableFile(f"{path} is not a run.toml: {fault}.", "Take the one in a project folder.") from fault
         data.pop("isocenter", None)
+        if data.get("consensus") == "majority" and ("target" in data or not data.get("readers")):
+            del data["consensus"]  # was written, as a default, where it is not used
         return cls().changed(**data)
 
 

@@ -252,11 +252,9 @@ class Stages:
             return {}
         self.evaluate()
         options, table = self.options, self.project.get(artefacts.predictions(self.primary))
-        rule = None if options.target is not None else options.consensus
-        inputs = fingerprint("readers", self._evaluate_inputs(self.recipes[0]), rule)
-        how: dict[str, Any] = {"rule": rule, "seed": options.seed}
+        inputs = fingerprint("readers", self._evaluate_inputs(self.recipes[0]), self.usable.consensus)
         return self.project.get_or_make(
-            artefacts.READERS, inputs, lambda: reading.agree(self.usable, table, self.primary, **how)
+            artefacts.READERS, inputs, lambda: reading.agree(self.usable, table, self.primary, seed=options.seed)
         )
 
     # -- what surrounds the numbers ---------------------------------------------------------------

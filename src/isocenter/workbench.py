@@ -58,7 +58,7 @@ def index(
     order: Sequence[str] = (),
     group_column: str | None = None,
     readers: Sequence[str] = (),
-    consensus: str = "majority",
+    consensus: str | None = None,
     ignore: Sequence[str] = (),
     harmonise: str | None = None,
     preserve: Sequence[str] = (),

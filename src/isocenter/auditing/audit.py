@@ -55,7 +55,8 @@ class Audit:
         if not self.undecodable:
             return cohort
         kept = cohort.table.index.difference(list(self.undecodable), sort=False)
-        return replace(cohort.select(kept), excluded=self.excluded, unlabelled=cohort.unlabelled)
+        rest: dict[str, Any] = {"unlabelled": cohort.unlabelled, "aside": cohort.aside}
+        return replace(cohort.select(kept), excluded=self.excluded, **rest)
 
     def lines(self) -> list[str]:
         """What was found, in sentences for the terminal; warnings are apart, in `warnings`."""

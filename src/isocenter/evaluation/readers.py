@@ -8,7 +8,7 @@ A reader stands against the consensus of the *others*: with a vote in it he woul
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -65,6 +65,10 @@ class Readings:
         patients = pd.factorize(self.patients[rows])[0].astype(np.int64)
         return Readings(self.values[rows], self.names, patients, self.classes, self.graded)
 
+    def without_last(self) -> Readings:
+        """With one column less: what `beside` has joined."""
+        return Readings(self.values[:, :-1], self.names[:-1], self.patients, self.classes, self.graded)
+
     def beside(self, name: str, column: Floats) -> Readings:
         """With one column more."""
         values = np.column_stack([self.values, column])
@@ -85,22 +89,27 @@ def evaluate_readers(
     *,
     model: str,
     rule: str | None,
+    unresolved: int = 0,
     seed: int = 0,
     draws: int = 2000,
 ) -> dict[str, Any]:
-    """Plain data: pairs and coefficients of all cases; on the test part the model and the consensus beside them.
+    """Plain data: pairs and coefficients of all cases read; on the test part the model and the consensus beside them.
 
     tested: (t,) rows of `readings` in the test part; predicted, reference: (t,) codes or measurements; rule: how the
-    reference was made of these readers ("majority"... or a reader's name), None where it was not.
+    reference was made of these readers ("majority"... or a reader's name), None where it was not; unresolved: so many
+    rows have no reference because readers differ. These are never tested: on the rest readers agree by selection.
     """
     how = {"seed": seed, "draws": draws}
-    test = readings.select(tested)
-    beside = test.beside(model, predicted)
-    pairs = [*_pairs(readings, ALL, how), *_pairs(beside, TEST, how)]
-    if len(np.unique(tested)) == len(readings.values):  # every case is tested: the readers' pairs are told already
-        pairs = [one for one in pairs if one["part"] == ALL or model in (one["first"], one["second"])]
-    pairs += _against_reference(beside, reference, rule, how)
+    beside = readings.select(tested).beside(model, predicted)
+    among = _pairs(readings, ALL, how)
+    pairs = [*among, *_pairs(beside, TEST, how)]
+    pairs += [*_against_others(readings, ALL, rule, how), *_against_reference(beside, reference, rule, how)]
+    if len(np.unique(tested)) == len(readings.values):  # every case is tested: what has no model in it is told already
+        told = {(one["first"], one["second"]) for one in pairs if one["part"] == ALL}
+        pairs = [one for one in pairs if one["part"] == ALL or (one["first"], one["second"]) not in told]
     as_they_do = _as_they_do(beside, how)
+    if as_they_do and unresolved:
+        as_they_do |= {"unresolved": unresolved, "readers_all": _mean(one["value"] for one in among)}
     return {
         "model": model,
         "names": list(readings.names),
@@ -139,25 +148,45 @@ def _against_reference(
     beside: Readings, reference: Floats, rule: str | None, how: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     """The model against the reference; each reader against it too, or against the consensus of the others."""
-    found, last = [], len(beside.names) - 1
-    for i, name in enumerate(beside.names):
-        against, other = reference, "reference" if rule is None else "consensus"
-        if i < last and rule in _RULES:
-            rest = np.delete(beside.values[:, :last], i, axis=1)
-            against, other = r.consensus(rest, rule).values, OTHERS  # type: ignore[arg-type]
-        if name != rule:
-            both = Readings(np.column_stack([beside.values[:, i], against]), (name, other), beside.patients,
-                            beside.classes, beside.graded)  # fmt: skip
-            found += _pairs(both, TEST, how)
+    last = len(beside.names) - 1
+    found = _against_others(beside.without_last(), TEST, rule, how)
+    for i in range(last if found else 0, last + 1):
+        if beside.names[i] != rule:
+            found += _against(beside, i, reference, "reference" if rule is None else "consensus", TEST, how)
     return found
 
 
+def _against_others(readings: Readings, part: str, rule: str | None, how: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Each reader against the consensus of the others; [] where the reference is none of all readers."""
+    found: list[dict[str, Any]] = []
+    for i in range(len(readings.names) if rule in _RULES else 0):
+        others = r.consensus(np.delete(readings.values, i, axis=1), rule).values  # type: ignore[arg-type]
+        found += _against(readings, i, others, OTHERS, part, how)
+    return found
+
+
+def _against(
+    readings: Readings, i: int, other: Floats, name: str, part: str, how: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """A column against one more."""
+    both = np.column_stack([readings.values[:, i], other])
+    names = (readings.names[i], name)
+    return _pairs(Readings(both, names, readings.patients, readings.classes, readings.graded), part, how)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
 def _overall(readings: Readings, how: Mapping[str, int]) -> list[dict[str, Any]]:
-    """All readers at once."""
+    """All readers at once, on the cases that two or more (for the ICC: that all) have read."""
+    shared = int((np.isfinite(readings.values).sum(axis=1) > 1).sum())
     if readings.classes:
         scale: a.Scale = "ordinal" if readings.graded else "nominal"
         every = r.coefficients(readings.values, len(readings.classes), scale, patients=readings.patients, **how)
-        return [{"name": one.name, **_number(one.value, one.interval), "why": one.why} for one in every]
+        return [{"name": one.name, "n": shared, **_number(one.value, one.interval), "why": one.why} for one in every]
     columns = icc_columns(readings.values)
     complete = int(columns[:, 0].sum())
     found = {
@@ -166,21 +195,24 @@ def _overall(readings: Readings, how: Mapping[str, int]) -> list[dict[str, Any]]
     }
     rows = []
     for name, (measure, closed) in found.items():
-        value, interval = _drawn(measure, readings.patients, closed, how)
-        why = r.NOT_TWO if name != "icc" else f"{complete} cases that all have measured"
-        rows.append({"name": name, **_number(value, interval), "why": "" if math.isfinite(value) else why})
+        value, interval, why = _drawn(measure, readings.patients, closed, how)
+        if not math.isfinite(value):
+            why = r.NOT_TWO if name != "icc" else f"{complete} cases that all have measured"
+        n = complete if name == "icc" else shared
+        rows.append({"name": name, "n": n, **_number(value, interval), "why": why})
     return rows
 
 
 def _drawn(
     measure: Callable[[Floats], Floats], patients: Ints, closed: Interval, how: Mapping[str, int]
-) -> tuple[float, Interval]:
-    """Value and interval: the closed form for one case a patient, if there is one, else a bootstrap of patients."""
+) -> tuple[float, Interval, str]:
+    """Value, interval, why none: the closed form for one case a patient, if there is one, else by bootstrap."""
     value, n = float(measure(np.ones(len(patients)))), int(patients.max(initial=-1)) + 1
     if not math.isfinite(value) or n < 2 or (closed is not NONE and n == len(patients)):
-        return value, closed if n == len(patients) else NONE
+        return value, closed if n == len(patients) else NONE, ""
     drawn = bootstrap(lambda w: {"value": measure(w)}, patients, draws=how["draws"], seed=how["seed"])
-    return value, percentiles(drawn["value"]).interval
+    p = percentiles(drawn["value"])
+    return value, p.interval, r.no_interval(p) if p.interval is NONE else ""
 
 
 def _as_they_do(beside: Readings, how: Mapping[str, int]) -> dict[str, Any]:
@@ -221,6 +253,8 @@ def _sentence(found: Mapping[str, Any], model: str) -> str:
         return f"Whether {model} agrees with readers as they do among themselves cannot be told on the test part."
     own, theirs, apart = found["model"], found["readers"], found["difference"]
     head = f"{model} and readers: mean {found['coefficient']} {own['value']:.2f}; readers among themselves"
+    if found.get("unresolved"):
+        return f"{head} {theirs['value']:.2f} on the same tested cases{_selected(found, model)}"
     head += f" {theirs['value']:.2f}; difference {apart['value']:+.2f}"
     if apart["low"] is None:
         return f"{head}."
@@ -229,6 +263,17 @@ def _sentence(found: Mapping[str, Any], model: str) -> str:
         "the data cannot tell these apart"
     )  # fmt: skip
     return f"{head} ({apart['low']:+.2f} to {apart['high']:+.2f}): {claim}."
+
+
+def _selected(found: Mapping[str, Any], model: str) -> str:
+    """Why the two means cannot be compared."""
+    n, every = found["unresolved"], found["readers_all"]
+    said = "" if every is None else f", {every:.2f} on all that they read"
+    who = "1 case, on which readers differ, has" if n == 1 else f"{n} cases, on which readers differ, have"
+    return (
+        f"{said}. {who} no consensus and {'is' if n == 1 else 'are'} not tested, so readers agree better on the tested "
+        f"cases by selection: whether {model} agrees with them as they do among themselves cannot be told."
+    )
 
 
 def _number(value: float, interval: Interval) -> dict[str, Any]:

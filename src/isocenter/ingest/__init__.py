@@ -48,7 +48,7 @@ def index(
     order: Sequence[str] = (),
     group_column: str | None = None,
     readers: Sequence[str] = (),
-    consensus: str = "majority",
+    consensus: str | None = None,
     ignore: Sequence[str] = (),
     harmonise: str | None = None,
     preserve: Sequence[str] = (),
@@ -63,7 +63,7 @@ def index(
     enter a model; exclude: case or patient ids; ignore: columns to leave out.
     harmonise: column of sites; preserve: covariates whose effect harmonisation keeps; neither is a feature.
     readers: columns with each reader's label, never a feature; consensus: the rule that makes a target
-    of them where none is named. with_labels=False is for new data to predict: no target is looked for.
+    of them where none is named (None: majority). with_labels=False is for new data to predict: no target is looked for.
     known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
     the table calls its classes. like: role and name of each source of a case elsewhere (`Cohort.kinds`): files that are
     called so are taken, in that order, and others are not.

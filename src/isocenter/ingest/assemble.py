@@ -54,9 +54,11 @@ def assemble(path: Path, request: Request, read: pd.DataFrame | None = None) -> 
     leaving.keep(draft, ~draft.table.index.isin(list(draft.broken)))
     if draft.table.empty:
         raise leaving.nothing_left(excluded, found, path)
+    whole = draft.table
     target, unlabelled = _label(draft, column, request, labels)
+    aside, rule = None, draft.consensus if column == consensus.COLUMN else ""
     if target is not None and readers:
-        consensus.clean(draft, target, readers, made=column == consensus.COLUMN and request.target is None)
+        aside = consensus.clean(draft, target, readers, whole.loc[list(unlabelled)], made=bool(rule))
     features = _features(draft, column, request) if draft.origin == "table" else []
     split = _split(draft, request)
     covariates, beside = _covariates(draft, column, request), _beside(draft, column, request)
@@ -74,6 +76,8 @@ def assemble(path: Path, request: Request, read: pd.DataFrame | None = None) -> 
         warnings=(*draft.warnings, *(_patient_warnings(draft.table) if request.with_labels else ())),
         origin=draft.origin,
         readers=readers,
+        consensus=rule,
+        aside=aside,
         beside=beside,
     )
 

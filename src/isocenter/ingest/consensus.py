@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocenter.cohort import Target, Task
+from isocenter.cohort import PATIENT, Target, Task
 from isocenter.errors import BadTarget, UsageError
 from isocenter.ingest.columns import count, wanted
 from isocenter.ingest.draft import Draft, Request
@@ -23,6 +23,7 @@ COLUMN = "consensus"
 _OF_NUMBERS = ("mean", "median")
 _RULES: tuple[Rule, ...] = ("majority", "unanimous", "mean", "median")
 _NONE = {"tie": "ties", "disagreement": "disagreements", "too few readers": "without a reading"}
+_SINGLE = "with one reading only"
 
 
 def gather(draft: Draft, request: Request) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def gather(draft: Draft, request: Request) -> tuple[str, ...]:
     """
     readers = tuple(dict.fromkeys(request.readers))
     if not readers:
-        if request.consensus != "majority":
+        if request.consensus is not None:
             raise UsageError("--consensus was given without readers.", "Name their columns: --readers R1,R2.")
         return ()
     for name in readers:
@@ -41,7 +42,13 @@ def gather(draft: Draft, request: Request) -> tuple[str, ...]:
         raise UsageError(f"'{readers[0]}' is one reader only.", "Name two or more: --readers R1,R2.")
     if both := sorted(set(readers) & set(request.targets)):
         raise BadTarget(f"'{both[0]}' is target and reader.", f"Leave --target out and say --consensus {both[0]}.")
-    if request.consensus not in (*_RULES, *readers):
+    if request.target is not None and request.consensus is not None:
+        raise UsageError(
+            f"--consensus {request.consensus} makes a target of the readers' labels, and --target {request.target} "
+            "names another.",
+            "Leave one of the two out.",
+        )
+    if request.consensus not in (None, *_RULES, *readers):
         raise UsageError(
             f"There is no consensus '{request.consensus}'.", f"Choose one of {listed((*_RULES, *readers), 40)}."
         )
@@ -55,7 +62,7 @@ def gather(draft: Draft, request: Request) -> tuple[str, ...]:
 def _become_target(draft: Draft, readers: tuple[str, ...], request: Request) -> None:
     if COLUMN in draft.table:
         raise BadTarget(f"The table has a column '{COLUMN}' already.", f"Name it with --target {COLUMN}, or rename it.")
-    table, rule = draft.table[list(readers)], request.consensus
+    table, rule = draft.table[list(readers)], request.consensus or "majority"
     measured = rule in _OF_NUMBERS or (not request.order and is_measurement(_pooled(table), request.task))
     if measured and rule not in (*_OF_NUMBERS, *readers):
         raise BadTarget(
@@ -63,9 +70,28 @@ def _become_target(draft: Draft, readers: tuple[str, ...], request: Request) -> 
         )
     values, how = _numbers(table, rule) if measured else _classes(table, rule)
     draft.table = draft.table.assign(**{COLUMN: values})
-    draft.candidates, draft.target = [COLUMN], COLUMN
+    draft.candidates, draft.target, draft.consensus = [COLUMN], COLUMN, rule
     draft.task = Task.REGRESSION.value if measured else None
+    if rule not in readers:
+        made = ~np.isin(how, list(_NONE))
+        single = made & (_given(table).sum(axis=1) == 1)
+        how = np.where(single, _SINGLE, how)
+        draft.warnings += _lonely(int(single.sum()), int(made.sum()))
     draft.notes.append(_told(readers, rule, how, draft.table.index))
+
+
+def _given(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """(n, readers) whether there is a reading."""
+    return np.column_stack([names_of(table[c]).notna() for c in table])
+
+
+def _lonely(single: int, made: int) -> list[str]:
+    """Beware of a target that is one reader's word."""
+    if not single:
+        return []
+    if single == made:
+        return ["No case was read by two readers: the target is the single label of whoever read, and no consensus."]
+    return [f"Of {count(made, 'case')} with a consensus {single} had one reader only, whose label it is."]
 
 
 def _pooled(table: pd.DataFrame) -> pd.Series:
@@ -120,7 +146,9 @@ def _told(readers: tuple[str, ...], rule: str, how: NDArray[np.str_], ids: pd.In
     """How the cases came to their consensus, and which have none."""
     counts = Counter(how.tolist())
     by = ", ".join(
-        f"{n} {'by ' if name in (rule, 'majority') else ''}{name}" for name, n in counts.items() if name not in _NONE
+        f"{n} {'' if name in ('unanimous', _SINGLE) else 'by '}{name}"
+        for name, n in counts.items()
+        if name not in _NONE
     )
     said = f"Target: consensus of {listed(readers, 20)} by {rule}: {by or 'none'}."
     for name, words in _NONE.items():
@@ -129,29 +157,48 @@ def _told(readers: tuple[str, ...], rule: str, how: NDArray[np.str_], ids: pd.In
     return said
 
 
-def clean(draft: Draft, target: Target, readers: tuple[str, ...], *, made: bool) -> None:
+def clean(
+    draft: Draft, target: Target, readers: tuple[str, ...], aside: pd.DataFrame, *, made: bool
+) -> pd.DataFrame | None:
     """Write the readers' columns as the target's is: class names, or numbers. made: the target is their consensus.
 
+    aside: rows of cases without a target; what readers said of them comes back (`Cohort.aside`), None for nothing.
     BadTarget for a label that a named target does not have; in a consensus it may be one that always lost.
     """
     if target.is_labels:
         raise BadTarget("The target holds several labels a case.", "Readers can be compared on one label at a time.")
-    table = draft.table[list(readers)]
-    if target.is_value:
-        values = _as_numbers(table)
-        if values is None:
-            raise BadTarget(f"The readers' values are not all numbers, '{target.column}' is.", "Correct these cells.")
-        draft.table = draft.table.assign(**{name: values[:, i] for i, name in enumerate(readers)})
-        return
+    rows = len(draft.table)
+    table = pd.concat([draft.table[[PATIENT, *readers]], aside[[PATIENT, *readers]]])
+    written = _as_values(table, target, readers) if target.is_value else _as_classes(table, target, readers)
+    if not target.is_value:
+        _strange(draft, target, written.iloc[:rows], written, made=made)
+    draft.table = draft.table.assign(**{name: written[name].iloc[:rows] for name in readers})
+    rest = table.assign(**{name: written[name] for name in readers}).iloc[rows:].dropna(subset=list(readers), how="all")
+    return None if rest.empty else rest
+
+
+def _as_values(table: pd.DataFrame, target: Target, readers: tuple[str, ...]) -> pd.DataFrame:
+    values = _as_numbers(table[list(readers)])
+    if values is None:
+        raise BadTarget(f"The readers' values are not all numbers, '{target.column}' is.", "Correct these cells.")
+    return pd.DataFrame(values, table.index, list(readers))
+
+
+def _as_classes(table: pd.DataFrame, target: Target, readers: tuple[str, ...]) -> pd.DataFrame:
     known = {name.lower(): name for name in target.classes}
-    names = table.apply(lambda c: names_of(c).map(lambda v: known.get(v.lower(), v), na_action="ignore").astype("str"))
-    strange = Counter(v for c in readers for v in names[c].dropna() if v not in target.classes)
-    shown = listed([f"'{label}' ({n})" for label, n in strange.most_common()])
-    if strange and not made:
+    names = {c: names_of(table[c]).map(lambda v: known.get(v.lower(), v), na_action="ignore") for c in readers}
+    return pd.DataFrame(names, table.index).astype("str")
+
+
+def _strange(draft: Draft, target: Target, used: pd.DataFrame, read: pd.DataFrame, *, made: bool) -> None:
+    """Labels that the target does not have: BadTarget where one stands beside a named target, else a warning."""
+    found = [Counter(v for c in t for v in t[c].dropna() if v not in target.classes) for t in (used, read)]
+    beside, all_told = (listed([f"'{label}' ({n})" for label, n in strange.most_common()]) for strange in found)
+    if beside and not made:
         raise BadTarget(
-            f"Readers give labels that '{target.column}' does not have: {shown}.",
+            f"Readers give labels that '{target.column}' does not have: {beside}.",
             f"Its classes are {listed(target.classes, 20)}; correct the readers' columns.",
         )
-    if strange:
-        draft.warnings.append(f"Readers give labels that no consensus has: {shown}.")
-    draft.table = draft.table.assign(**{name: names[name] for name in readers})
+    if all_told:
+        whose = "no consensus has" if made else f"'{target.column}' does not have, to cases without a value of it"
+        draft.warnings.append(f"Readers give labels that {whose}: {all_told}.")

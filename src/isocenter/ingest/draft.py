@@ -34,7 +34,7 @@ class Request:
     order: tuple[str, ...] = ()
     group_column: str | None = None
     readers: tuple[str, ...] = ()  # columns with each reader's label
-    consensus: str = "majority"
+    consensus: str | None = None  # majority, where they make the target
     ignore: tuple[str, ...] = ()  # columns that are nothing at all
     harmonise: str | None = None  # the column of sites
     preserve: tuple[str, ...] = ()
@@ -86,6 +86,7 @@ class Draft:
     target: str | None = None
     labels: tuple[str, ...] = ()
     task: str | None = None  # of that target, where it is known
+    consensus: str = ""  # the rule by which readers' labels made that target
     split: str | None = None
     broken: dict[str, Fault] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)

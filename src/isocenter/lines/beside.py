@@ -54,14 +54,15 @@ def learning(learning: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     yield f"  {learning['sentence']}"
 
 
-def readers(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
+def readers(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     """Agreement of all readers, then of the first pairs."""
     yield ""
     yield f"Readers   {found['sentence']}"
+    tested = "test part" if result["design"]["splits"] == 1 else "tested cases"
     for one in found["overall"]:
-        yield f"{'':<10}all readers: {one['name'].replace('_', ' ')} {number(one)}{_why(one)}"
+        yield f"{'':<10}all readers (all cases, {one['n']}): {one['name'].replace('_', ' ')} {number(one)}{_why(one)}"
     for one in found["pairs"][:_SHOWN_PAIRS]:
-        place = "all cases" if one["part"] == "all" else "test part"
+        place = "all cases" if one["part"] == "all" else tested
         pair = f"{one['first']} and {one['second']} ({place}, {one['n']})"
         yield f"{'':<10}{pair}: {one['coefficient']} {number(one)}{_why(one)}"
     if len(found["pairs"]) > _SHOWN_PAIRS:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from isocenter.errors import BadShape, BadValues, UsageError
 from isocenter.metrics import Floats, Ints
 from isocenter.metrics import agreement as a
-from isocenter.metrics.bootstrap import bootstrap, percentiles
+from isocenter.metrics.bootstrap import MOST_UNDEFINED, Percentiles, bootstrap, percentiles
 from isocenter.metrics.differences import BlandAltman, bland_altman
 from isocenter.metrics.intervals import NONE, Interval, wilson
 from isocenter.metrics.regression import ccc, ccc_interval, error_columns, moments_of
@@ -241,8 +241,16 @@ def _intervals(
             p = percentiles(values)
             same = p.interval is NONE and p.undefined == 0
             found[name] = _of_patients(closed[name], n_patients < len(codes)) if same else p.interval
-            why[name] = f"not defined in {p.undefined} of {p.draws} draws" if found[name] is NONE else ""
+            why[name] = no_interval(p) if found[name] is NONE else ""
     return found, why
+
+
+def no_interval(p: Percentiles) -> str:
+    """Why draws give none: too many do not define the coefficient, or all that do are the same."""
+    if p.undefined > MOST_UNDEFINED * p.draws:
+        return f"not defined in {p.undefined} of {p.draws} draws"
+    those = f"{p.draws - p.undefined} of {p.draws}" if p.undefined else f"all {p.draws}"
+    return f"no interval: the same in {those} draws, which is no certainty"
 
 
 def _of_patients(interval: Interval, clustered: bool) -> Interval:

@@ -15,6 +15,7 @@ from typing import Any
 
 from isocenter.evaluation import BY_IMAGE
 from isocenter.model import choices
+from isocenter.paper import agreed
 from isocenter.paper.nouns import Finished
 from isocenter.reporting.flow import patients
 from isocenter.reporting.study import is_floor
@@ -120,13 +121,17 @@ def _reference(paper: Finished) -> Iterator[str]:
     told = ", ".join(f"{name} {count(n)}" for name, n in counts.items())
     classes = f"one of {_NUMBERS.get(len(target.classes), count(len(target.classes)))} classes"
     what = _TASKS.get(target.task.value, classes)
-    column = "" if target.is_labels and target.column == "labels" else f"{target.column}, "
+    column = "" if target.is_labels and target.column == "labels" else f"{agreed.called(cohort) or target.column}, "
     yield f"The target was {column}{what}{f' ({told})' if told else ''}."
     if target.positive is not None:
         yield f"{target.positive} was the positive class."
     if target.task.value == "ordinal":
         yield f"The order of the grades was {', '.join(target.classes)}."
-    yield author("the reference standard: how, when and by whom it was determined, and its reliability")
+    if cohort.consensus:
+        yield from agreed.sentences(cohort)
+        yield author("the readers: their number and experience, when they read, and what they knew of the cases")
+    else:
+        yield author("the reference standard: how, when and by whom it was determined, and its reliability")
 
 
 def _partitions(paper: Finished) -> Iterator[str]:

@@ -115,7 +115,7 @@ def _begun(sentence: str, row: Mapping[str, Any]) -> str:
 def _readers(paper: Finished) -> Iterator[Told]:
     known = readers(paper.readers, paper.study.design.several)
     if known:
-        rows = [["All readers", "", one["name"], "all cases", "", _agreed(one)] for one in known["overall"]]
+        rows = [["All readers", "", one["name"], "all cases", one["n"], _agreed(one)] for one in known["overall"]]
         rows += [
             [row["first"], row["second"], row["coefficient"], row["part"], row["n"], _agreed(row)]
             for row in known["pairs"]

@@ -55,7 +55,7 @@ def readers(found: Mapping[str, Any], several: bool) -> dict[str, Any]:
     """
     if not found:
         return {}
-    overall = [{"name": one["name"].replace("_", " "), **_cell(one)} for one in found["overall"]]
+    overall = [{"name": one["name"].replace("_", " "), "n": str(one["n"]), **_cell(one)} for one in found["overall"]]
     keys = ("first", "second", "coefficient")
     parts = {"all": "all cases", "test": "tested cases" if several else "test part"}
     pairs = [
