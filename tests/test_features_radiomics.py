@@ -70,6 +70,40 @@ def test_presets_are_named_for_all_or_for_each_image(tmp_path: Path) -> None:
         Radiomics(regions="all").plan([case])
 
 
+@pytest.mark.parametrize(
+    "chosen, filters, masked, said",
+    [
+        ("pyradiomics:families=ivh", None, True, "no names"),
+        ("pyradiomics:families=local+autocorrelation+gldzm", "wavelet", True, "no names"),
+        ("mr:families=morphology+local", None, False, "need a mask"),
+        ("mr:families=morphology", "wavelet", True, "would change nothing"),
+        ("pyradiomics:families=morphology+ivh", "wavelet", True, "would change nothing"),
+    ],
+)
+def test_nothing_to_measure_is_refused_before_anything_is_read(
+    chosen: str, filters: str | None, masked: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = case_of(tmp_path, "a", {"image": volume(0)}, {"mask": ball()} if masked else {})
+    monkeypatch.setattr(measuring, "per_case", lambda *a, **k: pytest.fail("read"))
+    with pytest.raises(UsageError, match=said) as refused:
+        Radiomics(chosen, image_filters=filters).faults([case])
+    assert "histogram" in refused.value.remedy
+
+
+def test_settings_under_which_no_feature_has_a_name_are_refused(tmp_path: Path) -> None:
+    case = case_of(tmp_path, "a", {"image": volume(0)}, {"mask": ball()})
+    with pytest.raises(UsageError, match="nothing to measure"):
+        Radiomics("pyradiomics:families=glrlm:aggregations=2D_avg").faults([case])
+
+
+def test_responses_are_said_of_the_images_that_have_them(tmp_path: Path) -> None:
+    case = case_of(tmp_path, "a", {"PET": volume(1), "T1": volume(2)}, {"mask": ball()})
+    step = Radiomics(("PET=pet:families=statistics", "T1=mr:families=morphology"), image_filters="mean")
+    assert step.said([case]).endswith("and of responses to mean of PET.")
+    filtered = [name for name in step.fit_transform([case]) if "_mean_" in name and name.endswith("_stat_var")]
+    assert filtered and all(name.startswith("PET_") for name in filtered)
+
+
 def test_what_has_a_unit_is_not_standardised_and_that_is_said(tmp_path: Path) -> None:
     case = case_of(tmp_path, "a", {"CT": volume(1), "T1": volume(2)}, {})
     said = Radiomics(standardise="zscore").said([case])

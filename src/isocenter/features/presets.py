@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from isocenter.errors import UsageError
+from isocenter.radiomics.settings import OF_RESPONSES
 from isocenter.radiomics.written import settings_of
+from isocenter.wording import listed
 
 _BY_CODE = {"CT": "ct", "PT": "pet", "MR": "mr"}
 _BY_NAME = (
@@ -29,6 +31,34 @@ def presets_of(images: Sequence[str], given: Sequence[str], codes: Mapping[str, 
     if len(of_all) > 1:
         raise UsageError(f"Several presets: {', '.join(of_all)}.", "Say whose each is: --preset IMAGE=PRESET.")
     return {name: own.get(name) or (of_all[0] if of_all else _guessed(name, codes.get(name))) for name in images}
+
+
+def check_left(presets: Mapping[str, str], filters: Sequence[str], *, framed: bool) -> None:
+    """UsageError for a preset (of each image by name) that leaves nothing to measure, and for filters without a use.
+
+    framed: there are no masks, so the whole image is the region.
+    """
+    for image, chosen in presets.items():
+        settings = settings_of(chosen)
+        if not settings.suited(flat=False, framed=framed).named:
+            why = "PyRadiomics has no names for them" if not settings.named else "they need a mask"
+            raise UsageError(
+                f"The preset '{chosen}' leaves nothing to measure of {image}: of the families "
+                f"{listed(settings.families)} {why}.",
+                f"Name others: {listed(settings_of(chosen.partition(':')[0]).named, 20)}"
+                f"{'; or give masks' if settings.named else ''}.",
+            )
+    if filters and not any(has_responses(chosen) for chosen in presets.values()):
+        raise UsageError(
+            f"--image-filters {','.join(filters)} would change nothing: the families of "
+            f"{listed(dict.fromkeys(presets.values()))} are not measured in responses.",
+            f"Add one of these families: {listed(OF_RESPONSES, 20)}; or leave the filters out.",
+        )
+
+
+def has_responses(chosen: str) -> bool:
+    """Whether anything that a preset measures is measured in responses to filters too."""
+    return bool(settings_of(chosen).of_responses.named)
 
 
 def _whose(text: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from isocenter.errors import IsocenterError, NothingLeft, UsageError
 from isocenter.features import perturbed
 from isocenter.features.base import FeatureStep, case_index, values
 from isocenter.features.measured import MET, Task, measured, unpacked
-from isocenter.features.presets import has_unit, presets_of
+from isocenter.features.presets import check_left, has_responses, has_unit, presets_of
 from isocenter.features.regions import ONE, check_way
 from isocenter.features.standard import Standard, learned_scale, standards
 from isocenter.preparation.cases import named
@@ -100,7 +100,8 @@ class Radiomics(FeatureStep):
         return pd.DataFrame(table, index=case_index(X), columns=pd.Index(self.names_, dtype="str"))
 
     def plan(self, cases: Sequence[Case]) -> tuple[tuple[str, tuple[str, ...], str], ...]:
-        """Image, its masks and its preset, each. UsageError for presets, filters and needed masks that do not exist."""
+        """Image, its masks and its preset, each. UsageError for presets, filters and needed masks that do not exist,
+        and where nothing is left to measure."""
         check_way(self.regions)
         sources = cases[0].sources if cases else ()
         images = _names(self.image) or tuple(s.name for s in sources if s.role == IMAGE) or ("image",)
@@ -112,6 +113,7 @@ class Radiomics(FeatureStep):
         presets = presets_of(images, _names(self.preset), codes)
         for chosen in dict.fromkeys(presets.values()):
             written.check(_names(self.image_filters), by_slice=settings_of(chosen).by_slice)
+        check_left(presets, _names(self.image_filters), framed=not masks)
         return tuple(
             (image, tuple(m for m in masks if m == image or m not in own) or masks, presets[image]) for image in images
         )
@@ -139,6 +141,8 @@ class Radiomics(FeatureStep):
         as_they_are = [image for image, _, chosen in plan if self.standardise and has_unit(chosen)]
         each += [f"not standardised, as it has a unit: {image}" for image in as_they_are]
         responses = ", ".join(_names(self.image_filters))
+        filtered = [image for image, _, chosen in plan if has_responses(chosen)]
+        responses += f" of {' and '.join(filtered)}" if responses and len(filtered) < len(plan) else ""
         return f"Radiomics: {'; '.join(each)}{f'; and of responses to {responses}' if responses else ''}."
 
     def faults(self, cases: Sequence[Case]) -> dict[str, IsocenterError]:
