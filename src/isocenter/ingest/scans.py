@@ -18,6 +18,7 @@ from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.files import Found, Item, scan, stem
 from isocenter.ingest.habit import by_habit
 from isocenter.ingest.labels import Joined, join
+from isocenter.ingest.lone import lone
 from isocenter.ingest.patches import Told
 from isocenter.ingest.pathed import ROW, Pathed, pathed
 from isocenter.ingest.roles import Unit, assign
@@ -44,6 +45,7 @@ def draft_scans(path: Path, request: Request) -> Draft:
     if table is not None and labels is not None:
         paths = pathed(table, labels.parent, found, request.image, request.mask, request.id_column)
     units, roles = habit or assign(items, request.image, request.mask, paths.rows)
+    units += lone(items, units, request.image, request.mask, paths.rows)
     if table is None or labels is None:
         draft = _unlabelled(units, found, request)
     else:
