@@ -96,6 +96,24 @@ def test_settings_under_which_no_feature_has_a_name_are_refused(tmp_path: Path) 
         Radiomics("pyradiomics:families=glrlm:aggregations=2D_avg").faults([case])
 
 
+def test_one_preset_for_several_modalities_is_told(tmp_path: Path) -> None:
+    """The preset of the first case is taken for all, which --preset or a name for each would have decided."""
+    codes = ("MR", "PT", "CT", "MR")
+    cases = [
+        Case(str(i), None, (Source(IMAGE, "image", (f"{i}.dcm",), modality=code),)) for i, code in enumerate(codes)
+    ]
+    (said,) = Radiomics().mixed(cases)
+    assert "image is of several modalities (MR 2, PT 1, CT 1)" in said and "first case, mr, was taken" in said
+    assert "--preset mr" in said and "--image CT=GLOB" in said
+    assert "first case, pet," in Radiomics().mixed(cases[1:])[0]
+    assert not Radiomics("mr").mixed(cases) and not Radiomics("image=pet:bins=8").mixed(cases)
+    assert not Radiomics().mixed([cases[0], cases[3]])
+    named = [Case("a", None, (Source(IMAGE, "CT", ("a",), modality="CT"), Source(IMAGE, "PET", ("b",), modality="PT")))]
+    assert not Radiomics().mixed(named * 2)
+    unsaid = Case("n", None, (Source(IMAGE, "image", ("n.nii",)),))
+    assert "unknown 1, CT 1" in Radiomics().mixed([unsaid, cases[2]])[0]
+
+
 def test_responses_are_said_of_the_images_that_have_them(tmp_path: Path) -> None:
     case = case_of(tmp_path, "a", {"PET": volume(1), "T1": volume(2)}, {"mask": ball()})
     step = Radiomics(("PET=pet:families=statistics", "T1=mr:families=morphology"), image_filters="mean")

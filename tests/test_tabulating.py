@@ -137,6 +137,20 @@ def test_a_table_and_an_unknown_kind_of_output_are_refused(scans: Path, tmp_path
         isocenter.feature_table(tmp_path / "torn")
 
 
+def test_several_modalities_under_one_preset_are_a_warning(scans: Path) -> None:
+    plain = isocenter.index(scans, labels=scans.parent / "labels.csv", target="malignant", mask=MASK)
+    plain = plain.select(plain.case_ids[:2])
+    other = tuple(replace(s, modality="PT" if s.role == "image" else s.modality) for s in plain.sources[1])
+    both = replace(plain, sources=(plain.sources[0], other))
+    for cohort, preset, n in ((both, [], 1), (plain, [], 0), (both, [COARSE], 0)):
+        audit = isocenter.audit(cohort, features=["radiomics"], preset=preset)
+        assert sum("(CT 1, PT 1). The preset of the first case, ct," in text for text in audit.warnings) == n
+    heard: list[str] = []
+    with progress.listening(lambda event: heard.append(event.text) if event.kind == "warning" else None):
+        isocenter.feature_table(both, "radiomics")
+    assert any("of several modalities (CT 1, PT 1)" in text for text in heard)
+
+
 def test_a_cohort_with_sites_is_measured_and_not_harmonised(scans: Path) -> None:
     plain = isocenter.index(scans, labels=scans.parent / "labels.csv", target="malignant", mask=MASK)
     sites = pd.Series(["A", "B"] * 3, index=plain.table.index)

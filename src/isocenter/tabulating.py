@@ -1,4 +1,6 @@
-"""Features of scans as a table of its own, a row a case, for any program; a case's row depends on no other case.
+"""Features of scans as a table of its own, a row a case, for any program.
+
+A case's row depends on no other case, but for a preset that nobody named: it follows from the first.
 
     OUTPUT                  case_id, patient_id where any is known, then the features
     OUTPUT_names            of radiomics: each column's IBSI name and codes
@@ -68,6 +70,8 @@ def feature_table(
     found = _tabulated(input, reading, features, {**how, "window": window, "standardise": standardise}, store)
     if left := found.audit.excluded:
         progress.warning(f"{len(left)} of {found.audit.found} cases are not in the table: {left[0].reason}")
+    for sentence in training.mixed(found.cohort, [features or ""], preset):
+        progress.warning(sentence)
     found.table.attrs[EXCLUDED] = [asdict(fault) for fault in left]
     return found.table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from isocenter.errors import UsageError
@@ -54,6 +55,24 @@ def check_left(presets: Mapping[str, str], filters: Sequence[str], *, framed: bo
             f"{listed(dict.fromkeys(presets.values()))} are not measured in responses.",
             f"Add one of these families: {listed(OF_RESPONSES, 20)}; or leave the filters out.",
         )
+
+
+def mixed(image: str, given: Sequence[str], codes: Sequence[str | None]) -> str:
+    """A sentence where nobody named the preset of an image whose cases would by themselves take several; else "".
+
+    given: as in `presets_of`; codes: modality of each case's image, the first of which decided.
+    """
+    if any(name in ("", image) for name, _ in map(_whose, given)):
+        return ""
+    if len({_guessed(image, code) for code in codes}) < 2:
+        return ""
+    counts = Counter(code or "unknown" for code in codes)
+    return (
+        f"{image} is of several modalities ({listed(f'{code} {n}' for code, n in counts.items())}). The preset of the "
+        f"first case, {_guessed(image, codes[0])}, was taken for all of them: their columns have different units, and "
+        f"which case is first decides. Measure each modality by itself, give each a name of its own (--image CT=GLOB "
+        f"--image PET=GLOB), or say what is meant for all: --preset {_guessed(image, codes[0])}."
+    )
 
 
 def has_responses(chosen: str) -> bool:

@@ -15,7 +15,7 @@ from isocenter.errors import IsocenterError, NothingLeft, UsageError
 from isocenter.features import perturbed
 from isocenter.features.base import FeatureStep, case_index, values
 from isocenter.features.measured import MET, Task, measured, unpacked
-from isocenter.features.presets import check_left, has_responses, has_unit, presets_of
+from isocenter.features.presets import check_left, has_responses, has_unit, mixed, presets_of
 from isocenter.features.regions import ONE, check_way
 from isocenter.features.standard import Standard, learned_scale, standards
 from isocenter.preparation.cases import named
@@ -144,6 +144,15 @@ class Radiomics(FeatureStep):
         filtered = [image for image, _, chosen in plan if has_responses(chosen)]
         responses += f" of {' and '.join(filtered)}" if responses and len(filtered) < len(plan) else ""
         return f"Radiomics: {'; '.join(each)}{f'; and of responses to {responses}' if responses else ''}."
+
+    def mixed(self, cases: Sequence[Case]) -> list[str]:
+        """A sentence for each image of which one preset was taken for modalities that have different ones."""
+        sources = [{s.name: s.modality for s in case.sources if s.role == IMAGE} for case in cases]
+        found = (
+            mixed(image, _names(self.preset), [own[image] for own in sources if image in own])
+            for image, _, _ in self.plan(cases)
+        )
+        return [sentence for sentence in found if sentence]
 
     def faults(self, cases: Sequence[Case]) -> dict[str, IsocenterError]:
         """Cases that cannot be measured, by id; what can be is in the store then."""
