@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -17,6 +18,7 @@ from isocenter.cli import app
 from isocenter.errors import InputDoesNotFit, IsocenterError, NotWritable, UnknownFormat, UsageError
 from isocenter.features import Radiomics
 from isocenter.features import measured as measuring_regions
+from isocenter.lines.tabulated import tabulated
 from isocenter.tabulating import features_to
 
 MASK = ["lesion_mask.nii.gz"]
@@ -82,6 +84,20 @@ def test_counts_reconcile_and_what_is_left_out_has_a_reason(scans: Path, tmp_pat
         found = isocenter.feature_table(tmp_path / "scans", features, mask=MASK, preset=preset)
     assert [one["where"] for one in found.attrs["excluded"]] == list(left["where"])
     assert any(text.startswith("3 of 6 cases are not in the table") for text in heard)
+
+
+def test_rows_of_the_labels_without_a_scan_are_no_cases(scans: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(scans.parent / "labels.csv", dtype=str)
+    gone = table.iloc[:2].assign(**{str(table.columns[0]): ["nobody-1", "nobody-2"]})
+    pd.concat([gone, table.iloc[1:]]).to_csv(tmp_path / "l.csv", index=False)
+    how = {"labels": str(tmp_path / "l.csv"), "id_column": str(table.columns[0])}
+    told = written(scans, tmp_path / "t.csv", tmp_path / "p", features=["intensity"], preset=[], **how)
+    counts: dict[str, Any] = told["tabulated"]  # type: ignore[assignment]
+    assert (counts["found"], counts["used"], len(counts["excluded"]), len(counts["rows"])) == (6, 5, 1, 2)
+    said = list(tabulated(counts, told))
+    assert "Cases     6 found = 5 in the table" in said[0] and "+ 1 left out" in said[0]
+    assert any("2 rows belong to no case: row 2: nobody-1, row 3: nobody-2" in line for line in said)
+    assert len(pd.read_csv(tmp_path / "t_excluded.csv")) == 3
 
 
 def test_what_was_measured_is_not_measured_again(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
