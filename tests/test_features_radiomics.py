@@ -17,7 +17,7 @@ from scipy import ndimage
 from sklearn.base import clone
 
 import isocenter
-from isocenter import preparation
+from isocenter import preparation, presenting
 from isocenter.auditing import suspicions
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.errors import BadValues, UsageError
@@ -168,6 +168,28 @@ def test_labels_taken_for_one_and_features_without_a_value_are_told(tmp_path: Pa
     assert list(suspicions.about_regions(each)) == []
     again = Radiomics("mr:spacing=none", store=str(tmp_path / "store")).measured(cases)  # from the store as well
     assert list(suspicions.about_regions(again)) == [labels, undefined]
+
+
+def test_a_single_slice_among_volumes_is_named_and_no_other_case(tmp_path: Path) -> None:
+    """Its texture is in plane, theirs in space: what one has and others have not is no value that is not defined."""
+    mask = np.zeros(SIZE, np.uint8)
+    mask[6:18, 5:16, 5] = 1
+    cases = [case_of(tmp_path, str(i), {"image": volume(i)}, {"mask": ball()}) for i in range(3)]
+    pixels = nibabel.Nifti1Image(np.asarray(volume(5).dataobj)[:, :, 5:6], volume(5).affine)
+    cases.append(
+        case_of(tmp_path, "flat", {"image": pixels}, {"mask": nibabel.Nifti1Image(mask[:, :, 5:6], pixels.affine)})
+    )
+    step = Radiomics("mr:spacing=none:families=statistics+glcm")
+    (said,) = suspicions.about_regions(step.measured(cases))
+    columns = [str(name) for name in step.fit_transform(cases)]
+    own = sum("_2D_" in name or name.startswith("shape_") for name in columns)
+    lacking = sum("_3D_" in name for name in columns)
+    assert own > 20 and lacking > 20
+    told = f"flat ({own} of its own, {lacking} lacking)"
+    assert said.startswith(f"1 case has other columns of radiomics than most: {told}. A picture or a single slice")
+    assert list(suspicions.about_regions(step.measured(cases[:3]))) == []
+    (alone,) = presenting.without_models([said])
+    assert "median" in said and "median" not in alone and alone.endswith("--exclude.")
 
 
 def test_a_thousand_regions_are_no_columns_but_a_mean(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -165,8 +166,9 @@ class Radiomics(FeatureStep):
 
         Columns case_id, image; voxels of its regions, on the image's grid; gaps, those of them that are NaN or infinite
         and so count in no intensity; lost, the share of the whole image that is; laid, 1 where a mask had another grid;
-        labels, several ("1 7") that one mask has and that were taken for one region, else ""; features, how many this
-        image has in any case, and undefined, those that have no value here.
+        labels, several ("1 7") that one mask has and that were taken for one region, else ""; features, how many there
+        are here, and undefined, those without a value; own, features that most cases do not have (their commonest set),
+        and lacking, those that they have and this one has not.
         """
         rows = []
         for image, _, outcomes in self._by_image(list(cases)):
@@ -176,12 +178,15 @@ class Radiomics(FeatureStep):
                 if outcome.fault is None
             }
             own = {case_id: unpacked(row) for case_id, row in found.items()}
-            n = len({name for row in own.values() for name in row})
+            sets = Counter(frozenset(row) for row in own.values())
+            usual = max(sets, key=lambda names: sets[names], default=frozenset())
             for case_id, row in found.items():
                 met = {name: row.get(name, "" if name == "labels" else 0) for name in MET}
-                defined = sum(not np.isnan(value) for value in own[case_id].values())
-                rows.append({"case_id": case_id, "image": image, **met, "features": n, "undefined": n - defined})
-        return pd.DataFrame(rows, columns=["case_id", "image", *MET, "features", "undefined"])
+                names, empty = own[case_id].keys(), sum(np.isnan(value) for value in own[case_id].values())
+                counts = {"features": len(names), "undefined": empty}
+                counts |= {"own": len(names - usual), "lacking": len(usual - names)}
+                rows.append({"case_id": case_id, "image": image, **met, **counts})
+        return pd.DataFrame(rows, columns=["case_id", "image", *MET, "features", "undefined", "own", "lacking"])
 
     def _how(self, chosen: str) -> str | None:
         """The standardisation of images with this preset."""
