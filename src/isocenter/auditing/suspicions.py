@@ -102,8 +102,8 @@ def about_regions(regions: pd.DataFrame | None) -> Iterator[str]:
         told = [f"{row.case_id} ({row.own:,} of its own, {row.lacking:,} lacking)" for row in some.itertuples()]
         yield (
             f"{_cases(len(told))} other columns of radiomics than most{image}: {_few(told)}. A picture or a single "
-            "slice has its texture in plane, a volume in space, and a mask may lack a label; these columns are empty in "
-            f"the others. Such cases are best measured apart, or left out with --exclude.{STANDS_IN}"
+            "slice has its texture in plane, a volume in space, and a mask may lack a label; these columns are empty "
+            f"in the others. Such cases are best measured apart, or left out with --exclude.{STANDS_IN}"
         )
 
 
