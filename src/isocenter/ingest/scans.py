@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from isocenter.case import MASK, Source
 from isocenter.cohort import PATIENT
-from isocenter.errors import Fault, NoTarget
+from isocenter.errors import Fault, NoMatch, NoTarget
 from isocenter.ingest import folders, patches
 from isocenter.ingest.columns import as_ids, count, patient_like, plain, wanted
 from isocenter.ingest.draft import Draft, Request
@@ -154,7 +155,8 @@ def _labelled(
     draft.sources = [units[i].sources for i in kept]
     draft.candidates = [c for c in _free(labels, joined, request) if c in draft.table]
     draft.faults, draft.notes = joined.faults, joined.notes
-    if paths.columns:
+    if paths.columns:  # a row that names its files is a case, also where they are gone
+        draft.faults = [replace(one, code=NoMatch.__name__) if one.of_row else one for one in joined.faults]
         draft.notes[0] = f"Files named by {listed(paths.columns)}: {len(kept)} of {count(len(labels), 'row')}."
     if request.mask_column is not None:
         _mask_column(draft, rows[request.mask_column], (path.parent, found.root))
