@@ -17,7 +17,7 @@ from scipy import ndimage
 from sklearn.base import clone
 
 import isocenter
-from isocenter import preparation
+from isocenter import preparation, presenting
 from isocenter.auditing import suspicions
 from isocenter.case import IMAGE, MASK, Case, Source
 from isocenter.errors import BadValues, UsageError
@@ -70,6 +70,58 @@ def test_presets_are_named_for_all_or_for_each_image(tmp_path: Path) -> None:
         Radiomics(regions="all").plan([case])
 
 
+@pytest.mark.parametrize(
+    "chosen, filters, masked, said",
+    [
+        ("pyradiomics:families=ivh", None, True, "no names"),
+        ("pyradiomics:families=local+autocorrelation+gldzm", "wavelet", True, "no names"),
+        ("mr:families=morphology+local", None, False, "need a mask"),
+        ("mr:families=morphology", "wavelet", True, "would change nothing"),
+        ("pyradiomics:families=morphology+ivh", "wavelet", True, "would change nothing"),
+    ],
+)
+def test_nothing_to_measure_is_refused_before_anything_is_read(
+    chosen: str, filters: str | None, masked: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = case_of(tmp_path, "a", {"image": volume(0)}, {"mask": ball()} if masked else {})
+    monkeypatch.setattr(measuring, "per_case", lambda *a, **k: pytest.fail("read"))
+    with pytest.raises(UsageError, match=said) as refused:
+        Radiomics(chosen, image_filters=filters).faults([case])
+    assert "histogram" in refused.value.remedy
+
+
+def test_settings_under_which_no_feature_has_a_name_are_refused(tmp_path: Path) -> None:
+    case = case_of(tmp_path, "a", {"image": volume(0)}, {"mask": ball()})
+    with pytest.raises(UsageError, match="nothing to measure"):
+        Radiomics("pyradiomics:families=glrlm:aggregations=2D_avg").faults([case])
+
+
+def test_one_preset_for_several_modalities_is_told(tmp_path: Path) -> None:
+    """The preset of the first case is taken for all, which --preset or a name for each would have decided."""
+    codes = ("MR", "PT", "CT", "MR")
+    cases = [
+        Case(str(i), None, (Source(IMAGE, "image", (f"{i}.dcm",), modality=code),)) for i, code in enumerate(codes)
+    ]
+    (said,) = Radiomics().mixed(cases)
+    assert "image is of several modalities (MR 2, PT 1, CT 1)" in said and "first case, mr, was taken" in said
+    assert "--preset mr" in said and "--image CT=GLOB" in said
+    assert "first case, pet," in Radiomics().mixed(cases[1:])[0]
+    assert not Radiomics("mr").mixed(cases) and not Radiomics("image=pet:bins=8").mixed(cases)
+    assert not Radiomics().mixed([cases[0], cases[3]])
+    named = [Case("a", None, (Source(IMAGE, "CT", ("a",), modality="CT"), Source(IMAGE, "PET", ("b",), modality="PT")))]
+    assert not Radiomics().mixed(named * 2)
+    unsaid = Case("n", None, (Source(IMAGE, "image", ("n.nii",)),))
+    assert "unknown 1, CT 1" in Radiomics().mixed([unsaid, cases[2]])[0]
+
+
+def test_responses_are_said_of_the_images_that_have_them(tmp_path: Path) -> None:
+    case = case_of(tmp_path, "a", {"PET": volume(1), "T1": volume(2)}, {"mask": ball()})
+    step = Radiomics(("PET=pet:families=statistics", "T1=mr:families=morphology"), image_filters="mean")
+    assert step.said([case]).endswith("and of responses to mean of PET.")
+    filtered = [name for name in step.fit_transform([case]) if "_mean_" in name and name.endswith("_stat_var")]
+    assert filtered and all(name.startswith("PET_") for name in filtered)
+
+
 def test_what_has_a_unit_is_not_standardised_and_that_is_said(tmp_path: Path) -> None:
     case = case_of(tmp_path, "a", {"CT": volume(1), "T1": volume(2)}, {})
     said = Radiomics(standardise="zscore").said([case])
@@ -116,6 +168,28 @@ def test_labels_taken_for_one_and_features_without_a_value_are_told(tmp_path: Pa
     assert list(suspicions.about_regions(each)) == []
     again = Radiomics("mr:spacing=none", store=str(tmp_path / "store")).measured(cases)  # from the store as well
     assert list(suspicions.about_regions(again)) == [labels, undefined]
+
+
+def test_a_single_slice_among_volumes_is_named_and_no_other_case(tmp_path: Path) -> None:
+    """Its texture is in plane, theirs in space: what one has and others have not is no value that is not defined."""
+    mask = np.zeros(SIZE, np.uint8)
+    mask[6:18, 5:16, 5] = 1
+    cases = [case_of(tmp_path, str(i), {"image": volume(i)}, {"mask": ball()}) for i in range(3)]
+    pixels = nibabel.Nifti1Image(np.asarray(volume(5).dataobj)[:, :, 5:6], volume(5).affine)
+    cases.append(
+        case_of(tmp_path, "flat", {"image": pixels}, {"mask": nibabel.Nifti1Image(mask[:, :, 5:6], pixels.affine)})
+    )
+    step = Radiomics("mr:spacing=none:families=statistics+glcm")
+    (said,) = suspicions.about_regions(step.measured(cases))
+    columns = [str(name) for name in step.fit_transform(cases)]
+    own = sum("_2D_" in name or name.startswith("shape_") for name in columns)
+    lacking = sum("_3D_" in name for name in columns)
+    assert own > 20 and lacking > 20
+    told = f"flat ({own} of its own, {lacking} lacking)"
+    assert said.startswith(f"1 case has other columns of radiomics than most: {told}. A picture or a single slice")
+    assert list(suspicions.about_regions(step.measured(cases[:3]))) == []
+    (alone,) = presenting.without_models([said])
+    assert "median" in said and "median" not in alone and alone.endswith("--exclude.")
 
 
 def test_a_thousand_regions_are_no_columns_but_a_mean(tmp_path: Path) -> None:

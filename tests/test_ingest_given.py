@@ -25,6 +25,7 @@ from isocenter.errors import (
     UsageError,
 )
 from isocenter.ingest import index, listing
+from isocenter.presenting import without_models
 
 N = 24
 X = np.random.default_rng(0).normal(size=(N, 3))
@@ -178,7 +179,11 @@ def test_values(tmp_path: Path) -> None:
         index(**save(tmp_path, bad))
     assert len(index(**save(tmp_path, bad), exclude=["3"])) == N - 1
     bad[3, 1] = np.nan
-    assert any("1 value missing in 1 of 3 features" in n for n in index(**save(tmp_path, bad)).notes)
+    (said,) = (n for n in index(**save(tmp_path, bad)).notes if "missing" in n)
+    assert said == "1 value missing in 1 of 3 features; they are imputed, learned anew inside each fold."
+    assert without_models([said]) == ["1 value missing in 1 of 3 features."]
+    bare = index(save(tmp_path, bad)["input"], with_labels=False)
+    assert "1 value missing in 1 of 3 features." in bare.notes
     bad[:, 2] = np.nan
     with pytest.raises(BadValues, match="without a single value: f2") as told:
         index(**save(tmp_path, bad))

@@ -96,6 +96,58 @@ def test_what_a_case_lacks_or_has_twice_is_its_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "names, case_id, lacks",
+    [
+        (["P{i}/CT.nii", "P{i}/lesion_mask.nii"], "P{i}", "no CT image"),
+        (["P{i}/" + n for n in PET_MR], "P{i}", "no T1, PET image"),
+        (["B_0{i}" + n for n in BRATS], "B_0{i}", "no FLAIR, T1, T1CE, T2 image"),
+        (["a{i}.nii", "a{i}_mask.nii"], "a{i}", "and no image"),
+    ],
+)
+def test_a_mask_without_its_image_is_a_case_left_out(
+    tmp_path: Path, names: list[str], case_id: str, lacks: str
+) -> None:
+    put(tmp_path / "s", *(name.format(i=i) for i in range(4) for name in names))
+    for name in names:
+        if not any(word in name for word in ("mask", "seg")):
+            (tmp_path / "s" / name.format(i=2)).unlink()
+    table = "".join(f"{case_id.format(i=i)},{i % 2}\n" for i in range(4))
+    (tmp_path / "l.csv").write_text("id,y\n" + table)
+    for options in ({"with_labels": False}, {"labels": tmp_path / "l.csv"}):
+        cohort = index(tmp_path / "s", **options)  # type: ignore[arg-type]
+        assert list(cohort.case_ids) == [case_id.format(i=i) for i in (0, 1, 3)] and cohort.found == 4
+        assert [f.where for f in cohort.excluded] == [case_id.format(i=2)]
+        assert lacks in cohort.excluded[0].reason and "mask" in cohort.excluded[0].reason
+        assert not any("Called otherwise" in note for note in cohort.notes)
+
+
+@pytest.mark.parametrize(
+    "names, image, mask, lost",
+    [
+        (["P{i}/scan.nii", "P{i}/lesion.nii"], "scan.nii", "lesion.nii", "P2"),
+        (["P{i}/scan.nii", "P{i}/lesion.nii"], "*scan.nii", "*lesion.nii", "P2"),
+        (["img/{i}x.nii", "ann/{i}x.nii"], "img/*.nii", "ann/*.nii", "ann/2x"),
+        (["{i}x_scan.nii", "{i}x_lesion.nii"], "*_scan.nii", "*_lesion.nii", "2x"),
+        (["P{i}/scan.nii", "P{i}/drawn/lesion.nii"], "scan.nii", "lesion.nii", "P2/drawn"),
+    ],
+)
+def test_a_mask_that_is_named_without_its_image_is_counted_too(
+    tmp_path: Path, names: list[str], image: str, mask: str, lost: str
+) -> None:
+    put(tmp_path, *(name.format(i=i) for i in range(4) for name in names))
+    (tmp_path / names[0].format(i=2)).unlink()
+    cohort = index(tmp_path, image=[image], mask=[mask], with_labels=False)
+    assert len(cohort) == 3 and [(f.where, f.code) for f in cohort.excluded] == [(lost, "NoMatch")]
+
+
+def test_a_second_mask_of_an_image_is_no_case(tmp_path: Path) -> None:
+    put(tmp_path, *(f"x ({i}){end}.nii" for i in range(3) for end in ("", "_mask")), "x (1)_mask_1.nii")
+    for options in ({"mask": ["*_mask*.nii"]}, {"image": ["x*).nii"], "mask": ["*_mask*.nii"]}):
+        cohort = index(tmp_path, **options, with_labels=False)  # type: ignore[arg-type]
+        assert cohort.found == 3
+
+
+@pytest.mark.parametrize(
     "names",
     [
         ["P{i}/left.nii", "P{i}/right.nii"],  # views are no sequences: each may be a case

@@ -94,12 +94,21 @@ def test_all_label_faults_at_once_with_row_numbers(tmp_path: Path) -> None:
     cohort = index(folder, labels=table)
     faults = {f.where: f for f in cohort.excluded}
     assert {k: f.code for k, f in faults.items()} == {
-        "s2": "ConflictingRows", "row 14: ghost": "NoMatch", "row 15": "NoMatch", "extra": "NoMatch",
+        "s2": "ConflictingRows", "row 14: ghost": "UnusedRow", "row 15": "UnusedRow", "extra": "NoMatch",
     }  # fmt: skip
     assert "Rows 4, 13" in faults["s2"].reason
     assert len(cohort) == 9 and cohort.found == 13
     with pytest.raises(ConflictingRows, match="Rows 2, 12"):
         index(folder, labels=labels(tmp_path, "id,label", *rows, *(f"s{i},{(i + 1) % 2}" for i in range(10))))
+
+
+def test_lost_cases_stand_before_rows_that_belong_to_no_file(tmp_path: Path) -> None:
+    folder = scans(tmp_path, *(f"s{i}.png" for i in range(10)), "extra.png")
+    rows = [f"s{i},{i % 2}" for i in range(10)]
+    cohort = index(folder, labels=labels(tmp_path, "id,label", "ghost,0", *rows, "spook,1", ",1"))
+    assert [(f.where, f.of_row) for f in cohort.excluded] == [
+        ("extra", False), ("row 14", True), ("row 2: ghost", True), ("row 13: spook", True),
+    ]  # fmt: skip
 
 
 def test_nothing_matches(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from isocenter import cutting, ingest, lines, preparation
 from isocenter.cli import app
 from isocenter.cutting import patches
 from isocenter.errors import EmptyRegion, MissingStep, NotWritable, OtherStudy, UnreadableFile, UsageError
+from isocenter.lines.patches import patches as patch_lines
 from isocenter.mapping import Mapping
 from isocenter.options import Options
 from isocenter.preparation.patches import Cutting, cut
@@ -168,6 +169,41 @@ def test_every_image_that_gives_no_patch_is_named_and_counts_reconcile(tmp_path:
     assert "7 images found = 1 cut + 6 left out" in page
     assert page.count("data:image/png") == 3  # good, and those without enough tissue
     assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["few", "glass", "good"]
+
+
+@pytest.mark.parametrize("wrong", [{"size": 1000}, {"size": 64, "tissue": 1.0, "stride": 50}])
+def test_after_a_run_without_a_patch_the_same_folder_takes_what_the_remedy_says(
+    tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    small = slide()
+    small[::3] = GLASS  # no patch is tissue all over
+    save(tmp_path / "in", "a.png", small)
+    with pytest.raises(isocenter.IsocenterError, match="No patch was cut"):
+        patches(tmp_path / "in", tmp_path / "out", **wrong)
+    again = patches(tmp_path / "in", tmp_path / "out", size=64, tissue=0.05)["patches"]
+    fresh = patches(tmp_path / "in", tmp_path / "new", size=64, tissue=0.05)["patches"]
+    assert again == fresh and again["kept"] > 0
+    assert places(table_of(tmp_path / "out")) == places(table_of(tmp_path / "new"))
+    with pytest.raises(OtherStudy):
+        patches(tmp_path / "in", tmp_path / "out", size=32)
+
+
+def test_rows_of_the_table_are_no_images(tmp_path: Path) -> None:
+    """Two images, one of them empty; the table names nine more."""
+    save(tmp_path / "in", "a.png", slide())
+    save(tmp_path / "in", "b.png", np.full((320, 448, 3), 240, dtype=np.uint8))
+    rows = ["a,1", "b,2", *(f"gone{i},3" for i in range(9))]
+    (tmp_path / "t.csv").write_text("id,stage\n" + "\n".join(rows) + "\n")
+    result = patches(tmp_path / "in", tmp_path / "out", size=64, labels=tmp_path / "t.csv")
+    found = result["patches"]
+    assert (found["images"], found["cut"], [one["where"] for one in found["left_out"]]) == (2, 1, ["b"])
+    assert [one["where"] for one in found["rows"]] == [f"row {i + 4}: gone{i}" for i in range(9)]
+    said = "\n".join(patch_lines(found, result))
+    assert "Images    2 found = 1 cut into patches + 1 left out" in said
+    assert "9 rows belong to no image: row 4: gone0" in said and "and 3 more, all in left_out.csv" in said
+    assert list(pd.read_csv(tmp_path / "out" / "left_out.csv")["where"])[:2] == ["b", "row 4: gone0"]
+    page = (tmp_path / "out" / "patches.html").read_text("utf-8")
+    assert "2 images found = 1 cut + 1 left out" in page and "9 rows of the table" in page
 
 
 def test_nothing_but_glass_is_an_error_that_shows_it(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 import isocenter
+from isocenter import progress
 from isocenter.elsewhere import predict_to
 from isocenter.errors import InputDoesNotFit
+from isocenter.lines import study
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,29 @@ def test_scans_that_do_not_fit_are_refused_or_flagged_by_name(scans: Path, rows:
         isocenter.predict(model, rows / "t.csv")
     with pytest.raises(InputDoesNotFit, match="scans"):
         isocenter.predict(rows / "project/models/forest.iso", new)
+
+
+def test_a_row_of_the_table_without_a_scan_is_not_refused(scans: Path, tmp_path: Path) -> None:
+    """Four scans, one of which the table does not know; fifteen rows that know no scan."""
+    model = next((scans / "project/models").glob("*.iso"))
+    for name in ("a", "b", "c", "d"):
+        grey = np.random.default_rng(ord(name)).integers(0, 150, (40, 40)).astype(np.uint8)
+        (tmp_path / "new").mkdir(exist_ok=True)
+        Image.fromarray(grey).save(tmp_path / "new" / f"{name}.png")
+    names = ["a", "b", *(f"gone{i}" for i in range(15)), "c"]
+    (tmp_path / "t.csv").write_text("id,age\n" + "".join(f"{name},50\n" for name in names))
+    heard: list[str] = []
+    with progress.listening(lambda event: heard.append(event.text) if event.kind == "note" else None):
+        told = predict_to(model, str(tmp_path / "new"), tmp_path / "p.csv", labels=str(tmp_path / "t.csv"))
+    assert (told["predicted"], told["refused"]) == (3, 1)
+    assert set(pd.read_csv(tmp_path / "p.csv")["case_id"]) == {"a", "b", "c", "d"}
+    assert "15 rows of the table belong to no file: row 4: gone0" in " ".join(heard)
+    assert any("and 9 more" in text for text in heard)
+    shown = list(study.predicted("p.csv", {**told, "flags": [f"about {i}" for i in range(12)]}))
+    assert shown[0] == "3 predicted, 1 refused, 0 flagged" and shown[1].strip().startswith(
+        "d: refused: The file has no"
+    )
+    assert "            ... and 2 more, all in p.csv" in shown
 
 
 def test_a_model_with_covariates_asks_for_them(tmp_path: Path) -> None:

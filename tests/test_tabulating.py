@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -17,6 +18,7 @@ from isocenter.cli import app
 from isocenter.errors import InputDoesNotFit, IsocenterError, NotWritable, UnknownFormat, UsageError
 from isocenter.features import Radiomics
 from isocenter.features import measured as measuring_regions
+from isocenter.lines.tabulated import tabulated
 from isocenter.tabulating import features_to
 
 MASK = ["lesion_mask.nii.gz"]
@@ -84,6 +86,20 @@ def test_counts_reconcile_and_what_is_left_out_has_a_reason(scans: Path, tmp_pat
     assert any(text.startswith("3 of 6 cases are not in the table") for text in heard)
 
 
+def test_rows_of_the_labels_without_a_scan_are_no_cases(scans: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(scans.parent / "labels.csv", dtype=str)
+    gone = table.iloc[:2].assign(**{str(table.columns[0]): ["nobody-1", "nobody-2"]})
+    pd.concat([gone, table.iloc[1:]]).to_csv(tmp_path / "l.csv", index=False)
+    how = {"labels": str(tmp_path / "l.csv"), "id_column": str(table.columns[0])}
+    told = written(scans, tmp_path / "t.csv", tmp_path / "p", features=["intensity"], preset=[], **how)
+    counts: dict[str, Any] = told["tabulated"]  # type: ignore[assignment]
+    assert (counts["found"], counts["used"], len(counts["excluded"]), len(counts["rows"])) == (6, 5, 1, 2)
+    said = list(tabulated(counts, told))
+    assert "Cases     6 found = 5 in the table" in said[0] and "+ 1 left out" in said[0]
+    assert any("2 rows belong to no case: row 2: nobody-1, row 3: nobody-2" in line for line in said)
+    assert len(pd.read_csv(tmp_path / "t_excluded.csv")) == 3
+
+
 def test_what_was_measured_is_not_measured_again(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(scans, tmp_path / "one.csv", tmp_path / "p")
 
@@ -135,6 +151,20 @@ def test_a_table_and_an_unknown_kind_of_output_are_refused(scans: Path, tmp_path
     (tmp_path / "torn" / "a.png").write_bytes(b"\x89PNG no more")
     with pytest.raises(IsocenterError, match="None of 1 cases"):
         isocenter.feature_table(tmp_path / "torn")
+
+
+def test_several_modalities_under_one_preset_are_a_warning(scans: Path) -> None:
+    plain = isocenter.index(scans, labels=scans.parent / "labels.csv", target="malignant", mask=MASK)
+    plain = plain.select(plain.case_ids[:2])
+    other = tuple(replace(s, modality="PT" if s.role == "image" else s.modality) for s in plain.sources[1])
+    both = replace(plain, sources=(plain.sources[0], other))
+    for cohort, preset, n in ((both, [], 1), (plain, [], 0), (both, [COARSE], 0)):
+        audit = isocenter.audit(cohort, features=["radiomics"], preset=preset)
+        assert sum("(CT 1, PT 1). The preset of the first case, ct," in text for text in audit.warnings) == n
+    heard: list[str] = []
+    with progress.listening(lambda event: heard.append(event.text) if event.kind == "warning" else None):
+        isocenter.feature_table(both, "radiomics")
+    assert any("of several modalities (CT 1, PT 1)" in text for text in heard)
 
 
 def test_a_cohort_with_sites_is_measured_and_not_harmonised(scans: Path) -> None:

@@ -2,7 +2,7 @@
 
     OUTPUT/IMAGE/x000000_y000224.png    a patch: column and row of its upper left pixel
     OUTPUT/patches.csv                  a row a patch, written last
-    OUTPUT/left_out.csv                 images without a patch, and why
+    OUTPUT/left_out.csv                 images without a patch, and why; then rows of the table without an image
     OUTPUT/patches.html                 each image with what was kept and thrown away
 
 The folder of an image appears when all of its patches are in it, with a record of what it gave: interrupted, the same
@@ -75,7 +75,10 @@ def patches(
         raise fault
     told = _told(cohort, tasks, outcomes)
     cut = [(task, one.get()) for task, one in zip(tasks, outcomes, strict=True) if one.fault is None]
-    _write(folder / LEFT_OUT, pd.DataFrame(told["left_out"], columns=["where", "code", "reason", "remedy"]))
+    _write(
+        folder / LEFT_OUT,
+        pd.DataFrame([*told["left_out"], *told["rows"]], columns=["where", "code", "reason", "remedy"]),
+    )
     pictures = {task.case_id: (task.folder / OVERVIEW).read_bytes() for task, _ in cut[:CARDS]}
     records = {task.case_id: record for task, record in cut}
     disk.write_text(folder / PAGE, render(patches_atlas(told, records, pictures, place.name)))
@@ -112,14 +115,26 @@ def _open(folder: Path, place: Path, cutting: Cutting) -> None:
     told = {"input": str(place), "cutting": asdict(cutting)}
     if (folder / MARK).is_file():
         known = json.loads((folder / MARK).read_text("utf-8"))
-        if {k: known.get(k) for k in told} != told:
+        if {k: known.get(k) for k in told} == told:
+            disk.sweep(folder)
+            return
+        if known.get("input") != told["input"] or not _emptied(folder):
             own = ", ".join(f"{k} {v}" for k, v in known.get("cutting", {}).items())
             raise OtherStudy(f"{folder} holds patches of {known.get('input')} ({own}).", "Name another folder.")
-        disk.sweep(folder)
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OtherStudy(f"{folder} is not empty; nothing in it is overwritten.", "Name a new folder.")
     disk.write_text(folder / MARK, json.dumps({**told, "isocenter": __version__}, indent=1) + "\n")
+
+
+def _emptied(folder: Path) -> bool:
+    """Whether no patch was cut into the folder; what tells so, image by image, is then removed: it may be used anew."""
+    marks = [path for path in folder.rglob(MARK) if path.parent != folder]
+    if (folder / TABLE).exists() or any(json.loads(path.read_text("utf-8"))["kept"] for path in marks):
+        return False
+    for path in marks:
+        path.with_name(OVERVIEW).unlink(missing_ok=True)
+        path.unlink()
+    return True
 
 
 def _tasks(cohort: Cohort, folder: Path, cutting: Cutting) -> list[_Task]:
@@ -206,12 +221,14 @@ def _told(cohort: Cohort, tasks: Sequence[_Task], outcomes: Sequence[Outcome[dic
     """Counts that reconcile, images and patches, as plain data."""
     records = [outcome.get() for outcome in outcomes if outcome.fault is None]
     lone = [fault for pair in zip(tasks, outcomes, strict=True) if (fault := _fault(*pair)) is not None]
-    faults = [*cohort.excluded, *lone]
+    rows = [fault for fault in cohort.excluded if fault.of_row]
+    faults = [*lone, *(fault for fault in cohort.excluded if not fault.of_row)]
     known = cohort.table[PATIENT].dropna()
     return {
-        "images": cohort.found,
+        "images": cohort.found - len(rows),
         "cut": len(tasks) - len(lone),
         "left_out": [asdict(fault) for fault in faults],
+        "rows": [asdict(fault) for fault in rows],
         "positions": sum(record["positions"] for record in records),
         "kept": sum(len(record["kept"]) for record in records),
         "backgrounds": dict(Counter(record["how"].partition(" ")[0] for record in records)),

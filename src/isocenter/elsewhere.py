@@ -78,6 +78,7 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
         "predicted": len(answer) - refused,
         "refused": refused,
         "flagged": sum(bool(flag) for flag in flags) - refused,
+        "refusals": [f"{i}: {flag}" for i, flag in zip(answer.case_id, flags) if flag.startswith("refused")],
         "flags": sorted({flag for flag in flags if flag}),
         "warnings": list(predicting.unit_warning(loaded, said)),
     }

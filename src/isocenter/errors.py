@@ -18,6 +18,7 @@
     │   ├── UnknownColumn          a column that is not there
     │   ├── NoTarget               no column to predict, or several to choose from
     │   ├── NoMatch                labels that belong to none of the files
+    │   │   └── UnusedRow          one row of them: neither a case nor an image was found
     │   ├── LostZeros              ids read as numbers: 007 became 7
     │   ├── AmbiguousId            one id, several files, no role declared
     │   ├── ConflictingRows        one id, different contents
@@ -131,6 +132,10 @@ class NoMatch(LabelError):
     """Labels that belong to none of the files."""
 
 
+class UnusedRow(NoMatch):
+    """A row of labels that belongs to none of the files, or has no id: neither a case nor an image was found."""
+
+
 class LostZeros(LabelError):
     """Ids that were read as numbers: 007 became 7."""
 
@@ -234,6 +239,11 @@ class Fault:
     reason: str
     remedy: str = ""
     label: str | None = None
+
+    @property
+    def of_row(self) -> bool:
+        """Whether it is about a row of a table that no case came from, so that no case is lost."""
+        return self.code == UnusedRow.__name__
 
     @classmethod
     def of(cls, where: str, error: IsocenterError, label: str | None = None) -> Fault:

@@ -87,7 +87,9 @@ class Mapping(Study):
 
     @staticmethod
     def _without_models(described: dict[str, Any]) -> dict[str, Any]:
-        return {**described, "warnings": presenting.without_models(described["warnings"])}
+        told = [name for name in ("notes", "warnings") if name in described]
+        said: dict[str, Any] = {name: presenting.without_models(described[name]) for name in told}
+        return {**described, **said}
 
     @cached_property
     def usable(self) -> Cohort:

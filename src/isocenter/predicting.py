@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocenter import preparation
+from isocenter import preparation, progress
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import Fault, InputDoesNotFit
 from isocenter.features.harmonised import strangers
@@ -118,7 +118,11 @@ def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Predictio
     facts, faults = preparation.facts(cohort.cases, store=store)
     profile = preparation.Profile.from_dict(model.card["profile"])
     refused, flags = profile.check(facts)
-    refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused, **_without_covariates(model, cohort)}
+    if rows := [fault.where for fault in cohort.excluded if fault.of_row]:
+        belong = "row of the table belongs" if len(rows) == 1 else "rows of the table belong"
+        progress.note(f"{len(rows)} {belong} to no file: {listed(rows)}.")
+    lost = [fault for fault in (*cohort.excluded, *faults) if not fault.of_row]
+    refused = {**{f.where: f for f in lost}, **refused, **_without_covariates(model, cohort)}
     fit_ids = [i for i in cohort.case_ids if i not in refused]
     if not fit_ids:
         raise _none_fits(refused)

@@ -18,11 +18,12 @@ from isocenter.auditing import (
     alarms,
     audit_cohort,
 )
-from isocenter.auditing.suspicions import LITTLE, MODELS
+from isocenter.auditing.suspicions import LITTLE, MODELS, STANDS_IN
 from isocenter.case import Case
 from isocenter.cohort import Cohort
 from isocenter.errors import UsageError
 from isocenter.evaluation import Comparison, Evaluation
+from isocenter.ingest.assemble import IMPUTED
 from isocenter.ingest.target import LONELY
 from isocenter.model import Model
 from isocenter.splitting import Design
@@ -96,5 +97,6 @@ def warnings(
 
 
 def without_models(told: Sequence[str]) -> list[str]:
-    """Of these warnings those that hold where nothing is trained and tested: about the data, not about parts of it."""
-    return [said for said in told if not said.endswith((LONELY, LITTLE)) and MODELS not in said]
+    """Of these sentences those that hold where nothing is trained and tested: about the data, not about its parts."""
+    kept = [said for said in told if not said.endswith((LONELY, LITTLE)) and MODELS not in said]
+    return [said.removesuffix(STANDS_IN).replace(IMPUTED, "") for said in kept]

@@ -1,8 +1,10 @@
-"""Features of scans as a table of its own, a row a case, for any program; a case's row depends on no other case.
+"""Features of scans as a table of its own, a row a case, for any program.
+
+A case's row depends on no other case, but for a preset that nobody named: it follows from the first.
 
     OUTPUT                  case_id, patient_id where any is known, then the features
     OUTPUT_names            of radiomics: each column's IBSI name and codes
-    OUTPUT_excluded         cases that are not in it, and why
+    OUTPUT_excluded         cases that are not in it, and why; then rows of the labels without a case
 
 Through the store: interrupted, the same command measures what is missing. OUTPUT is written last.
 """
@@ -19,7 +21,7 @@ import pandas as pd
 from isocenter import checking, disk, ingest, presenting, progress, training, workbench
 from isocenter.auditing import Audit
 from isocenter.cohort import PATIENT, Cohort
-from isocenter.errors import InputDoesNotFit, NotWritable, UsageError
+from isocenter.errors import Fault, InputDoesNotFit, NotWritable, UsageError
 from isocenter.features.regions import ONE
 from isocenter.formats import tables
 from isocenter.ingest.columns import commonest
@@ -66,8 +68,10 @@ def feature_table(
     reading |= {"mask_column": mask_column, "image": image, "mask": mask, "exclude": exclude}
     how: dict[str, Any] = {"preset": preset, "regions": regions, "image_filters": image_filters, "weights": weights}
     found = _tabulated(input, reading, features, {**how, "window": window, "standardise": standardise}, store)
-    if left := found.audit.excluded:
-        progress.warning(f"{len(left)} of {found.audit.found} cases are not in the table: {left[0].reason}")
+    if left := found.left:
+        progress.warning(f"{len(left)} of {len(found.table) + len(left)} cases are not in the table: {left[0].reason}")
+    for sentence in training.mixed(found.cohort, [features or ""], preset):
+        progress.warning(sentence)
     found.table.attrs[EXCLUDED] = [asdict(fault) for fault in left]
     return found.table
 
@@ -88,7 +92,10 @@ def features_to(input: str, output: Path, project: Path, **options: Any) -> dict
     reading = {name: told.pop(name) for name in _READING}
     del told["features"]
     found = _tabulated(input, reading, features, told, Project(project).store)
-    others = {NAMES: _names(found.measured), EXCLUDED: pd.DataFrame([asdict(one) for one in found.audit.excluded])}
+    others = {
+        NAMES: _names(found.measured),
+        EXCLUDED: pd.DataFrame([asdict(one) for one in (*found.left, *found.rows)]),
+    }
     disk.make_folder(output.absolute().parent)
     for name, table in others.items():
         if len(table):
@@ -104,11 +111,22 @@ class _Tabulated:
     measured: Measured
     audit: Audit
 
+    @property
+    def left(self) -> list[Fault]:
+        """The cases that are not in the table."""
+        return [fault for fault in self.audit.excluded if not fault.of_row]
+
+    @property
+    def rows(self) -> list[Fault]:
+        """Rows of the table of labels that no case came from."""
+        return [fault for fault in self.audit.excluded if fault.of_row]
+
     def told(self) -> dict[str, Any]:
         """Counts that reconcile, how it was measured, what is not defined."""
         values = self.measured.table
         gaps = values.isna().sum()
-        counts = {"found": self.audit.found, "used": len(values), "excluded": [asdict(o) for o in self.audit.excluded]}
+        counts: dict[str, Any] = {"found": len(values) + len(self.left), "used": len(values)}
+        counts |= {"excluded": [asdict(one) for one in self.left], "rows": [asdict(one) for one in self.rows]}
         counts |= {"patients": self.audit.patients, "columns": values.shape[1], "features": self.measured.name}
         counts |= {"missing": int(gaps.sum()), "incomplete": int((gaps > 0).sum()), "done": self.measured.done}
         warnings = dict.fromkeys((*self.cohort.warnings, *self.audit.warnings))

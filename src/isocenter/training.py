@@ -120,6 +120,11 @@ def settings_of(
     return found
 
 
+def mixed(cohort: Cohort, features: Sequence[str], preset: Sequence[str]) -> list[str]:
+    """Sentences on images of several modalities that one preset, which nobody named, was taken for."""
+    return Radiomics(tuple(preset)).mixed(cohort.cases) if measures(features) and not cohort.features else []
+
+
 def standardised(settings: dict[str, dict[str, object]], how: str, features: Sequence[str]) -> None:
     """Add `standardise` to the steps that take it; UsageError where none of these features does."""
     used = {step for name in features for step in name.split("+")}

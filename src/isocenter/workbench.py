@@ -113,7 +113,8 @@ def audit(
     lost = {fault.where for fault in faults}
     readable = cohort.select([name for name in cohort.case_ids if name not in lost]) if lost else cohort
     measured, unmeasured = training.measured(readable, settings)
-    return audit_cohort(cohort, facts, [*faults, *unmeasured], measured)
+    found = audit_cohort(cohort, facts, [*faults, *unmeasured], measured)
+    return replace(found, warnings=(*found.warnings, *training.mixed(readable, features, preset)))
 
 
 def split(

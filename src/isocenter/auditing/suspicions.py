@@ -20,6 +20,7 @@ MOSTLY = 0.5  # of an image without a value
 LITTLE = "results about it will say little."  # ends a warning that is about models only
 MODELS = "a model could learn"  # in another
 _few = partial(listed, most=LISTED)
+STANDS_IN = " The median of the cases learned from stands in for them."  # only where a model is fitted
 CHANCE = 1e-3  # probability under which a group of one class alone is no accident
 
 
@@ -95,8 +96,14 @@ def about_regions(regions: pd.DataFrame | None) -> Iterator[str]:
         told = [f"{row.case_id} ({row.undefined:,} of {row.features:,})" for row in some.itertuples()]
         yield (
             f"{_cases(len(told))} radiomics that are not defined{image}, {some['undefined'].sum():,} values in all: "
-            f"{_few(told)}. The median of the cases learned from stands in for them; very "
-            "small or flat regions are best looked at."
+            f"{_few(told)}. Very small regions, and regions of one value, are best looked at.{STANDS_IN}"
+        )
+    for image, some in _by_image(regions[(regions["own"] > 0) | (regions["lacking"] > 0)]):
+        told = [f"{row.case_id} ({row.own:,} of its own, {row.lacking:,} lacking)" for row in some.itertuples()]
+        yield (
+            f"{_cases(len(told))} other columns of radiomics than most{image}: {_few(told)}. A picture or a single "
+            "slice has its texture in plane, a volume in space, and a mask may lack a label; these columns are empty "
+            f"in the others. Such cases are best measured apart, or left out with --exclude.{STANDS_IN}"
         )
 
 

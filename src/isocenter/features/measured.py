@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from isocenter import compute, formats
 from isocenter.case import Case, Source
 from isocenter.compute import Outcome
-from isocenter.errors import EmptyRegion, IsocenterError
+from isocenter.errors import EmptyRegion, IsocenterError, UsageError
 from isocenter.features import perturbed
 from isocenter.features.regions import MEAN, ONE, Region, regions_of, whole
 from isocenter.features.standard import Standard
@@ -93,6 +93,8 @@ def measure(task: Task) -> Row:
     for prefix, pixels in _channels(image):
         own = _of_regions(pixels, regions, image, task, framed=not masks)
         found |= {prefix + name: value for name, value in own.items()}
+    if not found:  # what is flat, or has other ways of joining directions, is known only now
+        raise UsageError(f"The settings leave nothing to measure of {task.image}.", "Name other families in --preset.")
     row: Row = {"names": "\n".join(found), "values": np.array(list(found.values()), dtype="<f8").tobytes()}
     return row | _met(image, regions) | {"laid": int(any(not agree(m.geometry, image.geometry) for _, m in masks))}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from isocenter.errors import IsocenterError, NothingLeft, UsageError
 from isocenter.features import perturbed
 from isocenter.features.base import FeatureStep, case_index, values
 from isocenter.features.measured import MET, Task, measured, unpacked
-from isocenter.features.presets import has_unit, presets_of
+from isocenter.features.presets import check_left, has_responses, has_unit, mixed, presets_of
 from isocenter.features.regions import ONE, check_way
 from isocenter.features.standard import Standard, learned_scale, standards
 from isocenter.preparation.cases import named
@@ -100,7 +101,8 @@ class Radiomics(FeatureStep):
         return pd.DataFrame(table, index=case_index(X), columns=pd.Index(self.names_, dtype="str"))
 
     def plan(self, cases: Sequence[Case]) -> tuple[tuple[str, tuple[str, ...], str], ...]:
-        """Image, its masks and its preset, each. UsageError for presets, filters and needed masks that do not exist."""
+        """Image, its masks and its preset, each. UsageError for presets, filters and needed masks that do not exist,
+        and where nothing is left to measure."""
         check_way(self.regions)
         sources = cases[0].sources if cases else ()
         images = _names(self.image) or tuple(s.name for s in sources if s.role == IMAGE) or ("image",)
@@ -112,6 +114,7 @@ class Radiomics(FeatureStep):
         presets = presets_of(images, _names(self.preset), codes)
         for chosen in dict.fromkeys(presets.values()):
             written.check(_names(self.image_filters), by_slice=settings_of(chosen).by_slice)
+        check_left(presets, _names(self.image_filters), framed=not masks)
         return tuple(
             (image, tuple(m for m in masks if m == image or m not in own) or masks, presets[image]) for image in images
         )
@@ -139,7 +142,18 @@ class Radiomics(FeatureStep):
         as_they_are = [image for image, _, chosen in plan if self.standardise and has_unit(chosen)]
         each += [f"not standardised, as it has a unit: {image}" for image in as_they_are]
         responses = ", ".join(_names(self.image_filters))
+        filtered = [image for image, _, chosen in plan if has_responses(chosen)]
+        responses += f" of {' and '.join(filtered)}" if responses and len(filtered) < len(plan) else ""
         return f"Radiomics: {'; '.join(each)}{f'; and of responses to {responses}' if responses else ''}."
+
+    def mixed(self, cases: Sequence[Case]) -> list[str]:
+        """A sentence for each image of which one preset was taken for modalities that have different ones."""
+        sources = [{s.name: s.modality for s in case.sources if s.role == IMAGE} for case in cases]
+        found = (
+            mixed(image, _names(self.preset), [own[image] for own in sources if image in own])
+            for image, _, _ in self.plan(cases)
+        )
+        return [sentence for sentence in found if sentence]
 
     def faults(self, cases: Sequence[Case]) -> dict[str, IsocenterError]:
         """Cases that cannot be measured, by id; what can be is in the store then."""
@@ -152,8 +166,9 @@ class Radiomics(FeatureStep):
 
         Columns case_id, image; voxels of its regions, on the image's grid; gaps, those of them that are NaN or infinite
         and so count in no intensity; lost, the share of the whole image that is; laid, 1 where a mask had another grid;
-        labels, several ("1 7") that one mask has and that were taken for one region, else ""; features, how many this
-        image has in any case, and undefined, those that have no value here.
+        labels, several ("1 7") that one mask has and that were taken for one region, else ""; features, how many there
+        are here, and undefined, those without a value; own, features that most cases do not have (their commonest set),
+        and lacking, those that they have and this one has not.
         """
         rows = []
         for image, _, outcomes in self._by_image(list(cases)):
@@ -163,12 +178,15 @@ class Radiomics(FeatureStep):
                 if outcome.fault is None
             }
             own = {case_id: unpacked(row) for case_id, row in found.items()}
-            n = len({name for row in own.values() for name in row})
+            sets = Counter(frozenset(row) for row in own.values())
+            usual = max(sets, key=lambda names: sets[names], default=frozenset())
             for case_id, row in found.items():
                 met = {name: row.get(name, "" if name == "labels" else 0) for name in MET}
-                defined = sum(not np.isnan(value) for value in own[case_id].values())
-                rows.append({"case_id": case_id, "image": image, **met, "features": n, "undefined": n - defined})
-        return pd.DataFrame(rows, columns=["case_id", "image", *MET, "features", "undefined"])
+                names, empty = own[case_id].keys(), sum(np.isnan(value) for value in own[case_id].values())
+                counts = {"features": len(names), "undefined": empty}
+                counts |= {"own": len(names - usual), "lacking": len(usual - names)}
+                rows.append({"case_id": case_id, "image": image, **met, **counts})
+        return pd.DataFrame(rows, columns=["case_id", "image", *MET, "features", "undefined", "own", "lacking"])
 
     def _how(self, chosen: str) -> str | None:
         """The standardisation of images with this preset."""

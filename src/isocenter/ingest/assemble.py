@@ -30,6 +30,7 @@ from isocenter.ingest.target import choose_column, infer
 from isocenter.wording import listed
 
 Flags = NDArray[np.bool_]
+IMPUTED = "; they are imputed, learned anew inside each fold"  # only where a model is fitted
 NO_PATIENTS = (
     "No patient id is known: every case counts as a patient of its own. If one patient has several cases, the "
     "results will be too good; name the column with --patient-column."
@@ -50,7 +51,8 @@ def assemble(path: Path, request: Request, read: pd.DataFrame | None = None) -> 
     column = None
     if request.with_labels:
         column = draft.target if labels else _target_column(draft, request)
-    excluded = (*draft.faults, *leaving.broken(draft, column))
+    lost = (*draft.faults, *leaving.broken(draft, column))
+    excluded = tuple(sorted(lost, key=lambda fault: fault.of_row))  # cases first
     leaving.keep(draft, ~draft.table.index.isin(list(draft.broken)))
     if draft.table.empty:
         raise leaving.nothing_left(excluded, found, path)
@@ -196,8 +198,8 @@ def _check_values(draft: Draft, features: list[str], request: Request) -> None:
         if missing.any():
             columns = int(missing.any(axis=0).sum())
             draft.notes.append(
-                f"{count(int(missing.sum()), 'value')} missing in {columns} of {count(len(features), 'feature')}; "
-                "they are imputed, learned anew inside each fold."
+                f"{count(int(missing.sum()), 'value')} missing in {columns} of {count(len(features), 'feature')}"
+                f"{IMPUTED if request.with_labels else ''}."
             )
 
 

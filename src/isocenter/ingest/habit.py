@@ -22,6 +22,7 @@ from isocenter.case import IMAGE, MASK
 from isocenter.errors import Fault
 from isocenter.ingest.columns import count
 from isocenter.ingest.files import Item
+from isocenter.ingest.lone import imageless
 from isocenter.ingest.roles import Played, Role, Unit, complete
 from isocenter.wording import listed
 
@@ -84,7 +85,7 @@ def by_habit(items: Sequence[Item], like: Sequence[Kind] = ()) -> tuple[list[Uni
     """
     like = like if len(like) > 1 else ()  # the only image of a case is called anything
     called = [_Called.of(item) for item in items]
-    groups = _grouped(called)
+    groups, alone = _grouped(called)
     usual = list(like) or _usual(list(groups.values()))
     full = [group for group in groups.values() if all(len(group.get(kind, ())) == 1 for kind in usual)]
     if len(usual) < 2 or (not like and 2 * len(full) <= len(groups)):
@@ -93,15 +94,26 @@ def by_habit(items: Sequence[Item], like: Sequence[Kind] = ()) -> tuple[list[Uni
     if not kept:
         return None
     units = [_unit(case_id, group, usual) for case_id, group in kept.items()]
+    lost = _imageless(alone, usual)
+    units += [
+        imageless(case_id, masks[0].item, [name for role, name in usual if role == IMAGE])
+        for case_id, masks in lost.items()
+        if case_id not in kept
+    ]
     idle = len(items) - sum(len(group.get(kind, ())) for group in kept.values() for kind in usual)
+    idle -= sum(len(masks) for case_id, masks in lost.items() if case_id not in kept)
     notes = [f"Called otherwise and not used: {count(idle, 'file')}."] if idle else []
     return units, [*(_said(group, usual) for group in full[:1]), *notes]
 
 
-def _grouped(called: Sequence[_Called]) -> dict[str, Group]:
-    """Images of each case by their names, then masks: by the case in their own name, else of the only case near."""
+def _grouped(called: Sequence[_Called]) -> tuple[dict[str, Group], list[_Called]]:
+    """Images of each case by their names, then masks: by the case in their own name, else of the only case near.
+
+    Then masks that no case has, in whose folder there is no image or several.
+    """
     groups: dict[str, Group] = {}
     near: dict[str, set[str]] = defaultdict(set)
+    alone: list[_Called] = []
     for one in called:
         if not one.mask:
             groups.setdefault(one.case_id, {}).setdefault((IMAGE, one.sequence or "image"), []).append(one)
@@ -116,9 +128,22 @@ def _grouped(called: Sequence[_Called]) -> dict[str, Group]:
             group = groups[next(iter(near[one.place]))]
             name = "_".join(filter(None, (one.head, one.sequence)))
         else:
+            alone.append(one)
             continue
         group.setdefault((MASK, name), []).append(one)
-    return groups
+    return groups, alone
+
+
+def _imageless(alone: Sequence[_Called], usual: Sequence[Kind]) -> dict[str, list[_Called]]:
+    """Masks as the cases have them, of cases without any image: the case is in their name, else it is their folder."""
+    found: dict[str, list[_Called]] = defaultdict(list)
+    for one in alone:
+        own = "_".join(filter(None, (one.head, one.sequence)))
+        if (MASK, one.sequence or one.mask.lower()) in usual:
+            found[one.case_id].append(one)
+        elif (MASK, own) in usual:
+            found[one.place or "case"].append(one)
+    return found
 
 
 def _usual(groups: Sequence[Group]) -> list[Kind]:

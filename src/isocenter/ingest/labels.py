@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
-from isocenter.errors import Fault, LostZeros, NoMatch
+from isocenter.errors import Fault, LostZeros, NoMatch, UnusedRow
 from isocenter.ingest.columns import as_ids, count, id_like, patient_like, wanted
 from isocenter.ingest.rows import positions, row_name, unique_rows
 from isocenter.wording import listed
@@ -159,7 +159,8 @@ def _joined(
 ) -> Joined:
     rows = unique_rows(table, best.ids, best.column)
     at = positions(rows.ids, best.keys)
-    joined = Joined(table, at, best.column, best.keys, notes=rows.notes, faults=rows.faults)
+    joined = Joined(table, at, best.column, best.keys, notes=rows.notes)
+    joined.faults = [replace(fault, code=UnusedRow.__name__) for fault in rows.faults]  # rows without an id
     matched = int(best.ids.isin(set(best.keys)).sum())
     flat = not best.keys.str.contains("/", na=False).any()
     kind = best.kind.replace("path", "file name", 1) if flat and best.kind.startswith("path") else best.kind
@@ -176,7 +177,9 @@ def _rows_without_case(joined: Joined, ids: pd.Series, best: Pair, things: str) 
     for i in np.flatnonzero(lonely).tolist():
         reason = f"{row_name(i).capitalize()} ({best.column} {ids.iloc[i]}) belongs to no {things}."
         joined.faults.append(
-            Fault(f"{row_name(i)}: {ids.iloc[i]}", "NoMatch", reason, f"Supply the {things}, or remove the row.")
+            Fault(
+                f"{row_name(i)}: {ids.iloc[i]}", UnusedRow.__name__, reason, f"Supply the {things}, or remove the row."
+            )
         )
 
 

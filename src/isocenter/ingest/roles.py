@@ -221,9 +221,9 @@ class MaskFinder:
         for p in masks:
             self._exact.setdefault((p.role.name, p.item.folder, p.shared), p)
             self._shared[p.role.name, p.shared].append(p)
-            for folder in _above(p.item.folder):
+            for folder in above(p.item.folder):
                 self._below[p.role.name, folder].append(p)
-        self._images_below = Counter(folder for p in images for folder in _above(p.item.folder))
+        self._images_below = Counter(folder for p in images for folder in above(p.item.folder))
         self._mask_stems = _stems(masks)
         self._image_stems = _stems(images)
 
@@ -239,7 +239,7 @@ class MaskFinder:
 
     def _only(self, folder: str, name: str) -> Played | None:
         """The only mask in the nearest folder that has any, if it cannot be another image's."""
-        for place in _above(folder):
+        for place in above(folder):
             if near := self._below.get((name, place)):
                 fixed = place == folder and not _WILDCARD.search(near[0].role.glob)
                 return near[0] if len(near) == 1 and (fixed or self._images_below[place] == 1) else None
@@ -255,7 +255,7 @@ class MaskFinder:
         return mask if back is not None and back.item is image.item else None
 
 
-def _above(folder: str) -> list[str]:
+def above(folder: str) -> list[str]:
     """A folder and those above it: a/b, a, and "" for INPUT."""
     parts = folder.split("/") if folder else []
     return ["/".join(parts[:i]) for i in range(len(parts), -1, -1)]

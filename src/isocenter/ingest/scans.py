@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import pandas as pd
 
 from isocenter.case import MASK, Source
 from isocenter.cohort import PATIENT
-from isocenter.errors import Fault, NoTarget
+from isocenter.errors import Fault, NoMatch, NoTarget
 from isocenter.ingest import folders, patches
 from isocenter.ingest.columns import as_ids, count, patient_like, plain, wanted
 from isocenter.ingest.draft import Draft, Request
 from isocenter.ingest.files import Found, Item, scan, stem
 from isocenter.ingest.habit import by_habit
 from isocenter.ingest.labels import Joined, join
+from isocenter.ingest.lone import lone
 from isocenter.ingest.patches import Told
 from isocenter.ingest.pathed import ROW, Pathed, pathed
 from isocenter.ingest.roles import Unit, assign
@@ -44,6 +46,7 @@ def draft_scans(path: Path, request: Request) -> Draft:
     if table is not None and labels is not None:
         paths = pathed(table, labels.parent, found, request.image, request.mask, request.id_column)
     units, roles = habit or assign(items, request.image, request.mask, paths.rows)
+    units += lone(items, units, request.image, request.mask, paths.rows)
     if table is None or labels is None:
         draft = _unlabelled(units, found, request)
     else:
@@ -152,7 +155,8 @@ def _labelled(
     draft.sources = [units[i].sources for i in kept]
     draft.candidates = [c for c in _free(labels, joined, request) if c in draft.table]
     draft.faults, draft.notes = joined.faults, joined.notes
-    if paths.columns:
+    if paths.columns:  # a row that names its files is a case, also where they are gone
+        draft.faults = [replace(one, code=NoMatch.__name__) if one.of_row else one for one in joined.faults]
         draft.notes[0] = f"Files named by {listed(paths.columns)}: {len(kept)} of {count(len(labels), 'row')}."
     if request.mask_column is not None:
         _mask_column(draft, rows[request.mask_column], (path.parent, found.root))

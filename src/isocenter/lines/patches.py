@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from isocenter.lines.rows import rows_alone
+
 _SHOWN = 10
 
 
@@ -16,6 +18,7 @@ def patches(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         yield f"            {fault['where']}: {fault['code']}: {fault['reason']} {fault['remedy']}".rstrip()
     if len(left_out) > _SHOWN:
         yield f"            ... and {len(left_out) - _SHOWN} more, all in left_out.csv"
+    yield from rows_alone(found["rows"], "image", "left_out.csv")
     of = f" of {found['patients']} patients" if found["patients"] else ""
     yield f"Patches   {found['kept']} kept of {found['positions']} that were looked at{of}"
     yield f"            {found['size']} pixels a side every {found['stride']}, at least {found['tissue']:.0%} tissue"

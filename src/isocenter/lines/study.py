@@ -83,8 +83,12 @@ def predicted(path: str, result: dict[str, Any]) -> Iterator[str]:
     """How many were predicted, refused and flagged, and where the table is."""
     unit = " patients" if result["by_image"] else ""
     yield f"{result['predicted']}{unit} predicted, {result['refused']} refused, {result['flagged']} flagged"
-    for flag in result["flags"][:_SHOWN_FAULTS]:
-        yield f"            {flag}"
+    others = [flag for flag in result["flags"] if not flag.startswith("refused")]
+    for some in (result["refusals"], others):
+        for told in some[:_SHOWN_FAULTS]:
+            yield f"            {told}"
+        if len(some) > _SHOWN_FAULTS:
+            yield f"            ... and {len(some) - _SHOWN_FAULTS} more, all in {path}"
     yield f"Written   {path}" + (f" (by patient) and {result['by_image']}" if result["by_image"] else "")
 
 

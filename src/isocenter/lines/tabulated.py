@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from isocenter.lines.rows import rows_alone
+
 _SHOWN = 10
 
 
@@ -17,6 +19,7 @@ def tabulated(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         yield f"            {fault['where']}: {fault['code']}: {fault['reason']} {fault['remedy']}".rstrip()
     if len(left) > _SHOWN:
         yield f"            ... and {len(left) - _SHOWN} more, all in {result['excluded']}"
+    yield from rows_alone(found["rows"], "case", result.get("excluded", ""))
     yield f"Features  {found['columns']} ({found['features']})"
     for sentence in found["done"]:
         yield f"            {sentence}"

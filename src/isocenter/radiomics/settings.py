@@ -19,6 +19,7 @@ FAMILIES = ("morphology", "autocorrelation", "local", "statistics", "histogram",
 _NEEDS_SPACE = ("morphology", "autocorrelation", "local")  # nor has an image's frame a shape that tells
 OF_RESPONSES = ("statistics", "histogram", "ivh", *TEXTURES)
 RESPONSE_BINS = 32
+_OWN_NAMES = ("autocorrelation", "local", "ivh", "gldzm")  # PyRadiomics has no name for any feature of these
 IN_PLANE, IN_SPACE = AGGREGATIONS[:4], AGGREGATIONS[4:]
 _FINEST = 1e-6  # mm: nothing that is imaged is smaller
 INTERPOLATIONS = ("linear", "cubic", "nearest")
@@ -95,6 +96,11 @@ class Settings:
         families = tuple(family for family in self.families if family in OF_RESPONSES)
         told = {"bins": self.bins or RESPONSE_BINS, "bin_width": None, "ivh_bins": 1000, "ivh_width": None}
         return replace(self, range=None, families=families, filters=(), **told)  # type: ignore[arg-type]
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The families that have features under the names that are asked for."""
+        return tuple(one for one in self.families if self.names == "ibsi" or one not in _OWN_NAMES)
 
     def suited(self, *, flat: bool, framed: bool, calibrated: bool = True) -> Settings:
         """For pictures (flat), whole images (framed) and volumes without a scale.

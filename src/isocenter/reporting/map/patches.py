@@ -31,6 +31,10 @@ def patches_atlas(
     if told["left_out"]:
         faults = tuple((one["where"], one["code"], f"{one['reason']} {one['remedy']}") for one in told["left_out"])
         sections.append(Section("left-out", "Left out", tables=(Table("Left out", ("Image", "What", "Why"), faults),)))
+    if told["rows"]:
+        idle = tuple((one["where"], one["reason"]) for one in told["rows"])
+        said = (f"{counted(len(idle), 'row')} of the table, to which no image belongs: none is counted above.",)
+        sections.append(Section("rows", "Rows without an image", said, tables=(Table("Rows", ("Row", "Why"), idle),)))
     if rows:
         sections.append(Section("images", "Image by image", tables=(Table("Images", columns, rows),)))
     return Atlas(
