@@ -169,6 +169,19 @@ def test_one_class_in_the_test_part_is_a_warning_not_a_crash() -> None:
     json.dumps(e.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("n_events", [0, 2])
+def test_why_the_brier_score_has_no_interval_is_true_of_it(n_events: int) -> None:
+    """Any cases define it: draws of a single class are left out, for there it is another number."""
+    t, codes = target("n", "y", positive="y"), (np.arange(40) < n_events).astype(np.int64)
+    e = evaluate(predicted(t, codes), codes, t, names(40), method="m", part="test")
+    assert math.isfinite(e.get("brier").value) and math.isnan(e.get("brier").low)
+    said = [w for w in e.warnings if "no interval" in w and "brier" in w]
+    assert said == [
+        "Test part: no interval for brier: over 5% of bootstrap draws hold a single class and are left out."
+    ]
+    assert not [w for w in e.warnings if "brier" in w and "do not define it" in w]
+
+
 def test_a_class_that_does_not_occur_is_left_out_of_the_mean_and_said() -> None:
     t = target("a", "b", "c")
     codes = np.random.default_rng(0).integers(0, 2, 80)
