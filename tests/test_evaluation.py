@@ -204,6 +204,21 @@ def test_a_majority_floor_is_evaluated_like_any_method() -> None:
     assert math.isnan(e.get("ppv").value)
 
 
+@pytest.mark.parametrize("draws", [0, 200])
+def test_zero_of_one_prediction_for_everybody_is_zero(draws: int) -> None:
+    """Rounding brings the concordance and kappa of these to some -1e-17."""
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        y = np.random.default_rng(seed).normal(3, 1, 61)
+        said = Prediction(names(61), value=np.full(61, y[:40].mean()))
+        e = evaluate(said, y, Target(Task.REGRESSION, "size"), names(61), method="m", part="test", draws=draws)
+        assert str(e.get("ccc").value) == "0.0"
+        grades, codes = Target(Task.ORDINAL, "g", tuple("abc")), rng.integers(0, 3, 61)
+        same = Prediction(names(61), tuple("abc"), np.tile([0.31, 0.4, 0.29], (61, 1)), np.full(61, "b", dtype=object))
+        e = evaluate(same, codes, grades, names(61), method="m", part="test", draws=draws)
+        assert [str(e.get(m).value) for m in ("kappa_quadratic", "kappa_linear")] == ["0.0", "0.0"]
+
+
 def test_regression_rows_and_a_constant_prediction() -> None:
     t, rng = Target(Task.REGRESSION, "size"), np.random.default_rng(0)
     y = rng.normal(size=90)

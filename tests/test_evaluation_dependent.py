@@ -271,5 +271,6 @@ def test_floors_that_tell_nobody_apart_have_no_interval_where_no_sample_says_oth
         one = Folded([Fold(p, np.arange(30)) for p in folds], [Repeat(pooled, np.arange(90), fold)])
         for name in names:
             found, sites = dependent.kfold(one, (name, None)), dependent.sites(one, (name, None))
-            assert found.value == sites.value == pytest.approx(value, abs=1e-9)
-            assert found.interval is sites.interval is sites.prediction is NONE
+            nested = dependent.nested_cv(one, (name, None), np.array([0.0, 1e-17, -1e-17]) + value)
+            assert found.value == sites.value == nested.value == pytest.approx(value, abs=1e-9)
+            assert found.interval is sites.interval is sites.prediction is nested.interval is NONE

@@ -92,11 +92,14 @@ def pooled(data: Folded, key: Key) -> Estimated:
 
 
 def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
-    """inner: (J,) the same number from each fold's own inner folds. As `kfold` where some fold does not define it."""
+    """inner: (J,) the same number from each fold's own inner folds. As `kfold` where some fold does not define it.
+
+    So too where each fold says the same of all its cases: no sample could say otherwise.
+    """
     if key not in data.values:
         return pooled(data, key)
     outer, variances = data.values[key], data.variances[key]
-    if not all(np.isfinite(a).all() for a in (outer, inner, variances)):
+    if _certain(data, key) or not all(np.isfinite(a).all() for a in (outer, inner, variances)):
         return kfold(data, key)
     arrays = [a.reshape(len(data.repeats), -1) for a in (inner, outer, variances)]
     n = int(data.repeats[0].patients.max()) + 1
