@@ -18,6 +18,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception]]] = [
     ({"subgroups": "comment"}, UsageError),
     ({"prevalences": "0.05,much"}, UsageError),
     ({"prevalences": "1.5"}, UsageError),
+    ({"target": "x5", "prevalences": "0.1"}, UsageError),
     ({"margin": -0.1}, UsageError),
     ({"margin": float("nan")}, UsageError),
     ({"seeds": 0}, UsageError),

@@ -169,6 +169,19 @@ def test_one_class_in_the_test_part_is_a_warning_not_a_crash() -> None:
     json.dumps(e.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("n_events", [0, 2])
+def test_why_the_brier_score_has_no_interval_is_true_of_it(n_events: int) -> None:
+    """Any cases define it: draws of a single class are left out, for there it is another number."""
+    t, codes = target("n", "y", positive="y"), (np.arange(40) < n_events).astype(np.int64)
+    e = evaluate(predicted(t, codes), codes, t, names(40), method="m", part="test")
+    assert math.isfinite(e.get("brier").value) and math.isnan(e.get("brier").low)
+    said = [w for w in e.warnings if "no interval" in w and "brier" in w]
+    assert said == [
+        "Test part: no interval for brier: over 5% of bootstrap draws hold a single class and are left out."
+    ]
+    assert not [w for w in e.warnings if "brier" in w and "do not define it" in w]
+
+
 def test_a_class_that_does_not_occur_is_left_out_of_the_mean_and_said() -> None:
     t = target("a", "b", "c")
     codes = np.random.default_rng(0).integers(0, 2, 80)
@@ -189,6 +202,21 @@ def test_a_majority_floor_is_evaluated_like_any_method() -> None:
     assert e.get("accuracy").value == 0.7
     assert e.get("sensitivity").value == 0.0
     assert math.isnan(e.get("ppv").value)
+
+
+@pytest.mark.parametrize("draws", [0, 200])
+def test_zero_of_one_prediction_for_everybody_is_zero(draws: int) -> None:
+    """Rounding brings the concordance and kappa of these to some -1e-17."""
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        y = np.random.default_rng(seed).normal(3, 1, 61)
+        said = Prediction(names(61), value=np.full(61, y[:40].mean()))
+        e = evaluate(said, y, Target(Task.REGRESSION, "size"), names(61), method="m", part="test", draws=draws)
+        assert str(e.get("ccc").value) == "0.0"
+        grades, codes = Target(Task.ORDINAL, "g", tuple("abc")), rng.integers(0, 3, 61)
+        same = Prediction(names(61), tuple("abc"), np.tile([0.31, 0.4, 0.29], (61, 1)), np.full(61, "b", dtype=object))
+        e = evaluate(same, codes, grades, names(61), method="m", part="test", draws=draws)
+        assert [str(e.get(m).value) for m in ("kappa_quadratic", "kappa_linear")] == ["0.0", "0.0"]
 
 
 def test_regression_rows_and_a_constant_prediction() -> None:

@@ -319,6 +319,8 @@ def test_claims_need_interval_and_corrected_p() -> None:
     near = corrected([made(0.0, -0.04, 0.04, 0.9, margin=0.05)])[0]
     assert near.verdict == "non-inferior"
     assert near.sentence.startswith("a is not inferior to b (margin 0.05): AUC does not differ")
+    tiny = corrected([made(-4e-4, -0.03, 0.02, 0.9)])[0].sentence
+    assert tiny == "the data cannot tell a and b apart: AUC differs by less than 0.001 (-0.030 to 0.020), p = .900."
     assert corrected([made(0.0, -0.06, 0.04, 0.9, margin=0.05)])[0].verdict == "inconclusive"
     assert corrected([made(-0.05, -0.09, -0.01, 0.01, margin=0.05)])[0].verdict == "worse"
     assert (

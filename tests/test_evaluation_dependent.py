@@ -208,8 +208,46 @@ def test_a_site_at_one_is_not_left_out() -> None:
     rng = np.random.default_rng(0)
     other = Fold(panel(y, np.clip(0.5 + 0.1 * (2 * y - 1) + rng.normal(0, 0.2, 40), 0, 1)), np.arange(40))
     one = Folded([perfect, other, other], [Repeat(perfect.panel, np.arange(40), np.repeat([0, 1], 20))])
-    for metric in ("auc", "sensitivity", "accuracy"):
+    for metric in ("auc", "sensitivity", "accuracy", "balanced_accuracy", "f1"):
         assert dependent.sites(one, (metric, None)).sites == 3
+    proba = np.eye(3)[np.tile([0, 1, 2, 1], 10)] * 0.6 + 0.1
+    codes, called = np.tile([0, 1, 2, 1], 10), np.where(rng.random(40) < 0.3, 0, np.tile([0, 1, 2, 1], 10))
+    right, wrong = (Fold(ClassPanel(codes, said, proba, None), np.arange(40)) for said in (codes, called))
+    one = Folded([right, wrong, wrong], [Repeat(right.panel, np.arange(40), np.repeat([0, 1], 20))])
+    for key in (("f1", None), ("balanced_accuracy", None), ("f1", 1)):  # the first a mean over classes, by draws
+        found, low = dependent.sites(one, key), wrong.values[key]
+        assert found.sites == 3 and low < found.value < 1
+
+
+def test_balanced_accuracy_and_f1_of_sites_do_not_lean_to_the_best_of_them() -> None:
+    """Near 1 a site seems surer on its own scale: weighing by that put the mean above the plain one."""
+    y, rng = np.repeat([1, 0], [40, 60]).astype(np.int64), np.random.default_rng(4)
+    folds = []
+    for missed, alarms in ((1, 0), (4, 5), (5, 6), (3, 4)):
+        called = y.copy()
+        called[:missed], called[40 : 40 + alarms] = 0, 1
+        folds.append(Fold(panel(y, 0.1 + 0.5 * called + 0.3 * rng.random(100)), np.arange(100)))
+    whole = panel(np.tile(y, 4), np.concatenate([f.panel.proba[:, 1] for f in folds]))  # type: ignore[union-attr]
+    one = Folded(folds, [Repeat(whole, np.arange(400), np.repeat(range(4), 100))])
+    for metric in ("balanced_accuracy", "f1"):
+        each = np.array([fold.values[metric, None] for fold in folds])
+        found = dependent.sites(one, (metric, None))
+        assert each.mean() - 0.02 < found.value < each.mean() + 0.005
+        assert 0 < found.interval.low < found.value < found.interval.high <= 1
+    parts = [dependent.sites(one, (metric, None)).value for metric in ("sensitivity", "specificity")]
+    assert dependent.sites(one, ("balanced_accuracy", None)).value == pytest.approx(np.mean(parts), abs=0.02)
+
+
+def test_one_decision_for_everybody_is_shown_though_scores_differ() -> None:
+    rng, y = np.random.default_rng(0), np.tile([0, 0, 1], 20).astype(np.int64)
+    folds = [Fold(panel(y, 0.1 + 0.3 * rng.random(60)), np.arange(60)) for _ in range(4)]
+    whole = panel(np.tile(y, 4), 0.1 + 0.3 * rng.random(240))
+    one = Folded(folds, [Repeat(whole, np.arange(240), np.repeat(range(4), 60))])
+    half, never = (dependent.sites(one, (metric, None)) for metric in ("balanced_accuracy", "f1"))
+    assert (half.value, half.interval, half.sites) == (0.5, NONE, 4)
+    assert (never.value, never.interval.low) == (0, 0)
+    assert 0 < never.interval.high < 0.2
+    assert dependent.sites(one, ("auc", None)).interval is not NONE
 
 
 def test_a_floor_that_never_calls_anybody_has_no_sensitivity_anywhere() -> None:
@@ -271,5 +309,6 @@ def test_floors_that_tell_nobody_apart_have_no_interval_where_no_sample_says_oth
         one = Folded([Fold(p, np.arange(30)) for p in folds], [Repeat(pooled, np.arange(90), fold)])
         for name in names:
             found, sites = dependent.kfold(one, (name, None)), dependent.sites(one, (name, None))
-            assert found.value == sites.value == pytest.approx(value, abs=1e-9)
-            assert found.interval is sites.interval is sites.prediction is NONE
+            nested = dependent.nested_cv(one, (name, None), np.array([0.0, 1e-17, -1e-17]) + value)
+            assert found.value == sites.value == nested.value == pytest.approx(value, abs=1e-9)
+            assert found.interval is sites.interval is sites.prediction is nested.interval is NONE

@@ -104,6 +104,21 @@ def test_one_score_for_everybody_has_no_interval_in_any_design(how: dict[str, ob
     assert (row.value, math.isnan(row.low), math.isnan(row.high)) == (0.5, True, True)
 
 
+def test_what_every_site_defines_is_shown_with_the_reason_for_no_interval() -> None:
+    cohort = cohort_of(Y, site=["A", "B", "C", "A"] * 25)
+    design = make_design(cohort, seed=0, design="leave-one-out", group_column="site")
+    table = predicted(cohort, design)
+    score = 0.1 + 0.3 * np.random.default_rng(0).random(len(table))  # that differ, and call nobody
+    table = table.assign(prediction="0", probability_0=1 - score, probability_1=score)
+    assert cohort.target is not None
+    found = evaluate_folds(table, cohort.target, design, method="m")
+    half, never = found.get("balanced_accuracy"), found.get("f1")
+    assert (half.value, math.isnan(half.low), never.value, never.low) == (0.5, True, 0, 0)
+    said = " ".join(found.warnings)
+    assert "no interval for balanced_accuracy: each fold says the same of all its cases" in said
+    assert "ppv cannot be computed: no fold defines it." in said
+
+
 def test_tuning_numbers_are_means_over_the_splits() -> None:
     table, _, _, found = study(design="kfold")
     each = [

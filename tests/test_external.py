@@ -100,7 +100,7 @@ def test_the_model_s_own_test_part_is_not_external(tmp_path: Path, home: Path, m
     assert len(found.refused) == len(own)
 
 
-def test_recalibration_of_a_measurement_is_refused_before_anything_is_scored(
+def test_what_does_not_suit_a_measurement_is_refused_before_anything_is_scored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:
     hospital(60, 3).drop(columns="outcome").to_csv(tmp_path / "r.csv", index=False)
@@ -110,6 +110,8 @@ def test_recalibration_of_a_measurement_is_refused_before_anything_is_scored(
     other = hospital(40, 4, prefix="o").drop(columns="outcome")
     with pytest.raises(UsageError, match="'age' is a measurement"):
         elsewhere(tmp_path, other, measured, recalibrate="platt")
+    with pytest.raises(UsageError, match="--prevalences are about how common an event is"):
+        elsewhere(tmp_path, other, measured, prevalences=[0.1])
     with pytest.raises(UsageError, match="no recalibration called 'plat'"):
         elsewhere(tmp_path, hospital(40, 4, prefix="o"), model, recalibrate="plat")
 

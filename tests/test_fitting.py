@@ -44,3 +44,44 @@ def test_a_fold_that_cannot_meet_the_criterion_is_named_and_goes_on(tmp_path: Pa
         isocenter.evaluate("linear", cohort, design, decide=IMPOSSIBLE["decide"], penalty=1.0)
     assert [text.split(":")[0] for text in heard] == [f"linear, repeat 1, fold {k}" for k in (1, 2, 3)]
     assert all("is taken" in text for text in heard)
+
+
+def images_of(path: Path, patients: int = 60) -> Path:
+    """Two in five patients are ill and have six images each, the others one: most images are of the ill."""
+    ill = np.arange(patients) % 5 < 2
+    who = np.repeat(np.arange(patients), np.where(ill, 6, 1))
+    table = pd.DataFrame(np.random.default_rng(1).normal(size=(len(who), 3)) + ill[who][:, None], columns=list("abc"))
+    table["patient"], table["ill"] = [f"p{i}" for i in who], np.where(ill, "yes", "no")[who]
+    table.assign(stay=np.where(ill, 10.0, 2.0)[who]).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("how", [{"design": "kfold", "folds": 4, "repeats": 2}, {}], ids=["kfold", "holdout"])
+def test_the_floor_of_patients_is_what_most_patients_are(tmp_path: Path, how: dict[str, Any]) -> None:
+    given = {"target": "ill", "positive": "yes", "patient_column": "patient", "method": "linear", "penalty": 1.0}
+    table = images_of(tmp_path / "t.csv")
+    study = isocenter.run(table, project=tmp_path / "p", aggregate="max", **given, **how)
+    floor = study.evaluate()["majority"]
+    assert floor.get("accuracy").value == pytest.approx(0.6, abs=0.04)  # and not the 0.4 that are ill
+    assert (floor.get("sensitivity").value, floor.get("specificity").value) == (0, 1)
+    assert floor.get("brier").value == pytest.approx(0.24, abs=0.01)
+    assert study.report().count("of two patients, one yes and one no") == 1
+    alone = isocenter.run(table, project=tmp_path / "q", aggregate="none", **given, **how)
+    by_image = alone.evaluate()["majority"]
+    assert (by_image.get("sensitivity").value, by_image.get("specificity").value) == (1, 0)  # 4 of 5 images are
+    assert alone.report().count("of two cases, one yes and one no") == 1
+
+
+@pytest.mark.parametrize(
+    "method, target, patients, images", [("mean", "stay", 5.2, 8.4), ("majority", "ill", 0.4, 0.8)]
+)
+def test_the_mean_of_patients_is_not_that_of_their_images(
+    tmp_path: Path, method: str, target: str, patients: float, images: float
+) -> None:
+    task = "regression" if method == "mean" else "classification"
+    cohort = isocenter.index(images_of(tmp_path / "t.csv"), target=target, patient_column="patient", task=task)
+    design = isocenter.split(cohort)
+    for aggregate, expected in (("mean", patients), ("none", images)):
+        said = isocenter.fit(cohort, design, method, aggregate=aggregate).predict(cohort.X)
+        found = said.value if said.proba is None else said.proba[:, 1]
+        assert found is not None and found[0] == pytest.approx(expected, abs=0.3 if method == "mean" else 0.02)

@@ -35,6 +35,8 @@ def test_a_range_is_read_as_one() -> None:
     assert number(row("bias", -11.614, -14.753, -8.474)) == "-11.6140 (-14.753 to -8.474)"
     assert number(row("auc", 0.8)) == "0.8000"
     assert number(None) == "-"
+    assert number(row("ccc", -1e-17)) == "0.0000"
+    assert number(row("ccc", -1e-17, -4e-4, 0.2)) == "0.0000 (0.000 to 0.200)"
 
 
 def test_columns_of_a_regression_do_not_run_into_each_other() -> None:

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from isocenter.metrics import Floats
 from isocenter.metrics.intervals import NONE, delong
-from isocenter.metrics.pooling import _reml, pool, steady_auc
+from isocenter.metrics.pooling import _reml, lent, pool, steady_auc, steady_f1, steady_mean
 
 # Colditz et al. (JAMA 1994), BCG trials: cases and others, vaccinated and not (dat.bcg of the R package metadat).
 BCG = np.array([
@@ -170,3 +170,31 @@ def test_the_usual_intervals_would_not_cover() -> None:
             abs(y.mean() - sites[5]) < norm.ppf(0.975) * math.hypot(error, math.sqrt(tau2)),
         ]
     assert (hits / 300 < 0.93).all()
+
+
+def test_variances_of_balanced_accuracy_and_f1_are_those_of_samples() -> None:
+    rng = np.random.default_rng(0)
+    hits, alarms = rng.binomial(90, 0.8, 20_000), rng.binomial(200, 0.1, 20_000)
+    balanced = (hits / 90 + 1 - alarms / 200) / 2
+    value, variance = steady_mean(np.array([0.8, 0.9]), np.array([90.0, 200.0]))
+    assert value == pytest.approx(0.85)
+    assert variance == pytest.approx(balanced.var(), rel=0.05)
+    called = rng.multinomial(110, [72 / 110, 38 / 110], 20_000)[:, 0] / 110  # of those that are or were called
+    f1 = 2 * called / (1 + called)
+    value, variance = steady_f1(float(2 * 72 / (72 + 110)), 110)
+    assert (value, variance) == pytest.approx((144 / 182, f1.var()), rel=0.05)
+    assert value == 144 / 182
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_what_is_never_or_always_right_can_be_pooled(share: float) -> None:
+    for value, variance in (steady_mean(np.full(3, share), np.array([4.0, 9, 30])), steady_f1(share, 12)):
+        assert 0 < abs(value - share) < 0.08
+        assert 0 < variance < 0.1
+
+
+def test_a_site_without_a_variance_takes_that_of_the_others_patient_by_patient() -> None:
+    assert lent([0.0, 0.01, 0.04], [50, 100, 50]) == pytest.approx([(1 + 2) / 2 / 50, 0.01, 0.04])
+    assert lent([1e-30, 0.01], [100, 100]).tolist() == [0.01, 0.01]
+    assert lent([0.0, 0.0], [5, 5]).tolist() == [0, 0]
+    assert np.isnan(lent([math.nan, 0.01, 0.0], [5, 5, 5])).tolist() == [True, False, False]

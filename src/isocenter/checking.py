@@ -41,7 +41,7 @@ def check(options: Options, cohort: Cohort) -> None:
             f"--seeds {options.seeds} shows nothing: {FEWEST} are the least.",
             "Give 3 or more, or 1 for none but --seed.",
         )
-    options.shares  # noqa: B018  raises UsageError for what is no prevalence
+    refuse_prevalences(options.shares, target)
     for _ in subgroups(cohort, list(cohort.case_ids), options.subgroups):
         pass  # raises for a column that is not there, or that has too many values
     _decide(options.decide, target)
@@ -80,6 +80,15 @@ def refuse_making(names: Sequence[str]) -> None:
         raise UsageError(
             f"A saved model is tested as it is: {', '.join(names)} can change nothing.",
             f"Leave {'it' if len(names) == 1 else 'them'} out, or fit a model with isocenter run.",
+        )
+
+
+def refuse_prevalences(shares: Sequence[float], target: Target) -> None:
+    """UsageError for prevalences beside a measurement, which has no event that is rare or common."""
+    if shares and target.is_value:
+        raise UsageError(
+            "--prevalences are about how common an event is.",
+            f"Leave them out: target '{target.column}' is a measurement.",
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import ingest, predicting, preparation, scoring
+from isocenter import checking, ingest, predicting, preparation, scoring
 from isocenter.auditing import compare_case_mix, describe_case_mix, seen
 from isocenter.cohort import Cohort
 from isocenter.deciding import calibrators, torn_warning
@@ -115,9 +115,10 @@ def assess(
     internal: how the model did at home, of which the test part stands beside; subgroups: columns of
     the cohort; prevalences: at which predictive values are told. Raises SeenInTraining
     where no unseen case is left, InputDoesNotFit where none fits, UsageError for a recalibration
-    that is not known or does not suit the target, UnknownColumn for a subgroup.
+    that is not known or does not suit the target and for prevalences of a measurement, UnknownColumn for a subgroup.
     """
     _check_recalibration(recalibrate, model)
+    checking.refuse_prevalences(prevalences, model.target)
     cohort = _of_target(model, cohort)
     facts, faults = (None, []) if cohort.features else preparation.facts(cohort.cases, store=store)
     known = seen(model.card, cohort, facts, ids_are_local=ids_are_local)

@@ -19,10 +19,11 @@ from sklearn.utils.validation import has_fit_parameter
 from isocenter import progress
 from isocenter.case import Case
 from isocenter.cohort import Cohort, Target, Task
-from isocenter.deciding import Wish, decide, minus_brier
+from isocenter.deciding import NOTHING, Wish, decide, minus_brier, torn_patients
 from isocenter.errors import CriterionNotMet, TooFewPatients
 from isocenter.explain import permutation_importance
 from isocenter.explain.importance import HeldOut
+from isocenter.methods import FLOORS
 from isocenter.metrics import multilabel, ordinal
 from isocenter.metrics.ranking import auc
 from isocenter.metrics.regression import r2
@@ -74,9 +75,10 @@ def fit(
     _refuse_one_class(target, y)
     held = [np.sort(part.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in split.folds]
     patients = pd.factorize(part.patients)[0]
-    inner = _inner(recipe, target, X, y, patients, held, seed)
+    learned = _learned_from(recipe, part, patients, wish)
+    inner = _inner(recipe, target, X, y, patients, held, seed, learned)
     pipeline = recipe.build(target.task, seed, **inner.chosen)
-    pipeline.fit(X, y, **_for_last(pipeline, patients))
+    pipeline.fit(rows(X, learned), y[learned], **_for_last(pipeline, patients[learned]))
     _one_thread(pipeline[-1])
     names = [str(name) for name in pipeline[:-1].get_feature_names_out()]
     called = called or recipe.name
@@ -133,11 +135,21 @@ def predicted(
     if len(recipe.candidates()) > 1:
         inner = inner_folds(training, duplicates, folds, True, (seed, 6))
         rows_of = [np.sort(training.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in inner]
-        chosen = _inner(recipe, target, X, y, patients, rows_of, seed).chosen
+        chosen = _inner(recipe, target, X, y, patients, rows_of, seed, np.arange(len(y))).chosen
     pipeline = recipe.build(target.task, seed, **chosen)
     pipeline.fit(X, y, **_for_last(pipeline, patients))
     _one_thread(pipeline[-1])
     return outputs(pipeline, held.X, target)
+
+
+def _learned_from(recipe: Recipe, part: Cohort, patients: NDArray[np.intp], wish: Wish) -> NDArray[np.intp]:
+    """Rows that are learned from: all of them; of a floor one a patient where patients are the unit.
+
+    Else patients with many images would say what is common, and the floor would lie lower than a guess at patients.
+    """
+    if recipe.method not in FLOORS or wish.aggregate == NOTHING or torn_patients(part):
+        return np.arange(len(part))
+    return np.sort(np.unique(patients, return_index=True)[1])
 
 
 @dataclass(frozen=True)
@@ -156,15 +168,18 @@ def _inner(
     patients: NDArray[np.intp],
     held: Sequence[NDArray[np.intp]],
     seed: int,
+    learned_from: NDArray[np.intp],
 ) -> _Inner:
-    """Every candidate on every fold; features and imputation are made once a fold. patients: (n,) codes."""
+    """Every candidate on every fold; features and imputation are made once a fold. patients: (n,) codes.
+
+    learned_from: the rows to learn from where they are not held out.
+    """
     candidates = recipe.candidates()
     width = max(len(target.classes), 1)
     out = np.full((len(candidates), len(y), width), np.nan)
     held_out: list[list[HeldOut]] = [[] for _ in candidates]
-    everything = np.arange(len(y))
     for fold in progress.track(held, f"{recipe.name}: inner folds", len(held)):
-        rest = np.setdiff1d(everything, fold)
+        rest = np.setdiff1d(learned_from, fold)
         _refuse_one_class(target, y[rest], "in an inner fold")
         front = recipe.build(target.task, seed)[:-1]
         learned, unseen = front.fit_transform(rows(X, rest), y[rest]), front.transform(rows(X, fold))

@@ -152,7 +152,9 @@ class Options:
     )  # fmt: skip
     subgroups: tuple[str, ...] = _option((), "Columns whose groups are evaluated by themselves (sex,site).", EVALUATE)
     prevalences: tuple[str, ...] = _option(
-        (), "Prevalences at which PPV, NPV and false alarms per 1,000 are told (0.01,0.05).", EVALUATE
+        (),
+        "Prevalences at which PPV, NPV and false alarms per 1,000 are told (0.01,0.05); not of measurements.",
+        EVALUATE,
     )
     margin: float = _option(
         0.0, "Loss of the headline metric that is tolerable, declared before looking: methods may then be called not "

@@ -25,6 +25,7 @@ from isocenter.features import FROM_SCANS, Covariates, Radiomics, default_featur
 from isocenter.features.harmonised import sites_of
 from isocenter.features.regions import ONE
 from isocenter.formats import tables
+from isocenter.methods import FLOORS
 from isocenter.model import Model
 from isocenter.options import Options
 from isocenter.project import fingerprint
@@ -257,7 +258,7 @@ def fit_recipe(
     several = split is not None and design.several
     split = split or design.final
     part = cohort.select(split.fitting)
-    if recipe.method in ("majority", "mean"):  # knows nothing of a case: there is nothing to choose
+    if recipe.method in FLOORS:  # knows nothing of a case: there is nothing to choose
         wish = Wish(aggregate="none" if wish.aggregate == "none" or torn_patients(part) else "mean")
     facts = facts_of(part, store)[0]
     card: dict[str, Any] = {

@@ -114,11 +114,13 @@ def sentence(row: Comparison) -> str:
 
 
 def _numbers(row: Comparison) -> str:
-    name, up = _name(row.metric), row.difference > 0
+    name, size = _name(row.metric), _size(row, abs(row.difference))
+    none = float(size) == 0  # as it is shown: pooled values in a table may stand in the other order
+    up = row.difference > 0 or none
     low, high = (row.low, row.high) if up else (-row.high, -row.low)
-    by = f"{name} {'higher' if up else 'lower'} by {_size(row, abs(row.difference))}" if row.difference else (
-        f"{name} does not differ"
-    )  # fmt: skip
+    by = f"{name} {'higher' if up else 'lower'} by {size}"
+    if none:
+        by = f"{name} differs by less than {_size(row, 0.001)}" if row.difference else f"{name} does not differ"
     if math.isfinite(row.low) and (row.low, row.high) != (0, 0):
         by += f" ({_size(row, low)} to {_size(row, high)})"
     if math.isfinite(row.p):

@@ -30,7 +30,7 @@ from isocenter.metrics import Floats, Ints, comparison, pairs
 from isocenter.metrics.estimation import Estimated, Panel, draws_of, estimate
 from isocenter.metrics.intervals import LEVEL, NONE, t_of, z_of
 from isocenter.metrics.panels import ClassPanel, Key
-from isocenter.metrics.pooling import pool
+from isocenter.metrics.pooling import lent, pool
 from isocenter.metrics.resampling import nested
 from isocenter.splitting import Design
 
@@ -275,7 +275,8 @@ def _over_sites(first: Side, second: Side, key: Key) -> Found:
     """Random-effects mean of the sites' differences (Hartung and Knapp), t with one less than the sites."""
     pairs = list(zip(first.folds, second.folds, strict=True))
     values = [a.value(key) - b.value(key) for a, b in pairs]
-    pooled = pool(values, [_variance(a, b, key) for a, b in pairs])
+    patients = [len(np.unique(fold.patients)) for fold in first.folded.folds]
+    pooled = pool(values, lent([_variance(a, b, key) for a, b in pairs], patients))
     if pooled.sites < 2 or not pooled.error > 0:
         mean = float(np.mean(values)) if np.isfinite(values).all() else math.nan
         return NOTHING._replace(difference=mean, p=1.0 if mean == 0 else math.nan)

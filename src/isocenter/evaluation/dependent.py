@@ -30,18 +30,20 @@ import numpy as np
 from isocenter.evaluation.calibrated import DISTANCES
 from isocenter.evaluation.folds import Fold, Folded
 from isocenter.evaluation.shifted import DECIDED
-from isocenter.metrics import Floats, calibration
+from isocenter.metrics import Floats, Ints, calibration
 from isocenter.metrics.estimation import TELLING, Estimated, Panel
 from isocenter.metrics.intervals import NONE, Interval, delong, z_of
 from isocenter.metrics.label_panel import LabelPanel
 from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
-from isocenter.metrics.pooling import Pooled, pool, steady_auc
+from isocenter.metrics.pooling import Pooled, lent, pool, steady_auc, steady_f1, steady_mean
 from isocenter.metrics.resampling import Resampled, Scale, corrected, nested, of_share
 
 RANKS = frozenset({"auc", "average_precision", "spearman", "ordinal_c_index", "cumulative_auc"})
 # What scores that are the same for everybody bring to 0.5 in every sample.
 HALF = frozenset({"auc", "ordinal_c_index", "cumulative_auc"})
 # Calibration of sites that can be pooled: fitted without bounds, each with a standard error of its own.
+# What is told of decisions alone: the same decision for everybody brings it to one value in every sample.
+_OF_DECISIONS = frozenset({"balanced_accuracy", "kappa_quadratic", "kappa_linear"})
 LINES = frozenset({"calibration_slope", "calibration_intercept", "calibration_in_the_large"})
 _SLOPED = frozenset({"calibration_slope", "calibration_intercept"})
 _SHARES = frozenset({"accuracy", "ppv", "npv", *DECIDED})
@@ -63,7 +65,7 @@ def kfold(data: Folded, key: Key) -> Estimated:
         return pooled(data, key)
     values = data.values[key]
     known = np.isfinite(values)
-    if _certain(data, key):
+    if certain(data, key):
         return Estimated(_mean(values), NONE, int((~known).sum()))
     if not known.all() and key[0] not in RANKS:
         return pooled(data, key)
@@ -92,11 +94,14 @@ def pooled(data: Folded, key: Key) -> Estimated:
 
 
 def nested_cv(data: Folded, key: Key, inner: Floats) -> Estimated:
-    """inner: (J,) the same number from each fold's own inner folds. As `kfold` where some fold does not define it."""
+    """inner: (J,) the same number from each fold's own inner folds. As `kfold` where some fold does not define it.
+
+    So too where each fold says the same of all its cases: no sample could say otherwise.
+    """
     if key not in data.values:
         return pooled(data, key)
     outer, variances = data.values[key], data.variances[key]
-    if not all(np.isfinite(a).all() for a in (outer, inner, variances)):
+    if certain(data, key) or not all(np.isfinite(a).all() for a in (outer, inner, variances)):
         return kfold(data, key)
     arrays = [a.reshape(len(data.repeats), -1) for a in (inner, outer, variances)]
     n = int(data.repeats[0].patients.max()) + 1
@@ -133,19 +138,29 @@ def _counted(data: Folded, key: Key) -> float:
 def sites(data: Folded, key: Key) -> Pooled:
     """Random-effects mean over sites; `prediction` is the range for a site that was not seen.
 
-    AUC and shares are pooled on the logit scale, moved off 0 and 1 where a site is there; calibration's lines by the
-    standard errors that their own 95 % intervals imply. Where every site is at 0, or every one at 1, so is the mean,
-    and only the limit on the other side is pooled. Constant scores rank at 0.5 everywhere: no interval.
+    AUC, shares, balanced accuracy and the F1 of a class are pooled on the logit scale, moved off 0 and 1 where a site
+    is there; calibration's lines by the standard errors that their own 95 % intervals imply. Where every site is at 0,
+    or every one at 1, so is the mean, and only the limit on the other side is pooled. Constant scores rank at 0.5
+    everywhere: no interval, nor where no site has a variance.
     """
-    if _certain(data, key):
-        k = len(data.folds)
-        return Pooled(_mean(data.values[key]), NONE, NONE, math.nan, math.nan, math.nan, math.nan, k, k)
+    if certain(data, key):
+        return _plain(data, key)
     each = [_site(fold, key, data.seed) for fold in data.folds]
     scale: Scale = "logit" if any(steady for *_, steady in each) else "identity"
-    found = pool([value for value, *_ in each], [variance for _, variance, _ in each], scale=scale)
+    patients = [len(np.unique(fold.patients)) for fold in data.folds]
+    found = pool([value for value, *_ in each], lent([v for _, v, _ in each], patients), scale=scale)
+    if not found.sites and key in data.values:
+        return _plain(data, key)
     found = replace(found, interval=_inside(found.interval, key), prediction=_inside(found.prediction, key))
     ends = {value for fold in data.folds if math.isfinite(value := fold.values.get(key, math.nan))}
     return _at_end(found, ends.pop()) if scale == "logit" and ends in ({0.0}, {1.0}) else found
+
+
+def _plain(data: Folded, key: Key) -> Pooled:
+    """The mean over the sites that define it, each counting the same, without an interval."""
+    k = int(np.isfinite(data.values[key]).sum())
+    nan = math.nan
+    return Pooled(_mean(data.values[key]), NONE, NONE, nan, nan, nan, nan, k, len(data.folds))
 
 
 def _at_end(found: Pooled, end: float) -> Pooled:
@@ -175,9 +190,15 @@ def _flat(panel: Panel) -> bool:
     return bool(np.ptp(panel.predicted) == 0) if isinstance(panel, ValuePanel) else constant(panel)
 
 
-def _certain(data: Folded, key: Key) -> bool:
+def certain(data: Folded, key: Key) -> bool:
     """Whether no sample could say otherwise: of telling cases apart, where each fold says the same of all its cases."""
+    if key[0] in _OF_DECISIONS and all(_decided_alike(fold.panel) for fold in data.folds):
+        return True
     return key[0] in TELLING | HALF and all(_flat(fold.panel) for fold in data.folds)
+
+
+def _decided_alike(panel: Panel) -> bool:
+    return isinstance(panel, ClassPanel) and not np.ptp(panel.decided)
 
 
 def _mean(values: Floats) -> float:
@@ -211,11 +232,22 @@ def _site(fold: Fold, key: Key, seed: int) -> tuple[float, float, bool]:
         variance = delong(event, panel.scores(key[1]))[1] if alone else fold.variances(seed)[key]
         n_events, n_others = (len(np.unique(fold.patients[e])) for e in (event, ~event))
         return *steady_auc(value, variance, n_events, n_others), True
-    if isinstance(panel, ClassPanel) and key[0] != "f1" and (counted := panel.share(key)) is not None:
+    if isinstance(panel, ClassPanel) and key[0] == "balanced_accuracy":
+        return *steady_mean(*_recalls(panel, fold.patients)), True
+    if isinstance(panel, ClassPanel) and (counted := panel.share(key)) is not None:
         trials = len(np.unique(fold.patients[counted[0]]))
+        if key[0] == "f1":
+            return *steady_f1(value, trials), True
         moved = (value * trials + 0.5) / (trials + 1)
         return moved, moved * (1 - moved) / trials, True
     return value, fold.variances(seed)[key], False
+
+
+def _recalls(panel: ClassPanel, patients: Ints) -> tuple[Floats, Floats]:
+    """Share of each class that occurs which is decided rightly, and the patients who have it."""
+    members = [panel.reference == k for k in panel.present]
+    hits = [float((panel.decided[rows] == panel.reference[rows]).mean()) for rows in members]
+    return np.array(hits), np.array([len(np.unique(patients[rows])) for rows in members], dtype=np.float64)
 
 
 def limits(key: Key) -> tuple[float, float]:

@@ -262,8 +262,11 @@ def _undefined(found: Found, data: Folded, target: Target, design: Design) -> li
     ]
     if lacking:
         said.append(f"{', '.join(lacking)} cannot be computed: no fold defines it.")
-    if bare := [
-        names[k] for k, e in found.items() if e.interval is NONE and not math.isnan(e.value) and k[0] not in DISTANCES
-    ]:
+    without = [k for k, e in found.items() if e.interval is NONE and not math.isnan(e.value) and k[0] not in DISTANCES]
+    certain = [] if one_by_one(design) else [k for k in without if dependent.certain(data, k)]
+    if certain:
+        alike = ", ".join(names[k] for k in certain)
+        said.append(f"no interval for {alike}: each fold says the same of all its cases, so that it is always this.")
+    if bare := [names[k] for k in without if k not in certain]:
         said.append(f"no interval for {', '.join(bare)}: the folds all agree, or too few define it.")
     return said

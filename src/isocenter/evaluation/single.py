@@ -32,6 +32,8 @@ from isocenter.metrics.panels import ClassPanel, Key, ValuePanel
 from isocenter.prediction import Prediction
 
 _CURVE = frozenset({"calibration_slope", "calibration_intercept", "ici"})
+# Losses that any cases define; their draws of a single class are left out all the same (`metrics.estimation`).
+_OF_EVERY_CASE = frozenset({"brier", "rps", "grade_error"})
 FEW = 10  # patients of a class, below which what a bootstrap says is rough
 
 
@@ -225,12 +227,18 @@ def _about_intervals(found: Mapping[Key, Estimated], target: Target) -> list[str
             f"up to {most} of {max(e.draws for e in some.values())} bootstrap draws lacked what these need "
             f"and are left out: {', '.join(names[k] for k in some)}."
         )
-    if many := [names[k] for k, e in drawn.items() if e.undefined > MOST_UNDEFINED * e.draws]:
-        share = f"over {MOST_UNDEFINED:.0%} of bootstrap draws"
-        warnings.append(f"no interval for {', '.join(many)}: {share} do not define it.")
+    share, many = f"over {MOST_UNDEFINED:.0%} of bootstrap draws", [k for k in drawn if _too_many(drawn[k])]
+    if lacking := [names[k] for k in many if k[0] not in _OF_EVERY_CASE]:
+        warnings.append(f"no interval for {', '.join(lacking)}: {share} do not define it.")
+    if other := [names[k] for k in many if k[0] in _OF_EVERY_CASE]:
+        warnings.append(f"no interval for {', '.join(other)}: {share} hold a single class and are left out.")
     if same := [names[k] for k, e in drawn.items() if not e.undefined and e.interval.how == "none"]:
         warnings.append(f"no interval for {', '.join(same)}: it is the same in every bootstrap draw.")
     return warnings
+
+
+def _too_many(found: Estimated) -> bool:
+    return found.undefined > MOST_UNDEFINED * found.draws
 
 
 def _few(found: Mapping[Key, Estimated], panel: Panel, patients: Ints, target: Target) -> list[str]:

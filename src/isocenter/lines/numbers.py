@@ -72,8 +72,8 @@ def number(row: dict[str, Any] | None) -> str:
     if row is None or row["value"] is None:
         return "-"
     if row["low"] is None or not math.isfinite(row["low"]):
-        return f"{row['value']:.4f}"
-    return f"{row['value']:.4f} ({row['low']:.3f} to {row['high']:.3f})"
+        return f"{row['value']:z.4f}"
+    return f"{row['value']:z.4f} ({row['low']:z.3f} to {row['high']:z.3f})"
 
 
 def _labels(evaluation: dict[str, Any], where: str, part: str = "test") -> Iterator[str]:

@@ -25,6 +25,7 @@ METHODS: dict[str, str] = {
     "majority": "isocenter.methods.floors",
     "mean": "isocenter.methods.floors",
 }
+FLOORS = ("majority", "mean")  # of METHODS those that know nothing of a case
 
 
 def _module(method: str) -> Any:

@@ -93,6 +93,8 @@ def estimate(
 ) -> dict[Key, Estimated]:
     """Every metric of the panel, and optional ones. patients: (n,) codes 0..p-1; draws 0: values without intervals."""
     values = {k: float(v) for k, v in panel.measures(np.ones(len(patients)), (*panel.keys, *also)).items()}
+    if flat := _tells_nobody_apart(panel):  # without the dust of rounding
+        values |= {key: round(value, 12) + 0.0 for key, value in values.items() if key[0] in TELLING}
     found = {key: Estimated(value) for key, value in values.items()}
     n_patients = int(patients.max()) + 1
     if isinstance(panel, ValuePanel) and 1 < n_patients < len(patients):  # some values, too, are by patient
@@ -111,7 +113,7 @@ def estimate(
     sample = _Sample(panel, patients, values, draws_of(panel, patients, {*rest, *together}, draws=draws, seed=seed))
     known |= {key: Estimated(values[key], *_from_draws(sample, key)) for key in rest}
     found |= known | {key: _mean(sample, key, parts, known) for key, parts in means.items()}
-    if _tells_nobody_apart(panel):
+    if flat:
         found |= {key: replace(found[key], interval=_certain(values[key])) for key in found if key[0] in TELLING}
     return found
 

@@ -21,6 +21,7 @@ from isocenter.metrics import Floats
 from isocenter.metrics.intervals import LEVEL, NONE, Interval
 
 DRAWS = 20_000
+_NONE_AT_ALL = 1e-20  # a variance that is but the dust of rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,41 @@ def steady_auc(area: float, variance: float, n_events: int, n_others: int) -> tu
     a = (area * pairs + 0.5) / (pairs + 1)
     spread = 1 + (n_events - 1) * (1 - a) / (2 - a) + (n_others - 1) * a / (1 + a)
     return a, a * (1 - a) * spread / pairs
+
+
+def steady_mean(shares: Floats, trials: Floats) -> tuple[float, float]:
+    """Mean and variance of independent shares (k,) of `trials` each, for the logit scale: a balanced accuracy.
+
+    The variance is that of shares moved by half a trial, so that a class that is always hit has one. The mean moves
+    with them only where it is 0 or 1: moved at every site, all means would lie too low.
+    """
+    moved = (shares * trials + 0.5) / (trials + 1)
+    mean, variance = float(shares.mean()), float((moved * (1 - moved) / trials).sum()) / len(shares) ** 2
+    return (mean if 0 < mean < 1 else float(moved.mean())), variance
+
+
+def steady_f1(value: float, trials: int) -> tuple[float, float]:
+    """F1 and its variance for the logit scale; trials: cases that are or were called.
+
+    F1 = 2 J / (1 + J), where J is the share of hits among these, has the logit of J and log 2. Moved as in
+    `steady_mean`.
+    """
+    share = value / (2 - value)
+    moved = (share * trials + 0.5) / (trials + 1)
+    kept = value if 0 < value < 1 else 2 * moved / (1 + moved)
+    return kept, (kept * (1 - kept)) ** 2 / (trials * moved * (1 - moved))
+
+
+def lent(variances: ArrayLike, sizes: ArrayLike) -> Floats:
+    """(k,) variances; a site where all draws agreed takes what a patient is worth at the others. sizes: patients (k,).
+
+    Without a variance it would be left out, and sites without an error are what that hits.
+    """
+    v, n = (np.asarray(a, dtype=np.float64) for a in (variances, sizes))
+    known = v > _NONE_AT_ALL
+    if not known.any():
+        return np.where(v >= 0, 0.0, np.nan)
+    return np.where((v >= 0) & ~known, float((v[known] * n[known]).mean()) / n, v)
 
 
 def _to(scale: str, values: Floats, variances: Floats) -> tuple[Floats, Floats]:

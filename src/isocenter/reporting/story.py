@@ -71,8 +71,9 @@ def _meaning(study: Study, row: Estimate) -> str:
     if row.metric != "auc" or study.target.positive is None:
         return ""
     positive, other = _pair(study)
+    two = "patients" if study.primary["name"] in study.units else "cases"
     often = f"{100 * row.value:.0f}% of the time"
-    return f": of two cases, one {positive} and one {other}, it ranks the former higher {often}"
+    return f": of two {two}, one {positive} and one {other}, it ranks the former higher {often}"
 
 
 def _pair(study: Study) -> tuple[str, str]:
