@@ -21,7 +21,7 @@ from isocenter.unsupervised.rare import FEWEST as FEWEST_RARE
 from isocenter.unsupervised.rare import LIMIT as RARE
 from isocenter.unsupervised.rare import rare_group, rare_p
 from isocenter.unsupervised.reduction import Points, Projection, beyond_chance, learn, values_of
-from isocenter.unsupervised.stability import NEAR, STEADY, agreements, candidates, choose, resample
+from isocenter.unsupervised.stability import NEAR, agreements, candidates, choose, is_good, resample
 from isocenter.unsupervised.structure import LIMIT, ROUND, apart_p, structure_p, unstepped, whitened
 from isocenter.unsupervised.telling import about_values, sentence
 
@@ -160,7 +160,7 @@ def _finish(
     wanted = clusters or (_confirmed(points, tried, view, rng) if structure and tried else 1)
     used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, view, rng, axes)
     agreement = _agreement(some, known, used, shape, view, parts.n_clusters, tried, rng, axes)
-    said = sentence(structure, p, used, labels, parts.n_clusters, agreement, clusters)
+    said = sentence(structure, p, used, labels, parts.n_clusters, agreement, clusters, tried)
     stability = Stability(structure, p, parts.n_clusters, agreement, by_gap, tried, said)
     if patients is not None and patients.max() + 1 < _AMONG:
         notes.append(
@@ -211,7 +211,7 @@ def _tried(
 def _confirmed(points: Points, tried: Sequence[Candidate], view: Floats, rng: np.random.Generator) -> int:
     """The number chosen; in large tables the largest choice that other cases, parted anew, show gaps for as well."""
     left = list(tried)
-    while len(points) > LARGE and any(one.apart and one.agreement >= STEADY for one in left):
+    while len(points) > LARGE and any(map(is_good, left)):
         k = choose(left)
         others = points[rng.permutation(len(points))[:_JUDGED]].astype(np.float64)
         if apart_p(others, nearest(others @ view, kmeans(others @ view, k, rng)), rng) <= LIMIT / (k - 1):
