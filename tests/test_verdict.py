@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from isocenter import lines
+from isocenter.errors import BadValues
+from isocenter.mapping import Mapping
+from isocenter.options import Options
+from isocenter.project import Project
 from isocenter.unsupervised import cluster, stability
 from isocenter.unsupervised.nouns import Candidate
 from isocenter.unsupervised.telling import sentence
@@ -52,3 +59,66 @@ def test_why_this_number_is_what_its_row_says(rows: list[Candidate], said: str) 
 def test_a_verdict_near_the_limit_says_that_another_seed_may_differ(p: float, near: bool) -> None:
     said = sentence(p <= 0.05, p, "kmeans", np.arange(40) % 2, 2, 0.9, None, [tried(2, 0.9, True)])
     assert ("another seed" in said) is near
+
+
+def copies(sizes: list[int], *rows: list[float]) -> pd.DataFrame:
+    return pd.DataFrame(np.repeat(np.array(rows), sizes, axis=0))
+
+
+@pytest.mark.parametrize("method", ["auto", "kmeans", "gmm", "hdbscan", "consensus"])
+def test_copies_of_two_cases_are_two_groups(method: str) -> None:
+    found = cluster(copies([25, 25], [0.0] * 4, [5.0] * 4), method=method)
+    assert found.structure
+    assert found.sizes == (25, 25)
+    assert len(set(found.labels[:25])) == len(set(found.labels[25:])) == 1
+    assert found.stability.p < 0.001
+
+
+def test_copies_of_three_cases_are_three_groups() -> None:
+    found = cluster(copies([40, 40, 40], *np.random.default_rng(0).normal(size=(3, 4)).tolist()))
+    assert found.sizes == (40, 40, 40)
+    assert found.stability.candidates[1].apart
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        copies([25, 25], [0.0], [5.0]),  # one column of two grades
+        copies([50, 49], [1.0, 0.0], [1.0, 5.0]),  # and one that is constant
+        copies([49, 1], [0.0] * 4, [5.0] * 4),  # one case is no group
+        pd.DataFrame(np.random.default_rng(0).integers(0, 3, size=(200, 2)).astype(float)),
+        pd.DataFrame(np.random.default_rng(0).integers(0, 2, size=(200, 4)).astype(float)),
+    ],
+)
+def test_grades_that_meet_by_chance_and_single_cases_are_no_groups(table: pd.DataFrame) -> None:
+    found = cluster(table)
+    assert not found.structure
+    assert found.n_clusters == 1
+
+
+def test_the_copies_of_each_patient_are_no_groups_of_patients() -> None:
+    table = copies([10] * 10, *np.random.default_rng(0).normal(size=(10, 4)).tolist())
+    assert not cluster(table, groups=np.repeat(np.arange(10), 10)).structure
+
+
+def test_a_column_with_one_known_value_and_missing_ones_does_no_harm() -> None:
+    table = two_groups().assign(mark=np.where(np.arange(80) < 40, 1.0, np.nan))
+    assert cluster(table, method="kmeans").sizes == (40, 40)
+
+
+def test_all_equal_cases_are_refused() -> None:
+    with pytest.raises(BadValues, match="same value in all cases"):
+        cluster(copies([50], [3.0] * 4))
+
+
+def test_the_map_counts_equal_rows_as_the_warning_does(tmp_path: Path) -> None:
+    copies([25, 25], [0.0] * 4, [5.0] * 4).set_axis(list("abcd"), axis=1).to_csv(tmp_path / "t.csv", index=False)
+    result = Mapping(Options().changed(input=str(tmp_path / "t.csv")), Project(tmp_path / "p")).cluster()
+    found = result["clusters"]
+    assert (found["clusters"], len(found["identical"])) == (2, 2)
+    said = "\n".join(lines.SECTIONS["clusters"](found, result))
+    assert "2 groups with equal features, first " in said
+    assert " and 21 more" in said
+    page = (tmp_path / "p" / "clusters" / "map.html").read_text("utf-8")
+    assert "2 groups of cases with equal features" in page
+    assert "bit-identical" not in said + page

@@ -31,6 +31,7 @@ from isocenter import (
     progress,
     training,
 )
+from isocenter.auditing.duplicates import identical_rows
 from isocenter.auditing.shortcuts import FACTS
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.cells import Kept
@@ -56,7 +57,7 @@ from isocenter.unsupervised import Clustering, coordinates
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _OF_SCANS = ("preset", "regions", "image_filters", "weights", "window", "standardise")
 _MEASURING = (*_OF_SCANS, "filters", "reference_site")
-_MADE = "clusters, 3"  # the number rises when clusters.json holds other things
+_MADE = "clusters, 4"  # the number rises when clusters.json holds other things
 
 
 class Mapping(Study):
@@ -222,7 +223,7 @@ class Mapping(Study):
         subtypes = describe(some, cohort, measured.table, facts=own, sites=sites, seed=options.seed)
         sheets = self.sheets(cohort)
         pictures = None if sheets is None else sheets.greys(len(cohort))
-        identical = [] if self._is_streamed(method) else self._identical(cohort)
+        identical = self._identical(cohort)
         flags = {
             c: flag for c, flag in zip(some.case_ids, strangers(measured.pipeline, cohort.X), strict=False) if flag
         }
@@ -261,7 +262,9 @@ class Mapping(Study):
         return found
 
     def _identical(self, cohort: Cohort) -> list[list[str]]:
-        """Groups of the same pixels among the cases that are shown."""
+        """Groups of the same pixels, or of equal given features, among the cases that are shown."""
+        if cohort.features:
+            return [list(group) for group in identical_rows(cohort.table[list(cohort.features)])]
         ids = set(cohort.case_ids)
         groups = [[case_id for case_id in group if case_id in ids] for group in self.audit.duplicates]
         return [group for group in groups if len(group) > 1]
