@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from isocenter import lines
-from isocenter.errors import BadValues
+from isocenter.cohort import Cohort
+from isocenter.errors import BadTarget, BadValues
 from isocenter.mapping import Mapping
 from isocenter.options import Options
 from isocenter.project import Project
+from isocenter.subtypes import describe
 from isocenter.unsupervised import cluster, stability
 from isocenter.unsupervised.nouns import Candidate
 from isocenter.unsupervised.telling import sentence
@@ -122,3 +124,36 @@ def test_the_map_counts_equal_rows_as_the_warning_does(tmp_path: Path) -> None:
     page = (tmp_path / "p" / "clusters" / "map.html").read_text("utf-8")
     assert "2 groups of cases with equal features" in page
     assert "bit-identical" not in said + page
+
+
+@pytest.mark.parametrize("outcome", [0, "dead", np.nan])
+def test_a_column_with_the_name_of_a_target_and_one_class_stops_no_clustering(tmp_path: Path, outcome: object) -> None:
+    two_groups().assign(outcome=outcome).to_csv(tmp_path / "t.csv", index=False)
+    told = {"input": str(tmp_path / "t.csv")}
+    found = Mapping(Options().changed(**told), Project(tmp_path / "p")).cluster()["clusters"]
+    assert (found["sizes"], found["features"]["columns"]) == ([40, 40], 4)
+    for asked in ({"target": "outcome"}, {"task": "classification"}):  # who asks for it is told
+        with pytest.raises(BadTarget, match="outcome"):
+            Mapping(Options().changed(**told, **asked), Project(tmp_path / "q")).cluster()
+
+
+def test_harmonising_by_the_labels_of_a_stack_stays_refused(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, size=(24, 12, 12)).astype(np.uint8)
+    np.savez(tmp_path / "s.npz", images=pixels, labels=np.arange(24) % 2)
+    options = Options().changed(input=str(tmp_path / "s.npz"), features="intensity", harmonise="label")
+    with pytest.raises(BadTarget, match="harmonisation must not know it"):
+        Mapping(options, Project(tmp_path / "p")).cluster()
+
+
+def test_only_columns_of_the_table_are_recommended_for_harmonisation() -> None:
+    """What was measured of the images ("channels") is no column that --harmonise could name."""
+    table = two_groups()
+    table.index = pd.Index([f"c{i}" for i in range(80)], name="case_id")
+    grey = pd.Series(np.where(np.arange(80) % 2, "1", "3"), index=table.index, name="channels")
+    frame = table.assign(patient_id=table.index)
+    measured = describe(cluster(table), Cohort(frame, None), facts=grey.to_frame(), clusters_again=False)
+    assert measured.named == "channels"
+    assert "--harmonise" not in measured.verdict
+    assert "Cluster within each 'channels'" in measured.verdict
+    written = describe(cluster(table), Cohort(frame.assign(scanner=grey), None), clusters_again=False)
+    assert "Harmonise (--harmonise scanner), or cluster within each 'scanner'" in written.verdict

@@ -41,6 +41,8 @@ from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import BadTarget, DamagedBundle, EmptyInput, NoTarget, UsageError
 from isocenter.features.harmonised import strangers
 from isocenter.formats import tables
+from isocenter.ingest.columns import TARGET_NAMES
+from isocenter.ingest.columns import plain as plain_name
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.options import INDEX, SIMILAR, Options
 from isocenter.project import Project, fingerprint
@@ -64,20 +66,34 @@ class Mapping(Study):
     """A study without labels: none is needed, those that are there only describe."""
 
     def index(self) -> Cohort:
-        """As in any study; where no target is named or found, all columns describe the cases."""
+        """As in any study; where no target is named, and none (or none that is one) is found, columns only describe."""
         try:
             return super().index()
         except NoTarget:
-            options = self.options
-            labels = None if options.labels is None else Path(options.labels)
-            listed = ingest.listing(Path(options.input), labels)
-            inputs = fingerprint("index", "no target", __version__, listed, options.input, options.of(INDEX))
-            told = {k: v for k, v in options.of(INDEX).items() if k in _WITHOUT_TARGET} | {"labels": labels}
-            found = self.project.get_or_make(
-                artefacts.COHORT, inputs, lambda: ingest.index(Path(options.input), with_labels=False, **told)
-            )
-            self._remember()
-            return found
+            return self._without_target()
+        except BadTarget:
+            if self._asks_for_target():
+                raise
+            return self._without_target()
+
+    def _asks_for_target(self) -> bool:
+        """Whether options name the target, say of what kind it is, or would harmonise by a column that is called so."""
+        options = self.options
+        beside = (name for name in (options.harmonise, *options.preserve) if name)
+        asked = (options.target, options.task, options.positive, options.order, options.readers)
+        return any(asked) or any(plain_name(name) in TARGET_NAMES for name in beside)
+
+    def _without_target(self) -> Cohort:
+        options = self.options
+        labels = None if options.labels is None else Path(options.labels)
+        listed = ingest.listing(Path(options.input), labels)
+        inputs = fingerprint("index", "no target", __version__, listed, options.input, options.of(INDEX))
+        told = {k: v for k, v in options.of(INDEX).items() if k in _WITHOUT_TARGET} | {"labels": labels}
+        found = self.project.get_or_make(
+            artefacts.COHORT, inputs, lambda: ingest.index(Path(options.input), with_labels=False, **told)
+        )
+        self._remember()
+        return found
 
     def _described(self, cohort: Cohort) -> dict[str, Any]:
         """As in any study, without warnings about models and their parts: there are none."""
