@@ -66,9 +66,10 @@ def lists(
     pictures: NDArray[np.float32] | None = None,
     flags: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """{"identical", "identical_apart", "near", "outliers", "labels"} as plain data.
+    """{"identical", "identical_by", "identical_apart", "near", "outliers", "labels"} as plain data.
 
-    identical: groups of the same pixels, from the audit; points (n, d): where the clustering sees the
+    identical: groups of the same pixels, or of equal features where these were given ("identical_by": "pixels",
+    "features"), as the audit counts them; points (n, d): where the clustering sees the
     cases; flags: what is said of some cases, by id; pictures (n, p): small grey pictures, to tell
     near-duplicates by where the features do not.
     What joins parts of a given split or labels comes first; "identical_apart": what divides each group.
@@ -78,6 +79,7 @@ def lists(
     groups = sorted(((divided.apart(group), list(group)) for group in identical), key=lambda one: divided.order(one[0]))
     return {
         "identical": [group for _, group in groups],
+        "identical_by": "features" if cohort.features else "pixels",
         "identical_apart": [apart for apart, _ in groups],
         "near": near_duplicates(ids, measured, identical, pictures, divided),
         "outliers": outliers(ids, points, flags or {}),

@@ -31,6 +31,7 @@ from isocenter import (
     progress,
     training,
 )
+from isocenter.auditing.duplicates import identical_rows
 from isocenter.auditing.shortcuts import FACTS
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.cells import Kept
@@ -40,6 +41,8 @@ from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import BadTarget, DamagedBundle, EmptyInput, NoTarget, UsageError
 from isocenter.features.harmonised import strangers
 from isocenter.formats import tables
+from isocenter.ingest.columns import TARGET_NAMES
+from isocenter.ingest.columns import plain as plain_name
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.options import INDEX, SIMILAR, Options
 from isocenter.project import Project, fingerprint
@@ -56,27 +59,41 @@ from isocenter.unsupervised import Clustering, coordinates
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _OF_SCANS = ("preset", "regions", "image_filters", "weights", "window", "standardise")
 _MEASURING = (*_OF_SCANS, "filters", "reference_site")
-_MADE = "clusters, 3"  # the number rises when clusters.json holds other things
+_MADE = "clusters, 4"  # the number rises when clusters.json holds other things
 
 
 class Mapping(Study):
     """A study without labels: none is needed, those that are there only describe."""
 
     def index(self) -> Cohort:
-        """As in any study; where no target is named or found, all columns describe the cases."""
+        """As in any study; where no target is named, and none (or none that is one) is found, columns only describe."""
         try:
             return super().index()
         except NoTarget:
-            options = self.options
-            labels = None if options.labels is None else Path(options.labels)
-            listed = ingest.listing(Path(options.input), labels)
-            inputs = fingerprint("index", "no target", __version__, listed, options.input, options.of(INDEX))
-            told = {k: v for k, v in options.of(INDEX).items() if k in _WITHOUT_TARGET} | {"labels": labels}
-            found = self.project.get_or_make(
-                artefacts.COHORT, inputs, lambda: ingest.index(Path(options.input), with_labels=False, **told)
-            )
-            self._remember()
-            return found
+            return self._without_target()
+        except BadTarget:
+            if self._asks_for_target():
+                raise
+            return self._without_target()
+
+    def _asks_for_target(self) -> bool:
+        """Whether options name the target, say of what kind it is, or would harmonise by a column that is called so."""
+        options = self.options
+        beside = (name for name in (options.harmonise, *options.preserve) if name)
+        asked = (options.target, options.task, options.positive, options.order, options.readers)
+        return any(asked) or any(plain_name(name) in TARGET_NAMES for name in beside)
+
+    def _without_target(self) -> Cohort:
+        options = self.options
+        labels = None if options.labels is None else Path(options.labels)
+        listed = ingest.listing(Path(options.input), labels)
+        inputs = fingerprint("index", "no target", __version__, listed, options.input, options.of(INDEX))
+        told = {k: v for k, v in options.of(INDEX).items() if k in _WITHOUT_TARGET} | {"labels": labels}
+        found = self.project.get_or_make(
+            artefacts.COHORT, inputs, lambda: ingest.index(Path(options.input), with_labels=False, **told)
+        )
+        self._remember()
+        return found
 
     def _described(self, cohort: Cohort) -> dict[str, Any]:
         """As in any study, without warnings about models and their parts: there are none."""
@@ -224,7 +241,7 @@ class Mapping(Study):
         subtypes = describe(some, cohort, measured.table, facts=own, sites=sites, seed=options.seed)
         sheets = self.sheets(cohort)
         pictures = None if sheets is None else sheets.greys(len(cohort))
-        identical = [] if self._is_streamed(method) else self._identical(cohort)
+        identical = self._identical(cohort)
         flags = {
             c: flag for c, flag in zip(some.case_ids, strangers(measured.pipeline, cohort.X), strict=False) if flag
         }
@@ -263,7 +280,9 @@ class Mapping(Study):
         return found
 
     def _identical(self, cohort: Cohort) -> list[list[str]]:
-        """Groups of the same pixels among the cases that are shown."""
+        """Groups of the same pixels, or of equal given features, among the cases that are shown."""
+        if cohort.features:
+            return [list(group) for group in identical_rows(cohort.table[list(cohort.features)])]
         ids = set(cohort.case_ids)
         groups = [[case_id for case_id in group if case_id in ids] for group in self.audit.duplicates]
         return [group for group in groups if len(group) > 1]

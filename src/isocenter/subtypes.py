@@ -77,7 +77,7 @@ def describe(
     named = _named(acquisition, found)
     again = clusters_again and table is not None and found.n_clusters > 1
     return Subtypes(
-        verdict=_verdict(found, acquisition, named, skipped, next(iter(cohort.beside), None)),
+        verdict=_verdict(found, acquisition, named, skipped, next(iter(cohort.beside), None), cohort.attributes),
         named=named,
         acquisition=acquisition,
         others=tuple(row for row in rows if row.family != "acquisition"),
@@ -120,8 +120,9 @@ def _named(rows: Sequence[Association], found: Clustering) -> str | None:
 
 def _verdict(
     found: Clustering, rows: Sequence[Association], named: str | None, skipped: Sequence[Mapping[str, str]],
-    harmonised: str | None,
+    harmonised: str | None, columns: Sequence[str],
 ) -> str:  # fmt: skip
+    """Disease or scanner, in a sentence. columns: of the cohort; over what was measured nothing can be harmonised."""
     if found.n_clusters < 2:
         return "No structure: there is nothing to tell apart."
     doubt = "" if found.structure else "These clusters cut what may be one piece. "
@@ -129,7 +130,8 @@ def _verdict(
     untold = [f"'{one['column']}' ({one['why']})" for one in skipped if one["family"] == "acquisition"]
     if named is not None:
         row = next(r for r in rows if r.column == named)
-        mend = "Cluster" if named == harmonised else f"Harmonise (--harmonise {named}), or cluster"
+        can = named in columns and named != harmonised
+        mend = f"Harmonise (--harmonise {named}), or cluster" if can else "Cluster"
         return (f"{doubt}Scanner, not disease{after}: the clusters follow '{named}' (strength {row.strength:.2f} of 1, "
                 f"p = {row.p_adjusted:.2g}). {mend} within each '{named}', before reading anything into them.")  # fmt: skip  # noqa: E501
     if not rows:

@@ -7,6 +7,7 @@ from typing import Any
 
 _FEATURES = 3  # a cluster
 _COLUMNS = 6
+_CASES = 4  # of a group of equal ones
 
 
 def clusters(found: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
@@ -99,7 +100,8 @@ def _associations(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _look(found: Mapping[str, Any]) -> Iterator[str]:
     near, far, labels, identical = found["near"], found["outliers"], found["labels"], found["identical"]
-    yield f"Look at   {_counted(len(identical), 'group')} bit-identical{_first(identical, found['identical_apart'])}"
+    equal = "with equal features" if found["identical_by"] == "features" else "bit-identical"
+    yield f"Look at   {_counted(len(identical), 'group')} {equal}{_first(identical, found['identical_apart'])}"
     first = _first([(one["first"], one["second"]) for one in near["pairs"]], [one["apart"] for one in near["pairs"]])
     yield f"          {_counted(near['count'], 'near-duplicate pair')}{first}"
     if near["sentence"]:
@@ -118,7 +120,8 @@ def _first(groups: Sequence[Sequence[str]], apart: Sequence[Mapping[str, list[st
         return ""
     named = [f"{kind} {' and '.join(apart[0][kind])}" for kind in ("parts", "labels") if kind in apart[0]]
     told = f" ({', '.join(named)})" if named else ""
-    return f", first {' = '.join(groups[0])}{told}"
+    more = f" and {len(groups[0]) - _CASES} more" if len(groups[0]) > _CASES else ""
+    return f", first {' = '.join(groups[0][:_CASES])}{more}{told}"
 
 
 def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:

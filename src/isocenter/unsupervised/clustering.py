@@ -21,8 +21,8 @@ from isocenter.unsupervised.rare import FEWEST as FEWEST_RARE
 from isocenter.unsupervised.rare import LIMIT as RARE
 from isocenter.unsupervised.rare import rare_group, rare_p
 from isocenter.unsupervised.reduction import Points, Projection, beyond_chance, learn, values_of
-from isocenter.unsupervised.stability import NEAR, STEADY, agreements, candidates, choose, resample
-from isocenter.unsupervised.structure import LIMIT, ROUND, apart_p, structure_p, unstepped, whitened
+from isocenter.unsupervised.stability import NEAR, agreements, candidates, choose, is_good, resample
+from isocenter.unsupervised.structure import LIMIT, ROUND, apart_p, structure_p, uncopied, unstepped, whitened
 from isocenter.unsupervised.telling import about_values, sentence
 
 LARGEST = 10  # clusters tried, unless a number is given
@@ -73,9 +73,11 @@ def judged(
     projection = learn(values, names, components, scaled=scaled)
     points = projection.points(values)
     patients = _patients(groups, len(values))
-    p = _structure(values, projection, patients, rng, components, scaled)
+    seen = uncopied(values, patients, np.random.default_rng([seed, 5]))
+    p = _structure(seen, projection, patients, rng, components, scaled)
     axes = beyond_chance(values, projection, np.random.default_rng([seed, 4])) if method == "hdbscan" else None
-    found = _finish(_ids(table), projection, points, patients, p, method, clusters, seed, axes)
+    spread = points if seen is values else projection.points(seen)
+    found = _finish(_ids(table), projection, points, spread, patients, p, method, clusters, seed, axes)
     found = replace(found, notes=(*about_values(values, projection), *found.notes))
     return found, partial(_apart, values, projection, points, patients, components, scaled, seed)
 
@@ -147,20 +149,22 @@ def _structure(
 
 
 def _finish(
-    ids: tuple[str, ...], projection: Projection, points: Points, patients: Ints | None, p: float, method: str,
-    clusters: int | None, seed: int, axes: int | None,
+    ids: tuple[str, ...], projection: Projection, points: Points, spread: Points, patients: Ints | None, p: float,
+    method: str, clusters: int | None, seed: int, axes: int | None,
 ) -> Clustering:  # fmt: skip
-    """Number, partition and verdict. axes: components that HDBSCAN looks at."""
+    """Number, partition and verdict. spread: points of which no two are copies, by which the number is judged; axes:
+    components that HDBSCAN looks at.
+    """
     rng = np.random.default_rng([seed, 1])
     rows = rng.permutation(len(points))[:_DRAWN]
-    some = points[rows].astype(np.float64)
+    some = spread[rows].astype(np.float64)
     known = None if patients is None else patients[rows]
     structure = p <= LIMIT
     view, tried, by_gap = _tried(some, known, clusters, rng, structure, len(points) > LARGE)
-    wanted = clusters or (_confirmed(points, tried, view, rng) if structure and tried else 1)
+    wanted = clusters or (_confirmed(spread, tried, view, rng) if structure and tried else 1)
     used, labels, parts, notes, shape = _parted(points, patients, method, wanted, structure, view, rng, axes)
     agreement = _agreement(some, known, used, shape, view, parts.n_clusters, tried, rng, axes)
-    said = sentence(structure, p, used, labels, parts.n_clusters, agreement, clusters)
+    said = sentence(structure, p, used, labels, parts.n_clusters, agreement, clusters, tried)
     stability = Stability(structure, p, parts.n_clusters, agreement, by_gap, tried, said)
     if patients is not None and patients.max() + 1 < _AMONG:
         notes.append(
@@ -211,7 +215,7 @@ def _tried(
 def _confirmed(points: Points, tried: Sequence[Candidate], view: Floats, rng: np.random.Generator) -> int:
     """The number chosen; in large tables the largest choice that other cases, parted anew, show gaps for as well."""
     left = list(tried)
-    while len(points) > LARGE and any(one.apart and one.agreement >= STEADY for one in left):
+    while len(points) > LARGE and any(map(is_good, left)):
         k = choose(left)
         others = points[rng.permutation(len(points))[:_JUDGED]].astype(np.float64)
         if apart_p(others, nearest(others @ view, kmeans(others @ view, k, rng)), rng) <= LIMIT / (k - 1):

@@ -47,9 +47,14 @@ def candidates(
     return tuple(found), gap_choice(gaps)
 
 
+def is_good(one: Candidate) -> bool:
+    """Whether the clusters of this number come back and are all parted by gaps."""
+    return one.apart and one.agreement >= STEADY
+
+
 def choose(found: Sequence[Candidate]) -> int:
     """The largest number of clusters that come back and are parted by gaps; else the one that comes back best."""
-    good = [one for one in found if one.apart and one.agreement >= STEADY]
+    good = [one for one in found if is_good(one)]
     if not good:
         return max(found, key=lambda one: one.agreement).clusters
     best = max(one.agreement for one in good)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from isocenter.errors import BadValues
@@ -27,6 +28,7 @@ FEWEST = 20  # cases (patients) below which nothing is told
 FOLDS = 5
 ROUND = 4  # axes of the whitened view
 LEVELS, LEVELS_IN = 40, 2000  # different values of a stepped feature at most, among so many cases
+COPIED = 0.01  # share of the smallest step over which copies are spread: no two groups of them meet
 _PARTS = (2, 3, 5)  # numbers of clusters whose cuts are tried
 _NEIGHBOURS = 3
 # Quantiles of sqrt(n) * dip of n uniform values, 20,000 to 100,000 draws each (a seeded simulation with `kernels.dip`).
@@ -162,13 +164,37 @@ def whitened(points: NDArray[np.floating[Any]], m: int) -> Floats:
     return np.asarray(np.eye(points.shape[1], min(m, points.shape[1])) / np.where(spread > 0, spread, 1.0))
 
 
-def unstepped(values: NDArray[np.floating[Any]], rng: np.random.Generator) -> NDArray[np.floating[Any]]:
-    """Features of few different values, each spread over its smallest step: grades and counts are no clusters."""
+def uncopied(
+    values: NDArray[np.floating[Any]], groups: Ints | None, rng: np.random.Generator
+) -> NDArray[np.floating[Any]]:
+    """Features (n, p) as they are; where cases are copies of a few, each spread too little for two groups to meet.
+
+    Copies: less than `FEWEST` rows differ (of one case of each patient), and each of two columns tells them apart. One
+    column of few values are grades, and several that are independent meet in more rows than any of them has values.
+    """
+    if len(pd.DataFrame(values[:LEVELS_IN]).drop_duplicates()) >= FEWEST:
+        return values
+    table = pd.DataFrame(values[one_each(groups, len(values), rng)])
+    rows = len(table.drop_duplicates())
+    few = 1 < rows < FEWEST and rows <= len(table) / 4
+    if few and int((table.nunique(dropna=False) == rows).sum()) > 1:
+        return unstepped(values, rng, COPIED)
+    return values
+
+
+def unstepped(
+    values: NDArray[np.floating[Any]], rng: np.random.Generator, share: float = 1.0
+) -> NDArray[np.floating[Any]]:
+    """Features of few different values, each spread over its smallest step (or a share of it): grades and counts are
+    no clusters.
+    """
     found = values.copy()
     for j in range(values.shape[1]):
         known = np.unique(values[:LEVELS_IN, j])
         if 1 < len(known) <= min(LEVELS, len(values) / 4):
-            found[:, j] += rng.uniform(-0.5, 0.5, len(values)) * np.diff(known[np.isfinite(known)], append=np.inf).min()
+            step = share * np.diff(known[np.isfinite(known)], append=np.inf).min()
+            if np.isfinite(step):  # else one value is known, and some are missing
+                found[:, j] += rng.uniform(-0.5, 0.5, len(values)) * step
     return found
 
 

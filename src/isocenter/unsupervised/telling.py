@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isocenter.metrics import Ints
-from isocenter.unsupervised.nouns import Stability
+from isocenter.unsupervised.nouns import Candidate, Stability
 from isocenter.unsupervised.reduction import Projection
-from isocenter.unsupervised.structure import FEWEST
+from isocenter.unsupervised.stability import is_good
+from isocenter.unsupervised.structure import FEWEST, LIMIT
 from isocenter.wording import listed
 
 NAMES = {"kmeans": "k-means", "gmm": "the Gaussian mixture", "hdbscan": "HDBSCAN", "consensus": "consensus clustering"}
 _LISTED = 5  # names
 _FEW = 5  # cases a cluster, below which a demanded number is remarked on
+_NEAR = (LIMIT / 5, LIMIT * 2)  # p values between which other draws (another seed) may give the other verdict
 
 
 def sentence(
-    structure: bool, p: float, method: str, labels: Ints, k: int, agreement: float, demanded: int | None
-) -> str:
-    """Whether there are clusters, how many and why, how steady they are, and how many cases are in none."""
+    structure: bool, p: float, method: str, labels: Ints, k: int, agreement: float, demanded: int | None,
+    tried: Sequence[Candidate] = (),
+) -> str:  # fmt: skip
+    """Whether there are clusters, how many and why, how steady they are, and how many cases are in none.
+
+    tried: the numbers among which k was chosen.
+    """
     told = f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    if _NEAR[0] <= p <= _NEAR[1]:
+        told += f"; the limit is {LIMIT:g}, and so near it another seed may give the other answer"
     n, none = len(labels), int((labels < 0).sum())
     gap = f"held-out cases show a gap ({told})"
     why = (
@@ -37,15 +46,20 @@ def sentence(
     if structure and method == "hdbscan" and k == 1:
         return f"There may be clusters: {gap}; but HDBSCAN parts none. All cases are one cluster."
     if structure:
-        return f"There are clusters: {gap}. {k} of them, {_many(method, k, demanded)}.{after}"
+        return f"There are clusters: {gap}. {k} of them, {_many(method, k, demanded, tried)}.{after}"
     if demanded:
         return f"No structure: {why}. The {k} clusters were demanded; they cut what may be one piece.{after}"
     return f"No structure: {why}. All cases are one cluster."
 
 
-def _many(method: str, k: int, demanded: int | None) -> str:
+def _many(method: str, k: int, demanded: int | None, tried: Sequence[Candidate]) -> str:
     if method == "hdbscan":
         return "as many as HDBSCAN finds dense"
+    if demanded is None and (own := [one for one in tried if one.clusters == k]) and not is_good(own[0]):
+        if any(map(is_good, tried)):
+            return "what is left of a larger number, whose other clusters stayed empty"
+        unsteady = "is stable with every cluster" if any(one.apart for one in tried) else "has every cluster"
+        return f"the number that comes back best; none that was tried {unsteady} parted from its nearest by a gap"
     if demanded is None:
         return "the largest number that is stable and parted by gaps"
     return "as demanded" if k == demanded else f"all that could be parted of the {demanded} demanded"
@@ -75,6 +89,7 @@ def about_numbers(stability: Stability, method: str, demanded: int) -> dict[str,
     """
     said = "Numbers of clusters tried, each by k-means on bootstrap draws of the cases"
     said += f", in the view of the components in which {demanded} come back best." if demanded else "."
+    said += " Parted: a gap lies between every cluster and its nearest."
     if method in ("kmeans", "consensus") or np.isnan(stability.agreement):
         return {"about": said, "own": None}
     own = {"clusters": stability.clusters, "agreement": stability.agreement, "by": f"the partition by {NAMES[method]}"}

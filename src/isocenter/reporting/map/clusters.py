@@ -227,22 +227,24 @@ def _typical(found: Found) -> list[Section]:
 
 
 def _alike(found: Found) -> list[Section]:
-    identical, near = found["identical"], found["near"]
+    identical, near, given = found["identical"], found["near"], found["identical_by"] == "features"
     groups = []
     if identical:
         cards = tuple(
             Card(tuple(ids[:2]), (*_apart_lines(apart), *((f"and {len(ids) - 2} more",) if len(ids) > 2 else ())))
             for ids, apart in zip(identical[:_PAIRS], found["identical_apart"], strict=False)
         )
-        groups.append(Group("Bit-identical", f"{counted(len(identical), 'group')} of the same pixels", cards))
+        title, of = ("Equal", "equal features") if given else ("Bit-identical", "the same pixels")
+        groups.append(Group(title, f"{counted(len(identical), 'group')} of {of}", cards))
     if near["pairs"]:
         cards = tuple(
             Card((p["first"], p["second"]), (f"likeness {p['likeness']:.4f}", *_apart_lines(p["apart"])))
             for p in near["pairs"][:_PAIRS]
         )
         groups.append(Group("Near-duplicates", _shown(near["count"], "pair", len(cards)), cards))
+    equal = "cases with equal features" if given else "bit-identical images"
     said = (
-        f"{counted(len(identical), 'group')} of bit-identical images, {counted(near['count'], 'pair')} nearly so.",
+        f"{counted(len(identical), 'group')} of {equal}, {counted(near['count'], 'pair')} nearly so.",
         *([near["sentence"]] if near["sentence"] else []),
         f"Near: {near['how']}.",
     )
