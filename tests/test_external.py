@@ -190,14 +190,34 @@ def test_other_class_names_are_refused_until_told(tmp_path: Path, home: Path) ->
     there.assign(outcome=there["outcome"].map({"malignant": "M", "benign": "B"})).to_csv(
         tmp_path / "t.csv", index=False
     )
-    with pytest.raises(BadTarget, match="B, M"):
+    with pytest.raises(BadTarget, match="B, M") as told_of:
         evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p")
+    assert "--class-names B=?,M=?, with one of benign, malignant" in told_of.value.remedy  # B=benign would be a guess
+    with pytest.raises(UsageError, match="names no class"):
+        evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p", class_names="B=?,M=?")
     told = evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p", class_names="M=malignant,B=benign")
     there.to_csv(tmp_path / "u.csv", index=False)
     plain = evaluate_elsewhere(path, str(tmp_path / "u.csv"), tmp_path / "p")
     assert told["external"]["side_by_side"] == plain["external"]["side_by_side"]
     with pytest.raises(UsageError, match="names no class"):
         evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p", class_names="M=evil")
+
+
+def test_a_case_of_another_class_is_set_aside_as_the_message_says(tmp_path: Path, home: Path) -> None:
+    path, file = home / "project/models/linear.iso", tmp_path / "t.csv"
+    there = hospital(60, 6, prefix="e")
+    there.loc[7, "outcome"] = "unclear"
+    there.to_csv(file, index=False)
+    with pytest.raises(BadTarget, match="unclear") as told_of:
+        evaluate_elsewhere(path, str(file), tmp_path / "p")
+    assert "unclear=benign" not in str(told_of.value) and "unclear=malignant" not in str(told_of.value)
+    offered = told_of.value.remedy.partition("--exclude ")[2].partition(", or")[0]
+    said = evaluate_elsewhere(path, str(file), tmp_path / "p", exclude=offered)
+    assert said["external"]["counts"]["used"] == 59
+    there.assign(outcome=[f"site {i % 8}" for i in range(60)]).to_csv(file, index=False)
+    with pytest.raises(BadTarget, match="none of the model's classes") as told_of:
+        evaluate_elsewhere(path, str(file), tmp_path / "p")
+    assert "--target" in told_of.value.remedy and "--class-names" not in told_of.value.remedy
 
 
 def test_recalibration_is_shown_apart_and_mends_the_level(tmp_path: Path, model: Model) -> None:
