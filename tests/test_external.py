@@ -17,7 +17,7 @@ import isocenter
 from hospitals import elsewhere, hospital, saved
 from isocenter import external
 from isocenter.elsewhere import evaluate_elsewhere
-from isocenter.errors import BadTarget, InputDoesNotFit, SeenInTraining, UnknownColumn, UsageError
+from isocenter.errors import BadTarget, BadValues, InputDoesNotFit, SeenInTraining, UnknownColumn, UsageError
 from isocenter.metrics.calibration import in_the_large
 from isocenter.model import Model
 
@@ -284,3 +284,26 @@ def test_without_a_named_project_the_result_lies_beside_the_model(tmp_path: Path
         home / "project/models/linear.iso", str(tmp_path / "beside.csv"), Path("isocenter-project")
     )
     assert Path(told["project"]) == home / "project/external/beside"
+
+
+def test_text_in_a_feature_is_named_before_rows_are_looked_up(tmp_path: Path, model: Model) -> None:
+    there = hospital(40, 22, prefix="t").astype({"b": object})
+    there.loc[[3, 5, 8], "b"] = "n/a?"
+    with pytest.raises(InputDoesNotFit, match=r"not numbers: 'b' holds n/a\?\.") as told_of:
+        elsewhere(tmp_path, there, model)
+    assert "'a'" not in str(told_of.value)
+    there.drop(columns="outcome").to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(InputDoesNotFit, match=r"not numbers: 'b' holds n/a\?\."):
+        isocenter.predict(model, tmp_path / "new.csv")
+
+
+def test_columns_that_the_model_does_not_read_refuse_nothing(tmp_path: Path, model: Model) -> None:
+    there = hospital(40, 23, prefix="u")
+    plain = elsewhere(tmp_path, there, model).evaluation.get("auc", "external")
+    beside = there.assign(empty=np.nan, huge=[np.inf, *range(39)], note=["x", 1] * 20)
+    assert elsewhere(tmp_path, beside, model).evaluation.get("auc", "external").value == plain.value
+    beside.drop(columns="outcome").to_csv(tmp_path / "new.csv", index=False)
+    assert len(isocenter.predict(model, tmp_path / "new.csv")) == 40
+    with pytest.raises(BadValues, match=r"without a single value: c\.") as told_of:
+        elsewhere(tmp_path, beside.assign(c=np.nan), model)
+    assert "--ignore" not in str(told_of.value)

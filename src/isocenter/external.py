@@ -92,7 +92,7 @@ def index(model: Model, input: str | Path, **how: Any) -> Cohort:
     """The external cohort, with the target that the model predicts; `how`: arguments of `ingest.index`."""
     roles = model.card.get("roles", {})
     defaults = {name: how.pop(name, ()) or roles.get(name, ()) for name in ("image", "mask")}
-    defaults["like"] = roles.get("like", ())
+    defaults |= {"like": roles.get("like", ()), "inputs": model.card["inputs"] or None}
     labels, covariates = how.pop("labels", None), tuple(model.card["covariates"])
     labels = None if labels is None else Path(labels)
     return ingest.index(Path(input), labels=labels, known=model.target, covariates=covariates, **defaults, **how)
@@ -119,6 +119,7 @@ def assess(
     """
     _check_recalibration(recalibrate, model)
     cohort = _of_target(model, cohort)
+    predicting.check(model, cohort)
     facts, faults = (None, []) if cohort.features else preparation.facts(cohort.cases, store=store)
     known = seen(model.card, cohort, facts, ids_are_local=ids_are_local)
     refused = {fault.where: fault for fault in (*cohort.excluded, *faults, *known)}

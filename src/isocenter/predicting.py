@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isocenter import preparation
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import Fault, InputDoesNotFit
+from isocenter.features.given import numbers
 from isocenter.features.harmonised import strangers
 from isocenter.model import Model
 from isocenter.prediction import Prediction
@@ -64,26 +65,48 @@ def _flags_of_patients(said: Prediction, patients: NDArray[np.object_]) -> dict[
     return told
 
 
-def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
+def check(model: Model, cohort: Cohort) -> None:
+    """InputDoesNotFit where the input is of another kind than the model's, or lacks columns or numbers in them."""
+    if not model.card["inputs"]:
+        if cohort.features:
+            raise InputDoesNotFit(
+                f"Model '{model.name}' was trained on scans; this input is a feature table.", "Give a folder of scans."
+            )
+        return
     if not cohort.features:
         raise InputDoesNotFit(
             f"Model '{model.name}' was trained on a feature table; this input holds scans.",
             "Give a table with the same features.",
         )
     wanted = list(model.card["inputs"])
-    table = cohort.table[[c for c in cohort.table.columns if c != PATIENT]]
+    table = _columns(cohort)
     if missing := [c for c in wanted if c not in table]:
         raise InputDoesNotFit(
             f"{len(missing)} of the model's {len(wanted)} features are missing: {', '.join(missing[:8])}.",
             f"The input has: {', '.join(map(str, list(table.columns)[:8]))}{'...' if table.shape[1] > 8 else ''}.",
         )
-    own = (model.target.column, *(model.target.classes if model.target.is_labels else ()))
-    extra = [c for c in cohort.features if c not in wanted and c not in own]
-    if extra and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
+    if _extra(model, cohort) and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
         raise InputDoesNotFit(
             f"The model was trained on {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",
             "Give an array with the same columns in the same order.",
         )
+    features = [c for c in wanted if c not in (*model.card["covariates"], *model.card.get("beside", ()))]
+    numbers(table[features], features)
+
+
+def _columns(cohort: Cohort) -> pd.DataFrame:
+    return cohort.table[[c for c in cohort.table.columns if c != PATIENT]]
+
+
+def _extra(model: Model, cohort: Cohort) -> list[str]:
+    """Numeric columns that the model does not use."""
+    own = (model.target.column, *(model.target.classes if model.target.is_labels else ()))
+    return [c for c in cohort.features if c not in model.card["inputs"] and c not in own]
+
+
+def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
+    check(model, cohort)
+    wanted, table, extra = list(model.card["inputs"]), _columns(cohort), _extra(model, cohort)
     said = model.predict(table[wanted])
     ignored = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
     flags = _far_out(table, model.card["ranges"], ignored)
@@ -111,10 +134,7 @@ def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> 
 
 
 def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Prediction:
-    if cohort.features:
-        raise InputDoesNotFit(
-            f"Model '{model.name}' was trained on scans; this input is a feature table.", "Give a folder of scans."
-        )
+    check(model, cohort)
     facts, faults = preparation.facts(cohort.cases, store=store)
     profile = preparation.Profile.from_dict(model.card["profile"])
     refused, flags = profile.check(facts)

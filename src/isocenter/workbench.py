@@ -343,5 +343,6 @@ def predict(
             id_column=id_column,
             patient_column=patient_column,
             with_labels=False,
+            inputs=model.card["inputs"] or None,
         )
     return predicting.predict(model.placed(store=store, weights=weights), cohort, store)

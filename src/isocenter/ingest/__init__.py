@@ -53,6 +53,7 @@ def index(
     harmonise: str | None = None,
     preserve: Sequence[str] = (),
     like: Sequence[tuple[str, str]] = (),
+    inputs: Sequence[str] | None = None,
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -66,7 +67,8 @@ def index(
     of them where none is named. with_labels=False is for new data to predict: no target is looked for.
     known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
     the table calls its classes. like: role and name of each source of a case elsewhere (`Cohort.kinds`): files that are
-    called so are taken, in that order, and others are not.
+    called so are taken, in that order, and others are not. inputs: the columns that a model reads: no other one can
+    be at fault.
     Raises InputError, LabelError; faults of single cases are collected in `Cohort.excluded`.
     """
     request = Request(
@@ -74,6 +76,7 @@ def index(
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
         known, tuple(class_names), tuple(order), group_column, tuple(readers), consensus,
         tuple(ignore), harmonise, tuple(preserve), tuple((role, name) for role, name in like),
+        None if inputs is None else tuple(inputs),
     )  # fmt: skip
     return assemble(Path(input).absolute(), request)
 
