@@ -176,6 +176,8 @@ TABLE = [
     Row("features of scans", features, "run t.csv --target label --features radiomics", "UsageError", "'given'", 2),
     Row("unknown parameter", features, "run t.csv --target label --set trees=5", "UsageError", "n_estimators", 2),
     Row("no value for --set", features, "run t.csv --target label --set n_estimators", "UsageError", "", 2),
+    Row("a value that the method cannot have", features, "run t.csv --target label --set n_estimators=-3", "UsageError",
+        "--set n_estimators=-3 cannot be", 2),
     Row("impossible share", features, "run t.csv --target label --test-fraction 2", "UsageError", "", 2),
     Row("unknown design", features, "run t.csv --target label --design bootstrap", "UsageError", "leave-one-out", 2),
     Row("more folds than patients", lambda d: features(d, patient_id=[f"p{i // 10}" for i in range(N)]),

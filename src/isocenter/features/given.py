@@ -80,7 +80,8 @@ def numbers(found: pd.DataFrame | np.ndarray[Any, Any], names: list[str]) -> np.
         columns = pd.DataFrame(found).set_axis(names, axis=1)
         told = [f"'{name}' holds {listed(odd, 3)}" for name in names if (odd := _texts(columns[name]))]
         raise InputDoesNotFit(
-            f"Features that are not numbers: {listed(told or [fault])}.", "Features are numbers or empty: mend these cells."
+            f"Features that are not numbers: {listed(told or [fault])}.",
+            "Features are numbers or empty.",
         ) from fault
 
 

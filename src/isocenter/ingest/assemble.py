@@ -185,10 +185,10 @@ def _check_values(draft: Draft, features: list[str], request: Request) -> None:
             raise _infinite(draft, features, infinite)
         empty = [c for i, c in enumerate(features) if missing[:, i].all()]
         if empty and request.with_labels:
-            read = request.inputs is not None
+            out = f"Leave these columns out: --ignore {','.join(empty)}."
             raise BadValues(
                 f"Features without a single value: {listed(empty)}.",
-                "The model reads them: fill them in." if read else f"Leave these columns out: --ignore {','.join(empty)}.",
+                out if request.inputs is None else "The model reads them: fill them in.",
             )
         if missing.any():
             columns = int(missing.any(axis=0).sum())
