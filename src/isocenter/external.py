@@ -93,9 +93,7 @@ def index(model: Model, input: str | Path, **how: Any) -> Cohort:
     roles = model.card.get("roles", {})
     defaults = {name: how.pop(name, ()) or roles.get(name, ()) for name in ("image", "mask")}
     defaults |= {"like": roles.get("like", ()), "inputs": model.card["inputs"] or None}
-    labels, covariates = how.pop("labels", None), tuple(model.card["covariates"])
-    labels = None if labels is None else Path(labels)
-    return ingest.index(Path(input), labels=labels, known=model.target, covariates=covariates, **defaults, **how)
+    return ingest.index(input, known=model.target, covariates=tuple(model.card["covariates"]), **defaults, **how)
 
 
 def assess(
