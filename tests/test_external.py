@@ -307,3 +307,26 @@ def test_columns_that_the_model_does_not_read_refuse_nothing(tmp_path: Path, mod
     with pytest.raises(BadValues, match=r"without a single value: c\.") as told_of:
         elsewhere(tmp_path, beside.assign(c=np.nan), model)
     assert "--ignore" not in str(told_of.value)
+
+
+def test_values_of_another_unit_are_a_warning_in_the_terminal_and_on_the_page(tmp_path: Path, home: Path) -> None:
+    path = home / "project/models/linear.iso"
+    there = hospital(60, 24, prefix="v")
+    there.to_csv(tmp_path / "same.csv", index=False)
+    calm = evaluate_elsewhere(path, str(tmp_path / "same.csv"), tmp_path / "p")
+    assert not [w for w in calm["warnings"] if "training range" in w]
+    there.assign(b=there["b"] * 1e4 + 1e6, extra=1.0).to_csv(tmp_path / "unit.csv", index=False)
+    told = evaluate_elsewhere(path, str(tmp_path / "unit.csv"), tmp_path / "p")
+    expected = "60 of 60 cases lie far outside the training range: b (60). Check units"
+    said = [w for w in told["warnings"] if w.startswith(expected)]
+    assert len(said) == 1 and "60 of 60 get the very same answer" in said[0]
+    assert not [w for w in told["warnings"] if "ignored" in w]
+    assert expected in Path(told["report"]).read_text()
+    far = there["b"].where(there.index >= 7, 99.0)  # seven of them, not tied
+    found = isocenter.evaluate(path, _written(there.assign(b=far), tmp_path / "seven.csv"))
+    assert [w for w in found.warnings if w.startswith("7 of 60 cases") and "same answer" not in w]
+
+
+def _written(table: pd.DataFrame, path: Path) -> Path:
+    table.to_csv(path, index=False)
+    return path

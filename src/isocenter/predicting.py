@@ -18,6 +18,8 @@ from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.wording import listed
 
+FAR, IGNORED = "far outside the training range", "ignored columns"  # how flags begin
+
 
 def predict(model: Model, cohort: Cohort, store: str | None = None) -> Prediction:
     """Rows for a model of a feature table, scans for a model of scans; InputDoesNotFit otherwise.
@@ -108,9 +110,45 @@ def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
     check(model, cohort)
     wanted, table, extra = list(model.card["inputs"]), _columns(cohort), _extra(model, cohort)
     said = model.predict(table[wanted])
-    ignored = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
+    ignored = f"{IGNORED}: {', '.join(extra[:5])}" if extra else ""
     flags = _far_out(table, model.card["ranges"], ignored)
     return replace(said, flags=_with(flags, strangers(model.estimator, table[wanted])))
+
+
+def doubts(model: Model, said: Prediction, cohort: Cohort) -> tuple[str, ...]:
+    """What must be known of a test on cases unlike those of training: how many, and in what; () where none is.
+
+    said: one row for each case of `cohort`, with its flags.
+    """
+    n = len(said)
+    told = []
+    if model.card["inputs"]:
+        names, outside = _outside(_columns(cohort), model.card["ranges"])
+        if far := int(outside.any(axis=1).sum()):
+            counts = outside.sum(axis=0)
+            where = [f"{names[i]} ({counts[i]})" for i in np.argsort(-counts, kind="stable") if counts[i]]
+            told.append(
+                f"{far} of {n} cases lie {FAR}: {listed(where, 5)}. Check units and scales: the model was never shown "
+                f"such values.{_tied(said)}"
+            )
+    own = [] if said.flags is None else [_beside_ranges(str(flag)) for flag in said.flags]
+    if odd := [f"{case}: {flag}" for case, flag in zip(said.case_id, own, strict=bool(own)) if flag]:
+        told.append(f"{len(odd)} of {n} cases are unlike the training data: {listed(odd, 3, ' | ')}.")
+    return tuple(told)
+
+
+def _beside_ranges(flag: str) -> str:
+    """What else a flag tells of its case: not which columns are ignored, nor what `doubts` counts."""
+    return "; ".join(part for part in flag.split("; ") if not part.startswith((FAR, IGNORED)))
+
+
+def _tied(said: Prediction) -> str:
+    """That most cases get one and the same answer, as where a probability is 1 whatever the case."""
+    _, counts = np.unique(said.output, axis=0, return_counts=True)
+    tied = int(counts.max(initial=0))
+    if 2 * tied <= len(said):
+        return ""
+    return f" {tied} of {len(said)} get the very same answer, which no rank (AUC) tells apart."
 
 
 def _with(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
@@ -121,16 +159,20 @@ def _with(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
 
 def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> NDArray[np.object_]:
     """A flag for each row with values further outside the training range than half its width."""
-    names = list(ranges)
-    low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
-    values, margin = table[names].to_numpy(dtype=np.float64), (high - low) / 2
-    outside = (values < low - margin) | (values > high + margin)
+    names, outside = _outside(table, ranges)
     flags = np.full(len(table), also, dtype=object)
     for row in np.flatnonzero(outside.any(axis=1)):
         far = [names[i] for i in np.flatnonzero(outside[row])]
-        told = f"far outside the training range: {listed(far, 5)}"
-        flags[row] = "; ".join(filter(None, [also, told]))
+        flags[row] = "; ".join(filter(None, [also, f"{FAR}: {listed(far, 5)}"]))
     return flags
+
+
+def _outside(table: pd.DataFrame, ranges: dict[str, list[float]]) -> tuple[list[str], NDArray[np.bool_]]:
+    """The columns with a range, and (n, columns) whether a value lies further outside it than half its width."""
+    names = list(ranges)
+    low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
+    values, margin = table[names].to_numpy(dtype=np.float64), (high - low) / 2
+    return names, (values < low - margin) | (values > high + margin)
 
 
 def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Prediction:

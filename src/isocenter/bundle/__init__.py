@@ -46,7 +46,7 @@ def save(model: Model, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Model:
-    """Read what `save` wrote; MissingPath, DamagedBundle, UnsafeFile, OtherVersion, or UsageError for what is no path."""
+    """Read what `save` wrote; MissingPath, DamagedBundle, UnsafeFile, OtherVersion, UsageError (what is no path)."""
     path = disk.as_path(path, "A saved model")
     members = archive.unpack(archive.read(path), MEMBERS, path.name)
     with archive.refusing(path.name):

@@ -70,7 +70,7 @@ def index(
     the table calls its classes. like: role and name of each source of a case elsewhere (`Cohort.kinds`): files that are
     called so are taken, in that order, and others are not. inputs: the columns that a model reads: no other one can
     be at fault.
-    Raises InputError, LabelError, UsageError (what is no path); faults of single cases are collected in `Cohort.excluded`.
+    Raises InputError, LabelError, UsageError (what is no path); faults of cases are collected in `Cohort.excluded`.
     """
     request = Request(
         None if labels is None else as_path(labels, "LABELS"),
