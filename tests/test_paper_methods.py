@@ -211,3 +211,13 @@ def test_a_confusion_matrix_names_a_repeat_only_where_there_are_several(repeats:
         study = replace(study, design=replace(study.design, whole=study.design.split, repeats=repeats))
     drawn = next(drawing for drawing in paper_drawings(study) if drawing.name == "confusion")
     assert drawn.about == f"forest, {place}"
+
+
+def test_every_subgroup_column_is_named_numbers_too() -> None:
+    study = studies.binary()
+    row = study.first.estimates[0]
+    groups = ("sex=F", "sex=M", "age ≤ 54.5", "age > 54.5 to 1e+02", "age > 1e+02", "a > 3=x", "by image")
+    first = replace(study.first, estimates=(*study.first.estimates, *(replace(row, group=one) for one in groups)))
+    study = replace(study, evaluations={**study.evaluations, str(study.primary["name"]): first})
+    text = " ".join(p.text for p in methods_section(Finished(study, {})))
+    assert "Subgroups were formed by sex, age (in thirds), a > 3." in text

@@ -100,9 +100,7 @@ def _decide(criterion: str | None, target: Target) -> None:
         return
     Criterion.parse(criterion)
     if target.positive_index is None and not target.is_labels:
-        raise UsageError(
-            f"--decide {criterion} needs two classes.", "Leave it out: the most probable class is decided."
-        )
+        raise deciding.needs_two_classes(criterion, target)
 
 
 def _refining(options: Options, cohort: Cohort) -> None:
