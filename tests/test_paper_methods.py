@@ -220,4 +220,4 @@ def test_every_subgroup_column_is_named_numbers_too() -> None:
     first = replace(study.first, estimates=(*study.first.estimates, *(replace(row, group=one) for one in groups)))
     study = replace(study, evaluations={**study.evaluations, str(study.primary["name"]): first})
     text = " ".join(p.text for p in methods_section(Finished(study, {})))
-    assert "Subgroups were formed by sex, age (in thirds), a > 3." in text
+    assert "Subgroups were formed by sex, age (in thirds) and a > 3." in text
