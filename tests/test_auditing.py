@@ -124,6 +124,22 @@ def test_identical_rows_are_told_but_not_grouped() -> None:
     assert any("equal features; in 1 of them the target differs" in sentence for sentence in audit.warnings)
 
 
+def test_equal_rows_of_one_patient_are_not_said_to_be_parted() -> None:
+    cohort = _features()
+    names = ["f0", "f1", "f2", "f3"]
+
+    def told() -> str:
+        return next(sentence for sentence in audit_cohort(cohort).warnings if "equal features" in sentence)
+
+    cohort.table.loc[["c000", "c001"], names] = 1.0  # two cases a patient: c000 and c001 are of one
+    assert cohort.table.loc["c000", "patient_id"] == cohort.table.loc["c001", "patient_id"]
+    assert "It is of one patient, with whom a split keeps them" in told() and "chance" not in told()
+    cohort.table.loc[["c010", "c020"], names] = 2.0
+    assert "1 of them is of one patient each" in told() and "the others are not kept in one part" in told()
+    cohort.table["patient_id"] = None
+    assert "They are not kept in one part" in told()
+
+
 def test_the_order_of_values_in_a_row_counts() -> None:
     assert identical_rows(pd.DataFrame([[1.0, 2.0], [2.0, 1.0], [1.0, 2.5]], index=list("abc"))) == ()
 

@@ -17,7 +17,7 @@ import isocenter
 from hospitals import elsewhere, hospital, saved
 from isocenter import external
 from isocenter.elsewhere import evaluate_elsewhere
-from isocenter.errors import BadTarget, InputDoesNotFit, SeenInTraining, UnknownColumn, UsageError
+from isocenter.errors import BadTarget, BadValues, InputDoesNotFit, SeenInTraining, UnknownColumn, UsageError
 from isocenter.metrics.calibration import in_the_large
 from isocenter.model import Model
 
@@ -192,14 +192,34 @@ def test_other_class_names_are_refused_until_told(tmp_path: Path, home: Path) ->
     there.assign(outcome=there["outcome"].map({"malignant": "M", "benign": "B"})).to_csv(
         tmp_path / "t.csv", index=False
     )
-    with pytest.raises(BadTarget, match="B, M"):
+    with pytest.raises(BadTarget, match="B, M") as told_of:
         evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p")
+    assert "--class-names B=?,M=?, with one of benign, malignant" in told_of.value.remedy  # B=benign would be a guess
+    with pytest.raises(UsageError, match="names no class"):
+        evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p", class_names="B=?,M=?")
     told = evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p", class_names="M=malignant,B=benign")
     there.to_csv(tmp_path / "u.csv", index=False)
     plain = evaluate_elsewhere(path, str(tmp_path / "u.csv"), tmp_path / "p")
     assert told["external"]["side_by_side"] == plain["external"]["side_by_side"]
     with pytest.raises(UsageError, match="names no class"):
         evaluate_elsewhere(path, str(tmp_path / "t.csv"), tmp_path / "p", class_names="M=evil")
+
+
+def test_a_case_of_another_class_is_set_aside_as_the_message_says(tmp_path: Path, home: Path) -> None:
+    path, file = home / "project/models/linear.iso", tmp_path / "t.csv"
+    there = hospital(60, 6, prefix="e")
+    there.loc[7, "outcome"] = "unclear"
+    there.to_csv(file, index=False)
+    with pytest.raises(BadTarget, match="unclear") as told_of:
+        evaluate_elsewhere(path, str(file), tmp_path / "p")
+    assert "unclear=benign" not in str(told_of.value) and "unclear=malignant" not in str(told_of.value)
+    offered = told_of.value.remedy.partition("--exclude ")[2].partition(", or")[0]
+    said = evaluate_elsewhere(path, str(file), tmp_path / "p", exclude=offered)
+    assert said["external"]["counts"]["used"] == 59
+    there.assign(outcome=[f"site {i % 8}" for i in range(60)]).to_csv(file, index=False)
+    with pytest.raises(BadTarget, match="none of the model's classes") as told_of:
+        evaluate_elsewhere(path, str(file), tmp_path / "p")
+    assert "--target" in told_of.value.remedy and "--class-names" not in told_of.value.remedy
 
 
 def test_recalibration_is_shown_apart_and_mends_the_level(tmp_path: Path, model: Model) -> None:
@@ -266,3 +286,49 @@ def test_without_a_named_project_the_result_lies_beside_the_model(tmp_path: Path
         home / "project/models/linear.iso", str(tmp_path / "beside.csv"), Path("isocenter-project")
     )
     assert Path(told["project"]) == home / "project/external/beside"
+
+
+def test_text_in_a_feature_is_named_before_rows_are_looked_up(tmp_path: Path, model: Model) -> None:
+    there = hospital(40, 22, prefix="t").astype({"b": object})
+    there.loc[[3, 5, 8], "b"] = "n/a?"
+    with pytest.raises(InputDoesNotFit, match=r"not numbers: 'b' holds n/a\?\.") as told_of:
+        elsewhere(tmp_path, there, model)
+    assert "'a'" not in str(told_of.value)
+    there.drop(columns="outcome").to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(InputDoesNotFit, match=r"not numbers: 'b' holds n/a\?\."):
+        isocenter.predict(model, tmp_path / "new.csv")
+
+
+def test_columns_that_the_model_does_not_read_refuse_nothing(tmp_path: Path, model: Model) -> None:
+    there = hospital(40, 23, prefix="u")
+    plain = elsewhere(tmp_path, there, model).evaluation.get("auc", "external")
+    beside = there.assign(empty=np.nan, huge=[np.inf, *range(39)], note=["x", 1] * 20)
+    assert elsewhere(tmp_path, beside, model).evaluation.get("auc", "external").value == plain.value
+    beside.drop(columns="outcome").to_csv(tmp_path / "new.csv", index=False)
+    assert len(isocenter.predict(model, tmp_path / "new.csv")) == 40
+    with pytest.raises(BadValues, match=r"without a single value: c\.") as told_of:
+        elsewhere(tmp_path, beside.assign(c=np.nan), model)
+    assert "--ignore" not in str(told_of.value)
+
+
+def test_values_of_another_unit_are_a_warning_in_the_terminal_and_on_the_page(tmp_path: Path, home: Path) -> None:
+    path = home / "project/models/linear.iso"
+    there = hospital(60, 24, prefix="v")
+    there.to_csv(tmp_path / "same.csv", index=False)
+    calm = evaluate_elsewhere(path, str(tmp_path / "same.csv"), tmp_path / "p")
+    assert not [w for w in calm["warnings"] if "training range" in w]
+    there.assign(b=there["b"] * 1e4 + 1e6, extra=1.0).to_csv(tmp_path / "unit.csv", index=False)
+    told = evaluate_elsewhere(path, str(tmp_path / "unit.csv"), tmp_path / "p")
+    expected = "60 of 60 cases lie far outside the training range: b (60). Check units"
+    said = [w for w in told["warnings"] if w.startswith(expected)]
+    assert len(said) == 1 and "60 of 60 get the very same answer" in said[0]
+    assert not [w for w in told["warnings"] if "ignored" in w]
+    assert expected in Path(told["report"]).read_text()
+    far = there["b"].where(there.index >= 7, 99.0)  # seven of them, not tied
+    found = isocenter.evaluate(path, _written(there.assign(b=far), tmp_path / "seven.csv"))
+    assert [w for w in found.warnings if w.startswith("7 of 60 cases") and "same answer" not in w]
+
+
+def _written(table: pd.DataFrame, path: Path) -> Path:
+    table.to_csv(path, index=False)
+    return path

@@ -12,7 +12,7 @@ import pytest
 import isocenter
 from designs import write_table
 from isocenter import progress
-from isocenter.errors import CriterionNotMet
+from isocenter.errors import CriterionNotMet, UsageError
 
 IMPOSSIBLE: dict[str, Any] = {"target": "label", "method": "linear", "decide": "ppv=0.999@0.001", "penalty": 1.0}
 
@@ -85,3 +85,38 @@ def test_the_mean_of_patients_is_not_that_of_their_images(
         said = isocenter.fit(cohort, design, method, aggregate=aggregate).predict(cohort.X)
         found = said.value if said.proba is None else said.proba[:, 1]
         assert found is not None and found[0] == pytest.approx(expected, abs=0.3 if method == "mean" else 0.02)
+
+
+@pytest.mark.parametrize(
+    "method, name, value, allowed",
+    [
+        ("forest", "n_estimators", -3, r"an int in the range \[1, inf\)"),
+        ("forest", "max_depth", 0, r"an int in the range \[1, inf\) or None"),
+        ("forest", "max_features", "most", "'sqrt'"),
+        ("boosting", "learning_rate", -1, r"a float in the range \(0.0, inf\)"),
+        ("boosting", "l2", -1, r"a float in the range \[0(\.0)?, inf\)"),
+        ("svm", "C", 0, r"a float in the range \(0(\.0)?, inf"),
+        ("linear", "penalty", -1, "a number above 0"),
+        ("linear", "penalty", 0, "a number above 0"),
+        ("linear", "penalty", "much", "a number above 0"),
+        ("linear", "max_iter", -1, r"an int in the range \[0, inf\)"),
+    ],
+)
+def test_a_value_that_a_method_cannot_have_is_named_as_it_was_given(
+    tmp_path: Path, method: str, name: str, value: object, allowed: str
+) -> None:
+    cohort = isocenter.index(write_table(tmp_path / "t.csv"), target="label")
+    with pytest.raises(UsageError, match=f"^--set {name}={value} cannot be. It must be .*{allowed}"):
+        isocenter.fit(cohort, isocenter.split(cohort), method, **{name: value})
+    if method == "forest":
+        with pytest.raises(UsageError, match=f"--set {name}={value} cannot be"):
+            isocenter.run(tmp_path / "t.csv", target="label", method=method, learning_curve=True, **{name: value})
+
+
+def test_a_value_of_our_own_that_is_refused_is_a_bug_and_no_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort = isocenter.index(write_table(tmp_path / "t.csv"), target="label")
+    monkeypatch.setattr("isocenter.methods.svm.CHOICES", {"C": (-1.0, 1.0)})
+    with pytest.raises(ValueError, match="'C' parameter of SVC"):
+        isocenter.fit(cohort, isocenter.split(cohort), "svm")

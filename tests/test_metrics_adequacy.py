@@ -41,6 +41,11 @@ def test_a_small_cohort_is_told_so() -> None:
     assert "--folds 3" in verdict_for_classes({"no": 32, "yes": 3}, 4).summary
 
 
+def test_a_single_patient_is_offered_no_folds() -> None:
+    alone = verdict_for_classes({"no": 32, "yes": 1}, 4).summary
+    assert "--folds" not in alone and "never both: add patients" in alone
+
+
 def _auc(prevalence: float) -> float:
     return sample_size.auc_of_r2(0.15 * sample_size.largest_r2((prevalence, 1 - prevalence)), prevalence)
 

@@ -246,3 +246,13 @@ def test_a_reference_standard_that_readers_made_is_told_and_not_left_to_the_auth
     assert "3 cases that R3 had not read were left out." in text
     named = next(p.text for p in methods_section(Finished(studies.binary(), {})) if p.heading == "Reference standard")
     assert "[author: the reference standard: how, when and by whom" in named
+
+
+def test_every_subgroup_column_is_named_numbers_too() -> None:
+    study = studies.binary()
+    row = study.first.estimates[0]
+    groups = ("sex=F", "sex=M", "age ≤ 54.5", "age > 54.5 to 1e+02", "age > 1e+02", "a > 3=x", "by image")
+    first = replace(study.first, estimates=(*study.first.estimates, *(replace(row, group=one) for one in groups)))
+    study = replace(study, evaluations={**study.evaluations, str(study.primary["name"]): first})
+    text = " ".join(p.text for p in methods_section(Finished(study, {})))
+    assert "Subgroups were formed by sex, age (in thirds) and a > 3." in text

@@ -215,3 +215,18 @@ def test_a_design_of_several_splits_survives_json() -> None:
         design = make_design(cohort, **how)  # type: ignore[arg-type]
         again = Design.from_dict(json.loads(json.dumps(design.to_dict())))
         assert again == design and again.several and again.final == design.whole
+
+
+def test_the_folds_that_are_offered_are_enough_for_every_class() -> None:
+    cohort = cohort_of([0] * 9 + [1] * 5 + [2] * 30)
+    with pytest.raises(TooFewPatients, match="Class '1' has 5 patients: too few for 20 folds") as told:
+        make_design(cohort, design="kfold", folds=20)
+    assert told.value.remedy.startswith("Give --folds 5, or merge")
+    assert len(make_design(cohort, design="kfold", folds=5).splits) == 5
+    pair = cohort_of([0] * 9 + [1] * 2)
+    with pytest.raises(TooFewPatients) as told:  # of nested folds 3 are the least
+        make_design(pair, design="nested", folds=5)
+    assert "--folds" not in told.value.remedy
+    with pytest.raises(TooFewPatients) as told:
+        make_design(pair, design="kfold", folds=5)
+    assert "--folds 2" in told.value.remedy and len(make_design(pair, design="kfold", folds=2).splits) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from isocenter import deciding
@@ -20,9 +21,20 @@ from isocenter.options import Options
 from isocenter.refining import Refining
 from isocenter.splitting import Design
 
+_HOW = {"cohort": "isocenter.index(path)", "design": "isocenter.split(cohort)", "model": "isocenter.load(path)"}
+
+
+def kind(given: object, wanted: type | tuple[type, ...], what: str) -> None:
+    """UsageError for an argument of another type than `wanted`; what: its name, a key of `_HOW`."""
+    if not isinstance(given, wanted):
+        told = f"'{given}'" if isinstance(given, str | Path) else f"of type {type(given).__name__}"
+        raise UsageError(f"The {what} cannot be {told}.", f"Make it with {_HOW[what]}.")
+
 
 def asked(cohort: Cohort, design: Design | None, **given: Any) -> Options:
     """Options as Python gives them, checked on the cases that a design uses (None: on all) as `check` does."""
+    kind(cohort, Cohort, "cohort")
+    kind(design, (Design, type(None)), "design")
     options = Options().changed(**given)
     used = cohort.case_ids if design is None else dict.fromkeys((*design.final.fitting, *design.tested))
     check(options, cohort if len(used) == len(cohort) else cohort.select(used))
@@ -97,9 +109,7 @@ def _decide(criterion: str | None, target: Target) -> None:
         return
     Criterion.parse(criterion)
     if target.positive_index is None and not target.is_labels:
-        raise UsageError(
-            f"--decide {criterion} needs two classes.", "Leave it out: the most probable class is decided."
-        )
+        raise deciding.needs_two_classes(criterion, target)
 
 
 def _refining(options: Options, cohort: Cohort) -> None:

@@ -61,9 +61,9 @@ def patches(
     not of this command. Images that give no patch are collected, with their reason.
     """
     cutting = Cutting(size, size if stride is None else stride, tissue, level, background)
-    place, folder = Path(input).absolute(), Path(output).absolute()
+    place, folder = disk.as_path(input, "INPUT").absolute(), disk.as_path(output, "OUTPUT").absolute()
     cohort = ingest.index(
-        place, labels=None if labels is None else Path(labels), id_column=id_column, patient_column=patient_column,
+        place, labels=labels, id_column=id_column, patient_column=patient_column,
         image=image, with_labels=False,
     )  # fmt: skip
     _open(folder, place, cutting)

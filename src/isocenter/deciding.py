@@ -162,6 +162,16 @@ def refused(aggregate: str, n: int, first: str = "") -> UsageError:
     )
 
 
+def needs_two_classes(criterion: str, target: Target) -> UsageError:
+    """What to raise where a threshold was asked for and there is none to choose."""
+    told = (
+        f"Target '{target.column}' is a measurement, which has none"
+        if target.is_value
+        else ("The most probable class is decided")
+    )
+    return UsageError(f"--decide {criterion} needs two classes.", f"{told}: leave --decide out.")
+
+
 def _first_of(reference: NDArray[Any], groups: NDArray[np.int64]) -> NDArray[Any]:
     return reference[np.unique(groups, return_index=True)[1]]
 
@@ -196,9 +206,7 @@ def _thresholds(
         return {"thresholds": tuple(map(_usable, each))}, told, " ".join(unmet)
     positive = target.positive_index
     if positive is None:
-        raise UsageError(
-            f"--decide {wish.criterion} needs two classes.", "Leave it out: the most probable class is decided."
-        )
+        raise needs_two_classes(wish.criterion, target)
     choose = thresholds.choose if strict else thresholds.nearest
     chosen = choose(wish.criterion, reference == positive, output[:, positive])
     return {"threshold": _usable(chosen)}, _told(chosen), _unmet(chosen)

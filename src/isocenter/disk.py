@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from isocenter.errors import NotWritable
+from isocenter.errors import NotWritable, UsageError
 
 _DISK_FAULTS = {
     errno.ENOSPC,
@@ -23,6 +23,16 @@ _DISK_FAULTS = {
     errno.ENOENT,
 }
 _PARTIAL = ".partial"
+
+
+def as_path(given: object, what: str) -> Path:
+    """A path given as text or as a `Path`; UsageError for anything else. what: as it begins a sentence, "INPUT"."""
+    if isinstance(given, str | os.PathLike):
+        return Path(os.fsdecode(given))
+    raise UsageError(
+        f"{what} is the path of a file or folder, as text or Path, not of type {type(given).__name__}.",
+        "What is in memory is written to a file first, such as X.npy or table.csv.",
+    )
 
 
 @contextmanager

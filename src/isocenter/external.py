@@ -92,10 +92,8 @@ def index(model: Model, input: str | Path, **how: Any) -> Cohort:
     """The external cohort, with the target that the model predicts; `how`: arguments of `ingest.index`."""
     roles = model.card.get("roles", {})
     defaults = {name: how.pop(name, ()) or roles.get(name, ()) for name in ("image", "mask")}
-    defaults["like"] = roles.get("like", ())
-    labels, covariates = how.pop("labels", None), tuple(model.card["covariates"])
-    labels = None if labels is None else Path(labels)
-    return ingest.index(Path(input), labels=labels, known=model.target, covariates=covariates, **defaults, **how)
+    defaults |= {"like": roles.get("like", ()), "inputs": model.card["inputs"] or None}
+    return ingest.index(input, known=model.target, covariates=tuple(model.card["covariates"]), **defaults, **how)
 
 
 def assess(
@@ -120,6 +118,7 @@ def assess(
     _check_recalibration(recalibrate, model)
     checking.refuse_prevalences(prevalences, model.target)
     cohort = _of_target(model, cohort)
+    predicting.check(model, cohort)
     facts, faults = (None, []) if cohort.features else preparation.facts(cohort.cases, store=store)
     known = seen(model.card, cohort, facts, ids_are_local=ids_are_local)
     refused = {fault.where: fault for fault in (*cohort.excluded, *faults, *known)}
@@ -139,7 +138,8 @@ def assess(
     evaluation = evaluation.joined(*scoring.of_subgroups(table, model.name, kept, subgroups, seed=seed))
     chosen = model.card.get("operating_points", ())
     points = scoring.read_points(chosen, table, kept, prevalences, seed=seed)
-    evaluation = replace(evaluation, points=tuple(points))
+    unlike = predicting.doubts(model, _only(said, kept), kept)
+    evaluation = replace(evaluation, points=tuple(points), warnings=(*unlike, *evaluation.warnings))
     mix = compare_case_mix(model.card.get("case_mix", []), describe_case_mix(kept))
     own, curves = _of_own_test(internal)
     rows = (*own, *_tuned(model))

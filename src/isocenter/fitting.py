@@ -23,7 +23,7 @@ from isocenter.deciding import NOTHING, Wish, decide, minus_brier, torn_patients
 from isocenter.errors import CriterionNotMet, TooFewPatients
 from isocenter.explain import permutation_importance
 from isocenter.explain.importance import HeldOut
-from isocenter.methods import FLOORS
+from isocenter.methods import FLOORS, refusing
 from isocenter.metrics import multilabel, ordinal
 from isocenter.metrics.ranking import auc
 from isocenter.metrics.regression import r2
@@ -63,8 +63,8 @@ def fit(
     Parameters are chosen by the headline number, and among those that come near it by the loss of their
     probabilities. The card tells what was done; `card` adds to it; explained: with the importance of features;
     strict: where the criterion cannot be met CriterionNotMet, else the nearest threshold and a warning, both of
-    them about `called` (None: the recipe's name). Raises TooFewPatients where a fold lacks all but one class, and
-    what `deciding.decide` raises.
+    them about `called` (None: the recipe's name). Raises TooFewPatients where a fold lacks all but one class,
+    UsageError for a parameter's value that the method cannot have, and what `deciding.decide` raises.
     """
     if cohort.target is None:
         cohort.codes  # noqa: B018  raises BadTarget with its remedy
@@ -76,9 +76,10 @@ def fit(
     held = [np.sort(part.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in split.folds]
     patients = pd.factorize(part.patients)[0]
     learned = _learned_from(recipe, part, patients, wish)
-    inner = _inner(recipe, target, X, y, patients, held, seed, learned)
-    pipeline = recipe.build(target.task, seed, **inner.chosen)
-    pipeline.fit(rows(X, learned), y[learned], **_for_last(pipeline, patients[learned]))
+    with refusing(recipe.method, recipe.parameters):
+        inner = _inner(recipe, target, X, y, patients, held, seed, learned)
+        pipeline = recipe.build(target.task, seed, **inner.chosen)
+        pipeline.fit(rows(X, learned), y[learned], **_for_last(pipeline, patients[learned]))
     _one_thread(pipeline[-1])
     names = [str(name) for name in pipeline[:-1].get_feature_names_out()]
     called = called or recipe.name
@@ -132,12 +133,13 @@ def predicted(
     _refuse_one_class(target, y)
     patients = pd.factorize(training.patients)[0]
     chosen: dict[str, object] = {}
-    if len(recipe.candidates()) > 1:
-        inner = inner_folds(training, duplicates, folds, True, (seed, 6))
-        rows_of = [np.sort(training.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in inner]
-        chosen = _inner(recipe, target, X, y, patients, rows_of, seed, np.arange(len(y))).chosen
-    pipeline = recipe.build(target.task, seed, **chosen)
-    pipeline.fit(X, y, **_for_last(pipeline, patients))
+    with refusing(recipe.method, recipe.parameters):
+        if len(recipe.candidates()) > 1:
+            inner = inner_folds(training, duplicates, folds, True, (seed, 6))
+            rows_of = [np.sort(training.table.index.get_indexer(pd.Index(fold, dtype=object))) for fold in inner]
+            chosen = _inner(recipe, target, X, y, patients, rows_of, seed, np.arange(len(y))).chosen
+        pipeline = recipe.build(target.task, seed, **chosen)
+        pipeline.fit(X, y, **_for_last(pipeline, patients))
     _one_thread(pipeline[-1])
     return outputs(pipeline, held.X, target)
 

@@ -16,6 +16,7 @@ from isocenter import batching, checking, ingest, neighbours, preparation, progr
 from isocenter.batching import MINIBATCH
 from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
+from isocenter.disk import as_path
 from isocenter.errors import InputDoesNotFit, UsageError
 from isocenter.features.harmonised import feature_steps, strangers
 from isocenter.features.regions import ONE
@@ -58,12 +59,14 @@ def cluster(
     `subtypes.describe` says what the clusters are. Raises UsageError, BadValues.
     """
     check(method, clusters)
-    if method == MINIBATCH and not isinstance(cohort, Cohort) and batching.streams(Path(cohort)):
+    if not isinstance(cohort, Cohort):
+        cohort = as_path(cohort, "INPUT")
+    if method == MINIBATCH and isinstance(cohort, Path) and batching.streams(cohort):
         scans = {"preset": preset, "regions": regions, "image_filters": image_filters, "weights": weights}
         checking.refuse_of_scans(**scans, window=window, standardise=standardise)
         refining = Refining.of(filters, reference_site=reference_site)
-        return batching.minibatch(batching.of_file(Path(cohort), refining, seed), clusters=clusters, seed=seed)
-    cases = cohort if isinstance(cohort, Cohort) else ingest.index(Path(cohort), with_labels=False)
+        return batching.minibatch(batching.of_file(cohort, refining, seed), clusters=clusters, seed=seed)
+    cases = cohort if isinstance(cohort, Cohort) else ingest.index(cohort, with_labels=False)
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window, "store": store}
     told |= {"image_filters": image_filters}
     told |= {"standardise": standardise, "filters": filters, "reference_site": reference_site}
@@ -116,6 +119,8 @@ def similar(
     neither a case nor a file, naming those like it.
     """
     check_search(search)
+    checking.kind(cohort, Cohort, "cohort")
+    case = case if isinstance(case, str) else as_path(case, "CASE")
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     told |= {"image_filters": image_filters}
     asked = asked_case(cohort, case, image, mask)
@@ -287,8 +292,8 @@ def assign_to(
     known, beside = found.about.get("roles", {}), found.about.get("beside", {})
     image, mask = (tuple(roles.get(name) or known.get(name, ())) for name in ("image", "mask"))
     cohort = ingest.index(
-        Path(input),
-        labels=None if labels is None else Path(labels),
+        input,
+        labels=labels,
         id_column=id_column,
         patient_column=patient_column,
         with_labels=False,

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from isocenter import preparation, progress
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import Fault, InputDoesNotFit
+from isocenter.features.given import numbers
 from isocenter.features.harmonised import strangers
 from isocenter.model import Model
 from isocenter.prediction import Prediction
 from isocenter.wording import listed
+
+FAR, IGNORED = "far outside the training range", "ignored columns"  # how flags begin
 
 
 def predict(model: Model, cohort: Cohort, store: str | None = None) -> Prediction:
@@ -64,30 +67,88 @@ def _flags_of_patients(said: Prediction, patients: NDArray[np.object_]) -> dict[
     return told
 
 
-def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
+def check(model: Model, cohort: Cohort) -> None:
+    """InputDoesNotFit where the input is of another kind than the model's, or lacks columns or numbers in them."""
+    if not model.card["inputs"]:
+        if cohort.features:
+            raise InputDoesNotFit(
+                f"Model '{model.name}' was trained on scans; this input is a feature table.", "Give a folder of scans."
+            )
+        return
     if not cohort.features:
         raise InputDoesNotFit(
             f"Model '{model.name}' was trained on a feature table; this input holds scans.",
             "Give a table with the same features.",
         )
     wanted = list(model.card["inputs"])
-    table = cohort.table[[c for c in cohort.table.columns if c != PATIENT]]
+    table = _columns(cohort)
     if missing := [c for c in wanted if c not in table]:
         raise InputDoesNotFit(
             f"{len(missing)} of the model's {len(wanted)} features are missing: {', '.join(missing[:8])}.",
             f"The input has: {', '.join(map(str, list(table.columns)[:8]))}{'...' if table.shape[1] > 8 else ''}.",
         )
-    own = (model.target.column, *(model.target.classes if model.target.is_labels else ()))
-    extra = [c for c in cohort.features if c not in wanted and c not in own]
-    if extra and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
+    if _extra(model, cohort) and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
         raise InputDoesNotFit(
             f"The model was trained on {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",
             "Give an array with the same columns in the same order.",
         )
+    features = [c for c in wanted if c not in (*model.card["covariates"], *model.card.get("beside", ()))]
+    numbers(table[features], features)
+
+
+def _columns(cohort: Cohort) -> pd.DataFrame:
+    return cohort.table[[c for c in cohort.table.columns if c != PATIENT]]
+
+
+def _extra(model: Model, cohort: Cohort) -> list[str]:
+    """Numeric columns that the model does not use."""
+    own = (model.target.column, *(model.target.classes if model.target.is_labels else ()))
+    return [c for c in cohort.features if c not in model.card["inputs"] and c not in own]
+
+
+def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
+    check(model, cohort)
+    wanted, table, extra = list(model.card["inputs"]), _columns(cohort), _extra(model, cohort)
     said = model.predict(table[wanted])
-    ignored = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
+    ignored = f"{IGNORED}: {', '.join(extra[:5])}" if extra else ""
     flags = _far_out(table, model.card["ranges"], ignored)
     return replace(said, flags=_with(flags, strangers(model.estimator, table[wanted])))
+
+
+def doubts(model: Model, said: Prediction, cohort: Cohort) -> tuple[str, ...]:
+    """What must be known of a test on cases unlike those of training: how many, and in what; () where none is.
+
+    said: one row for each case of `cohort`, with its flags.
+    """
+    n = len(said)
+    told = []
+    if model.card["inputs"]:
+        names, outside = _outside(_columns(cohort), model.card["ranges"])
+        if far := int(outside.any(axis=1).sum()):
+            counts = outside.sum(axis=0)
+            where = [f"{names[i]} ({counts[i]})" for i in np.argsort(-counts, kind="stable") if counts[i]]
+            told.append(
+                f"{far} of {n} cases lie {FAR}: {listed(where, 5)}. Check units and scales: the model was never shown "
+                f"such values.{_tied(said)}"
+            )
+    own = [] if said.flags is None else [_beside_ranges(str(flag)) for flag in said.flags]
+    if odd := [f"{case}: {flag}" for case, flag in zip(said.case_id, own, strict=bool(own)) if flag]:
+        told.append(f"{len(odd)} of {n} cases are unlike the training data: {listed(odd, 3, ' | ')}.")
+    return tuple(told)
+
+
+def _beside_ranges(flag: str) -> str:
+    """What else a flag tells of its case: not which columns are ignored, nor what `doubts` counts."""
+    return "; ".join(part for part in flag.split("; ") if not part.startswith((FAR, IGNORED)))
+
+
+def _tied(said: Prediction) -> str:
+    """That most cases get one and the same answer, as where a probability is 1 whatever the case."""
+    _, counts = np.unique(said.output, axis=0, return_counts=True)
+    tied = int(counts.max(initial=0))
+    if 2 * tied <= len(said):
+        return ""
+    return f" {tied} of {len(said)} get the very same answer, which no rank (AUC) tells apart."
 
 
 def _with(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
@@ -98,23 +159,24 @@ def _with(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
 
 def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> NDArray[np.object_]:
     """A flag for each row with values further outside the training range than half its width."""
-    names = list(ranges)
-    low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
-    values, margin = table[names].to_numpy(dtype=np.float64), (high - low) / 2
-    outside = (values < low - margin) | (values > high + margin)
+    names, outside = _outside(table, ranges)
     flags = np.full(len(table), also, dtype=object)
     for row in np.flatnonzero(outside.any(axis=1)):
         far = [names[i] for i in np.flatnonzero(outside[row])]
-        told = f"far outside the training range: {listed(far, 5)}"
-        flags[row] = "; ".join(filter(None, [also, told]))
+        flags[row] = "; ".join(filter(None, [also, f"{FAR}: {listed(far, 5)}"]))
     return flags
 
 
+def _outside(table: pd.DataFrame, ranges: dict[str, list[float]]) -> tuple[list[str], NDArray[np.bool_]]:
+    """The columns with a range, and (n, columns) whether a value lies further outside it than half its width."""
+    names = list(ranges)
+    low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
+    values, margin = table[names].to_numpy(dtype=np.float64), (high - low) / 2
+    return names, (values < low - margin) | (values > high + margin)
+
+
 def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Prediction:
-    if cohort.features:
-        raise InputDoesNotFit(
-            f"Model '{model.name}' was trained on scans; this input is a feature table.", "Give a folder of scans."
-        )
+    check(model, cohort)
     facts, faults = preparation.facts(cohort.cases, store=store)
     profile = preparation.Profile.from_dict(model.card["profile"])
     refused, flags = profile.check(facts)

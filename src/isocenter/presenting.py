@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from isocenter import (
+    checking,
     preparation,
     reporting,
     scoring,
@@ -50,6 +51,8 @@ def report(
     case's picture as PNG; command, options: how to repeat the study, for its last section; around:
     what surrounds the numbers ("shortcuts", "sample_size", "seeds", "learning"), as far as it is known.
     """
+    checking.kind(cohort, Cohort, "cohort")
+    checking.kind(design, Design, "design")
     audit = audit or audit_cohort(cohort, None, ())
     if design.several and predictions is None:
         raise UsageError(

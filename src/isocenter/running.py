@@ -7,6 +7,7 @@ from typing import Any
 
 from isocenter import (
     artefacts,
+    disk,
     progress,
 )
 from isocenter.errors import MissingPath, OtherStudy
@@ -41,7 +42,8 @@ def run(input: str | Path, *, project: str | Path | None = None, **options: obje
     (see `Options`), lists as lists or as one text with commas; other names are parameters of
     the method. Returns the `Study`, its pieces as attributes.
     """
-    path = Path(input)
+    path = disk.as_path(input, "INPUT")
+    folder = None if project is None else disk.as_path(project, "The project")
     known = {f.name for f in Options.table()}
     parameters = {name: options.pop(name) for name in list(options) if name not in known}
     if parameters:
@@ -50,9 +52,9 @@ def run(input: str | Path, *, project: str | Path | None = None, **options: obje
             *(f"{k}={v}" for k, v in parameters.items()),
         )
     base = Options.from_toml(path) if path.suffix == ".toml" else Options(input=str(path.absolute()))
-    if project is not None:
-        heed_another_study(Path(project), base.input, repeats=path.suffix == ".toml")
-    study = Study(base.changed(**options), Project(None if project is None else Path(project)))
+    if folder is not None:
+        heed_another_study(folder, base.input, repeats=path.suffix == ".toml")
+    study = Study(base.changed(**options), Project(folder))
     study.index()
     study.report()
     return study
@@ -63,8 +65,8 @@ def export(project: str | Path, output: str | Path | None = None) -> Path:
 
     Nothing is fitted and the test part is not looked at again. MissingStep where nothing was evaluated.
     """
-    place = Path(project)
-    folder = place / "paper" if output is None else Path(output)
+    place = disk.as_path(project, "The project")
+    folder = place / "paper" if output is None else disk.as_path(output, "The folder to write")
     if not place.is_dir():
         raise MissingPath(f"There is no project folder {place}.", "Name one with --project DIR.")
     Study(saved_options(place), Project(place)).paper(folder)

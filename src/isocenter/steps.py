@@ -195,11 +195,12 @@ class Study(Stages):
     def _place(self) -> dict[str, Any]:
         return {"project": None if self.project.folder is None else str(self.project.folder)}
 
-    def export(self, path: Path) -> None:
+    def export(self, path: str | Path) -> None:
         """The primary model's predictions as a table; as .mat with classes and confusion matrix.
 
         Of labels the matrix is 2 x 2 x k, `classes` their names.
         """
+        path = disk.as_path(path, "OUTPUT")
         evaluation = self.evaluate()[self.primary]
         table = self.project.get(artefacts.predictions(self.primary))
         if path.suffix.lower() != ".mat":
@@ -214,8 +215,9 @@ class Study(Stages):
             variables["classes"] = np.asarray(labels or found[0]["classes"], dtype=object)
         arrays.write_mat(path, variables)
 
-    def paper(self, folder: Path) -> dict[str, Any]:
+    def paper(self, folder: str | Path) -> dict[str, Any]:
         """Figures, tables, data and a draft for a paper, from what was evaluated; no new look at the test part."""
+        folder = disk.as_path(folder, "The folder to write")
         written = paper.write(finished.finished(self.project, self.options), folder)
         return {**self._place(), "paper": str(folder), "files": written}
 

@@ -143,7 +143,7 @@ def _tabulated(
             "The scale of Nyul is learned from all cases: in a table of all of them test cases would teach training.",
             "Use zscore or n4 here, or let isocenter run learn it inside the folds.",
         )
-    cohort = input if isinstance(input, Cohort) else _indexed(Path(input), reading)
+    cohort = input if isinstance(input, Cohort) else ingest.index(input, with_labels=False, **reading)
     if cohort.features:
         raise InputDoesNotFit("The input is a table of features already.", "Give a folder of scans.")
     cohort = replace(cohort, beside=())
@@ -159,12 +159,6 @@ def _tabulated(
     known = [usable.table[PATIENT]] if usable.knows_patients else []
     table = pd.concat([*known, measured.table], axis=1).rename_axis("case_id")
     return _Tabulated(cohort, table, measured, audit)
-
-
-def _indexed(path: Path, reading: dict[str, Any]) -> Cohort:
-    labels = reading["labels"]
-    told = {**reading, "labels": None if labels is None else Path(labels)}
-    return ingest.index(path, with_labels=False, **told)
 
 
 def _names(measured: Measured) -> pd.DataFrame:

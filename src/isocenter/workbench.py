@@ -67,11 +67,11 @@ def index(
 
     input: folder or file; labels: table or array of labels; target: a column, or several of 0 and 1;
     the other arguments are those of the command line. Reads headers and tables, no pixels. Raises
-    InputError or LabelError.
+    InputError or LabelError; UsageError for what is no path.
     """
     return ingest.index(
-        Path(input),
-        labels=None if labels is None else Path(labels),
+        input,
+        labels=labels,
         target=target if target is None or isinstance(target, str) else ",".join(target),
         task=task,
         positive=positive,
@@ -108,6 +108,7 @@ def audit(
     that one that cannot be is left out like one that cannot be read. store: folder for results that are costly to
     compute, or None to keep them in memory.
     """
+    checking.kind(cohort, Cohort, "cohort")
     settings = training.settings_of(cohort, features, preset, regions, store, image_filters=image_filters)
     facts, faults = training.facts_of(cohort, store)
     lost = {fault.where for fault in faults}
@@ -136,6 +137,7 @@ def split(
     a patient). folds: of "kfold" and "nested", and the inner ones of every design. Without an audit
     the groups are patients only. Raises TooFewPatients, PatientInTwoParts, UsageError.
     """
+    checking.kind(cohort, Cohort, "cohort")
     duplicates: Sequence[Sequence[str]] = ()
     said: list[str] = []
     if audit is not None:
@@ -189,6 +191,7 @@ def fit(
     "mrmr", "keep": 10}: filters, reliable, min_icc, select, keep, reference_site, standardise); parameters: those
     of the method. Raises UsageError, TooFewPatients, NothingLeft.
     """
+    checking.kind(design, Design, "design")
     asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, **(refine or {})}
     options = checking.asked(cohort, design, seed=seed, **asked)
     named = [] if features is None else [features]
@@ -201,8 +204,8 @@ def fit(
 
 
 def evaluate(
-    model: Model | str,
-    cohort: Cohort,
+    model: Model | str | Path,
+    cohort: Cohort | str | Path,
     design: Design | None = None,
     *,
     features: str | None = None,
@@ -224,7 +227,7 @@ def evaluate(
 ) -> Evaluation:
     """Every metric with its interval: of what `design` tests, or without one of an external cohort.
 
-    model: a fitted model; or the name of a method, which is fitted on every split of the design
+    model: a fitted model, or the path of a bundle (.iso); or the name of a method, fitted on every split of the design
     (features, decide, recalibrate, aggregate, refine, store, weights, window, preset, regions, image_filters and
     parameters as in `fit`). A design of several splits takes the name only: its numbers are about the procedure, and
     the model that `fit` gives is not itself tested.
@@ -232,11 +235,19 @@ def evaluate(
     subgroups: columns whose groups are evaluated by themselves; prevalences: shares of 0..1 at which
     predictive values are told.
 
+    cohort: of an external test also a path: a table or folder that holds the reference as the model calls it.
     An external test refits nothing and leaves out who was in the training data (see
     `isocenter.external.assess` for the case mix and what was left out); recalibrate: a group of
     that name shows what updating the probabilities would bring; ids_are_local: equal patient ids
     are other people. Raises UsageError and UnknownColumn for what cannot be, before anything is fitted or scored.
     """
+    if isinstance(model, Path) or (isinstance(model, str) and model.endswith(".iso")):
+        model = bundle.load(model)
+    checking.kind(model, (Model, str), "model")
+    if isinstance(model, Model) and design is None and isinstance(cohort, str | Path):
+        cohort = external.index(model, cohort)
+    checking.kind(cohort, Cohort, "cohort")
+    assert isinstance(cohort, Cohort)
     asked = {"decide": decide, "recalibrate": recalibrate, "aggregate": aggregate, "subgroups": subgroups}
     asked |= refine or {}
     options = checking.asked(cohort, design, prevalences=prevalences, seed=seed, **asked)
@@ -288,6 +299,7 @@ def compare(
     with nothing but each other. The first speaks for the study: name the one that was best on tuning data. margin: a
     loss of the headline metric that was declared tolerable. Raises UsageError, BadShape, BadValues.
     """
+    checking.kind(design, Design, "design")
     checking.asked(cohort, design, margin=margin, seed=seed)
     if isinstance(methods, Mapping):
         return comparing.compare_tables(methods, cohort, design, margin=margin, seed=seed)
@@ -329,20 +341,21 @@ def predict(
     have an empty prediction and say why in `flags`. Rows are cases; where the model answers for
     patients and they are known, their answers are `by_patient`. Raises InputDoesNotFit where no case fits.
     """
-    if not isinstance(model, Model):
-        model = bundle.load(Path(model))
+    if not isinstance(model, Model):  # what is no path is told by `load`
+        model = bundle.load(model)
     if isinstance(input, Cohort):
         cohort = input
     else:
         roles = model.card.get("roles", {})
         cohort = ingest.index(
-            Path(input),
-            labels=None if labels is None else Path(labels),
+            input,
+            labels=labels,
             image=image or roles.get("image", ()),
             mask=mask or roles.get("mask", ()),
             like=roles.get("like", ()),
             id_column=id_column,
             patient_column=patient_column,
             with_labels=False,
+            inputs=model.card["inputs"] or None,
         )
     return predicting.predict(model.placed(store=store, weights=weights), cohort, store)

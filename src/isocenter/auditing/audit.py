@@ -128,7 +128,7 @@ def audit_cohort(
         *suspicions.about_patients(used),
         *suspicions.about_classes(used),
         *suspicions.about_duplicates(used, pixels, conflicts),
-        *suspicions.about_rows(rows, _conflicts(used, rows)),
+        *suspicions.about_rows(used, rows, _conflicts(used, rows)),
         *suspicions.about_features(missing, constant, len(used)),
         *suspicions.about_shortcuts(used),
     )

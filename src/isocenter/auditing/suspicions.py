@@ -156,7 +156,7 @@ def about_duplicates(cohort: Cohort, duplicates: Groups, conflicts: Groups) -> I
         yield f"{len(across)} {word} to more than one patient, bit by bit: {_few(across)}."
 
 
-def about_rows(rows: Groups, conflicts: Groups) -> Iterator[str]:
+def about_rows(cohort: Cohort, rows: Groups, conflicts: Groups) -> Iterator[str]:
     """Cases with equal given features, a group of case ids each; `conflicts`: those whose target differs."""
     if not rows:
         return
@@ -164,9 +164,21 @@ def about_rows(rows: Groups, conflicts: Groups) -> Iterator[str]:
     some = _few([" = ".join(ids[:LISTED]) for ids in rows])
     yield (
         f"{sum(map(len, rows))} cases form {len(rows)} group{'' if len(rows) == 1 else 's'} with equal features"
-        f"{differ}. They are not kept in one part, because short rows coincide by chance; if they are copies, "
-        f"remove them: {some}."
+        f"{differ}. {_where_rows_go(cohort, rows)}; if they are copies, remove them: {some}."
     )
+
+
+def _where_rows_go(cohort: Cohort, rows: Groups) -> str:
+    """Whether a split keeps equal rows together: those of one patient go with the patient."""
+    known = cohort.table[PATIENT]
+    own = sum(known.loc[list(ids)].notna().all() and known.loc[list(ids)].nunique() == 1 for ids in rows)
+    if own == len(rows):
+        return f"{'It is' if own == 1 else 'Each is'} of one patient, with whom a split keeps them"
+    chance = "not kept in one part, because short rows coincide by chance"
+    if not own:
+        return f"They are {chance}"
+    are = "is" if own == 1 else "are"
+    return f"{own} of them {are} of one patient each, with whom a split keeps them; the others are {chance}"
 
 
 def about_features(missing: dict[str, int], constant: Sequence[str], n: int) -> Iterator[str]:

@@ -34,7 +34,7 @@ CARD, ESTIMATOR = "card.json", "estimator.skops"
 MEMBERS = frozenset({CARD, ESTIMATOR})
 
 
-def save(model: Model, path: Path) -> None:
+def save(model: Model, path: str | Path) -> None:
     """Write `model` to `path`, all or nothing.
 
     The model itself is not touched; stores, cache folders and thread counts of its steps are not
@@ -42,11 +42,12 @@ def save(model: Model, path: Path) -> None:
     """
     card = {"target": asdict(model.target), "decision": asdict(model.decision), "card": dict(model.card)}
     members = {CARD: archive.canonical(_plain(card)), ESTIMATOR: writer.dumps(model.estimator)}
-    disk.write_bytes(path, archive.pack(members))
+    disk.write_bytes(disk.as_path(path, "A bundle"), archive.pack(members))
 
 
-def load(path: Path) -> Model:
-    """Read what `save` wrote; MissingPath, DamagedBundle, UnsafeFile or OtherVersion."""
+def load(path: str | Path) -> Model:
+    """Read what `save` wrote; MissingPath, DamagedBundle, UnsafeFile, OtherVersion, UsageError (what is no path)."""
+    path = disk.as_path(path, "A saved model")
     members = archive.unpack(archive.read(path), MEMBERS, path.name)
     with archive.refusing(path.name):
         estimator = reader.loads(members[ESTIMATOR])

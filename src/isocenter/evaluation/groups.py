@@ -46,6 +46,15 @@ def suppressed(warnings: Iterable[str]) -> dict[str, str]:
     return {match[1]: match[2] for match in told if match}
 
 
+_GROUP = re.compile(r"(.+?)(=.*| ≤ [-+.\w]+| > [-+.\w]+(?: to [-+.\w]+)?)", re.DOTALL)
+
+
+def parted(group: str) -> tuple[str, bool] | None:
+    """The column that a group's name ("sex=F", "age ≤ 54") is of, and whether it was cut; None where it is of none."""
+    match = _GROUP.fullmatch(group)
+    return None if match is None else (match[1], not match[2].startswith("="))
+
+
 def subgroups(cohort: Cohort, case_ids: Sequence[str], names: Sequence[str]) -> Iterator[Subgroup]:
     """The groups of each named column among some cases, in order; cases without a value form none.
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isocenter.errors import BadShape, InputDoesNotFit
 from isocenter.features.base import FeatureStep, Table, column, index_of, refuse_infinite
+from isocenter.wording import listed
 
 
 class Given(FeatureStep):
@@ -58,27 +59,36 @@ def _from_table(X: pd.DataFrame | np.ndarray[Any, Any], names: list[str]) -> np.
                 f"The input has {X.shape[1]} columns, {len(names)} are needed.",
                 "Give the same columns in the same order.",
             )
-        return _numbers(X, names)
+        return numbers(X, names)
     if missing := [name for name in names if name not in X.columns]:
         raise _missing(missing, len(names), [str(c) for c in X.columns])
-    return _numbers(X[names], names)
+    return numbers(X[names], names)
 
 
 def _from_cases(cases: list[Any], names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
     columns = [column(cases, name, 0, lambda n, has: _missing([n], len(names), has)) for name in names]
-    return _numbers(np.array(columns, dtype=object).T.reshape(len(cases), len(names)), names)
+    return numbers(np.array(columns, dtype=object).T.reshape(len(cases), len(names)), names)
 
 
-def _numbers(found: pd.DataFrame | np.ndarray[Any, Any], names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """As float64, None and NA as NaN; InputDoesNotFit names the first column that holds text."""
+def numbers(found: pd.DataFrame | np.ndarray[Any, Any], names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """As float64, None and NA as NaN; InputDoesNotFit names the columns that hold text, and what."""
     try:
         if isinstance(found, pd.DataFrame):
             return np.asarray(found.to_numpy(dtype=np.float64, na_value=np.nan))
         return np.asarray(found, dtype=np.float64)
     except (TypeError, ValueError) as fault:
+        columns = pd.DataFrame(found).set_axis(names, axis=1)
+        told = [f"'{name}' holds {listed(odd, 3)}" for name in names if (odd := _texts(columns[name]))]
         raise InputDoesNotFit(
-            f"The columns are not all numbers ({', '.join(names[:5])}): {fault}", "Features are numbers or empty."
+            f"Features that are not numbers: {listed(told or [fault])}.",
+            "Features are numbers or empty.",
         ) from fault
+
+
+def _texts(values: pd.Series[Any]) -> list[str]:
+    """What of a column is no number, each once."""
+    odd = pd.to_numeric(values, errors="coerce").isna() & values.notna()
+    return list(dict.fromkeys(map(str, values[odd])))
 
 
 def _missing(missing: list[str], wanted: int, has: list[str]) -> InputDoesNotFit:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from isocenter.cohort import Cohort, Target
+from isocenter.disk import as_path
 from isocenter.ingest.assemble import assemble
 from isocenter.ingest.batches import in_batches
 from isocenter.ingest.draft import Request
@@ -28,9 +29,9 @@ __all__ = ["in_batches", "index", "listing"]
 
 
 def index(
-    input: Path,
+    input: str | Path,
     *,
-    labels: Path | None = None,
+    labels: str | Path | None = None,
     target: str | None = None,
     task: str | None = None,
     positive: str | None = None,
@@ -53,6 +54,7 @@ def index(
     harmonise: str | None = None,
     preserve: Sequence[str] = (),
     like: Sequence[tuple[str, str]] = (),
+    inputs: Sequence[str] | None = None,
 ) -> Cohort:
     """The cohort of a folder of scans, class folders, a feature table or an array of images.
 
@@ -66,16 +68,19 @@ def index(
     of them where none is named (None: majority). with_labels=False is for new data to predict: no target is looked for.
     known: the target of a model, to be found again in the table; class_names: "OTHER=CLASS", how
     the table calls its classes. like: role and name of each source of a case elsewhere (`Cohort.kinds`): files that are
-    called so are taken, in that order, and others are not.
-    Raises InputError, LabelError; faults of single cases are collected in `Cohort.excluded`.
+    called so are taken, in that order, and others are not. inputs: the columns that a model reads: no other one can
+    be at fault.
+    Raises InputError, LabelError, UsageError (what is no path); faults of cases are collected in `Cohort.excluded`.
     """
     request = Request(
-        labels, target, task, positive, id_column, patient_column, mask_column, split_column,
+        None if labels is None else as_path(labels, "LABELS"),
+        target, task, positive, id_column, patient_column, mask_column, split_column,
         tuple(image), tuple(mask), tuple(covariates), tuple(exclude), with_labels,
         known, tuple(class_names), tuple(order), group_column, tuple(readers), consensus,
         tuple(ignore), harmonise, tuple(preserve), tuple((role, name) for role, name in like),
+        None if inputs is None else tuple(inputs),
     )  # fmt: skip
-    return assemble(Path(input).absolute(), request)
+    return assemble(as_path(input, "INPUT").absolute(), request)
 
 
 def listing(input: Path, labels: Path | None = None) -> str:

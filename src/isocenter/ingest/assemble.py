@@ -176,7 +176,7 @@ def _features(draft: Draft, column: str | None, request: Request) -> list[str]:
     if wrong:
         numbers = {c: draft.table[c].to_numpy(dtype=np.float64, na_value=np.nan) for c in wrong}
         draft.table = draft.table.assign(**numbers)
-    _check_values(draft, features, request)
+    _check_values(draft, [c for c in features if request.inputs is None or c in request.inputs], request)
     return features
 
 
@@ -191,9 +191,10 @@ def _check_values(draft: Draft, features: list[str], request: Request) -> None:
             raise _infinite(draft, features, infinite)
         empty = [c for i, c in enumerate(features) if missing[:, i].all()]
         if empty and request.with_labels:
+            out = f"Leave these columns out: --ignore {','.join(empty)}."
             raise BadValues(
                 f"Features without a single value: {listed(empty)}.",
-                f"Leave these columns out: --ignore {','.join(empty)}.",
+                out if request.inputs is None else "The model reads them: fill them in.",
             )
         if missing.any():
             columns = int(missing.any(axis=0).sum())

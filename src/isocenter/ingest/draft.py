@@ -39,6 +39,7 @@ class Request:
     harmonise: str | None = None  # the column of sites
     preserve: tuple[str, ...] = ()
     like: tuple[tuple[str, str], ...] = ()  # role and name of each file that a case has elsewhere
+    inputs: tuple[str, ...] | None = None  # columns that a model reads; None: there is no model
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -40,12 +40,25 @@ def recognise(
     known = {**{name.lower(): name for name in target.classes}, **_renamed(names, target)}
     found = text.map(lambda name: known.get(name, known.get(name.lower())), na_action="ignore")
     if strange := sorted(set(text[found.isna() & text.notna()])):
-        raise BadTarget(
-            f"Column '{column}' has classes the model does not know: {listed(strange)}. "
-            f"Its classes are {', '.join(target.classes)}.",
-            f"Say which is which: --class-names {','.join(f'{s}={c}' for s, c in zip(strange, target.classes))}.",
-        )
+        raise _strange(text, found, column, target, strange)
     return told, found.astype("str").mask(found.isna()), []
+
+
+def _strange(text: pd.Series, found: pd.Series, column: str, target: Target, strange: Sequence[str]) -> BadTarget:
+    """Classes that the model does not know. Which is which is never guessed: a wrong guess turns every result round."""
+    if len(strange) > len(target.classes) + 2 and found.isna().all():
+        return BadTarget(
+            f"Column '{column}' holds {listed(strange)}: none of the model's classes {', '.join(target.classes)}.",
+            "Name the column of the reference with --target.",
+        )
+    odd = "ID,..." if found.isna().all() else listed(text.index[found.isna() & text.notna()], 3, ",")
+    return BadTarget(
+        f"Column '{column}' has classes the model does not know: {listed(strange)}. "
+        f"Its classes are {', '.join(target.classes)}.",
+        f"Say which is which: --class-names {','.join(f'{name}=?' for name in strange)}, with one of "
+        f"{', '.join(target.classes)} in the place of each '?'. Cases of none of them are set aside by "
+        f"--exclude {odd}, or where '{column}' is empty. If it is the wrong column, name another with --target.",
+    )
 
 
 def _renamed(names: Sequence[str], target: Target) -> Mapping[str, str]:

@@ -148,8 +148,10 @@ def _no_match(
     rows = "; ".join(f"{c}: {listed(as_ids(table[c]).dropna().unique(), 3)}" for c in shown)
     kind = next((k for k in ("file name", "series UID") if k in keys and keys[k].notna().any()), keys.columns[0])
     files = listed(keys[kind].dropna().unique(), 3)
+    first, *rest = things.split(" ")
     return NoMatch(
-        f"No row of {name} belongs to any {things}. The table has {rows}; the {things}s have {kind}: {files}.",
+        f"No row of {name} belongs to any {things}. The table has {rows}; "
+        f"the {' '.join([f'{first}s', *rest])} have {kind}: {files}.",
         "Check that they belong together, or name the column with --id-column.",
     )
 

@@ -3,16 +3,20 @@
 Contract: a method's module has `build(task, *, seed, **parameters)`, which returns an unfitted
 scikit-learn estimator for integer class codes or measurements, and `CHOICES`, the parameters it
 wants chosen by inner folds where the user has not set them. The keyword-only parameters of
-`build` are the method's whole configuration. Of tasks a module meets classification and regression
-only: grades and labels are made of its classifier here (`composed`).
+`build` are the method's whole configuration; `CALLED` says which of them scikit-learn calls otherwise. Of tasks a
+module meets classification and regression only: grades and labels are made of its classifier here (`composed`).
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from sklearn.utils._param_validation import InvalidParameterError
 
 from isocenter.cohort import Task
 from isocenter.errors import UsageError
@@ -59,3 +63,22 @@ def build(method: str, task: Task, *, seed: int = 0, **parameters: object) -> An
     from isocenter.methods import composed
 
     return composed.Ordinal(estimator) if task is Task.ORDINAL else composed.OneVsRest(estimator)
+
+
+@contextmanager
+def refusing(method: str, given: Mapping[str, object]) -> Iterator[None]:
+    """UsageError for a value in `given` that scikit-learn refuses when it fits, under the name that was given."""
+    try:
+        yield
+    except InvalidParameterError as wrong:
+        found = re.match(r"The '(\w+)' parameter of \w+ must be (.*)\. Got .* instead\.", str(wrong), re.DOTALL)
+        name, allowed = ("", "") if found is None else (str(found[1]), str(found[2]))
+        name = getattr(_module(method), "CALLED", {}).get(name, name)
+        if name not in given:
+            raise  # no value of the user's: a bug of ours
+        raise wrong_value(name, given[name], allowed) from wrong
+
+
+def wrong_value(name: str, value: object, allowed: str) -> UsageError:
+    """For a parameter of a method that cannot be `value`; allowed: "a float in the range (0.0, inf)"."""
+    return UsageError(f"--set {name}={value} cannot be.", f"It must be {allowed}.")

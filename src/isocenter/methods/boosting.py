@@ -15,6 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from isocenter.cohort import Task
 
 CHOICES: Mapping[str, tuple[object, ...]] = {"learning_rate": (0.03, 0.1), "max_leaf_nodes": (3, 7, 31)}
+CALLED: Mapping[str, str] = {"l2_regularization": "l2"}
 
 
 def build(

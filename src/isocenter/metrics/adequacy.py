@@ -51,6 +51,9 @@ class Verdict:
         return bool(self.rows) and all(row.met is not False for row in self.rows)
 
 
+ALONE = "one patient is learned from or tested, never both: add patients, or leave this one out"
+
+
 def repeated(rarest: float) -> str:
     """What serves a small cohort, and what to type for it. rarest: patients of the rarest class.
 
@@ -229,7 +232,8 @@ def _verdict(
     if in_turn:
         parts.append(f"All folds together test {test}{': few, so read the intervals' if small else ''}.")
     elif small:
-        parts.append(f"A test part with {test} would say little; use {repeated(rarest)}, and read its interval.")
+        use = f"use {repeated(rarest)}, and read its interval" if rarest >= 2 else ALONE
+        parts.append(f"A test part with {test} would say little; {use}.")
     elif most >= parameters:
         parts.append("The cohort is large enough for a hold-out.")
     return Verdict(tuple(rows), most, REPEATED if small or in_turn else HOLD_OUT, " ".join(parts))

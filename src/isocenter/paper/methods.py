@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isocenter.evaluation import BY_IMAGE
+from isocenter.evaluation.groups import parted
 from isocenter.model import choices
 from isocenter.paper import agreed
 from isocenter.paper.nouns import Finished
@@ -269,9 +270,9 @@ def _evaluation(paper: Finished) -> Iterator[str]:
     if looks := study.first.looks:
         what = "The tested cases were" if study.design.several else "The test part was"
         yield f"{what} looked at {'once' if looks == 1 else f'{looks} times'}."
-    groups = dict.fromkeys(e.group.partition("=")[0] for e in study.first.estimates if e.group and "=" in e.group)
+    groups = dict.fromkeys(found for e in study.first.estimates if e.group and (found := parted(e.group)))
     if groups:
-        yield f"Subgroups were formed by {listed(list(groups))}."
+        yield f"Subgroups were formed by {listed([f'{name} (in thirds)' if cut else name for name, cut in groups])}."
     yield from _learning(paper)
     yield author("whether the analysis was planned in a protocol, and departures from it")
 

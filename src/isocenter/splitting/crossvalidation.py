@@ -42,7 +42,7 @@ def kfold(
         raise UsageError(f"--folds {folds} is too few for --design nested.", "At least 3 are needed: 2 are inner ones.")
     groups = cohort.groups(duplicates)
     need(int(groups.max(initial=-1)) + 1, folds, f"{folds} folds", "Give fewer --folds, or add patients.")
-    _need_one_a_fold(cohort, groups, folds)
+    _need_one_a_fold(cohort, groups, folds, least=3 if nested else 2)
     strata = strata_of(cohort) if stratify else np.zeros(len(cohort), dtype=np.int64)
     ids, splits = cohort.case_ids, []
     for repeat in range(repeats):
@@ -72,15 +72,16 @@ def kfold(
     return tuple(splits), whole, how
 
 
-def _need_one_a_fold(cohort: Cohort, groups: Ints, folds: int) -> None:
-    for name, count in patients_of_class(cohort, groups).items():
-        if count < folds:
-            fewer = f"Give --folds {count}, or merge" if count > 1 else "Merge"
-            raise TooFewPatients(
-                f"Class '{name}' has {count} patient{'s' if count != 1 else ''}: too few for {folds} folds, "
-                "each of which must test one.",
-                f"{fewer} it with another class, or leave it out with --exclude.",
-            )
+def _need_one_a_fold(cohort: Cohort, groups: Ints, folds: int, least: int) -> None:
+    """TooFewPatients of the rarest class: what it has patients for is enough for all. least: folds of the design."""
+    name, count = min(patients_of_class(cohort, groups).items(), key=lambda one: one[1], default=("", folds))
+    if count < folds:
+        fewer = f"Give --folds {count}, or merge" if count >= least else "Merge"
+        raise TooFewPatients(
+            f"Class '{name}' has {count} patient{'s' if count != 1 else ''}: too few for {folds} folds, "
+            "each of which must test one.",
+            f"{fewer} it with another class, or leave it out with --exclude.",
+        )
 
 
 def leave_one_out(
