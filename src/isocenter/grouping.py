@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 
 from isocenter import batching, checking, ingest, neighbours, preparation, progress, unsupervised
 from isocenter.batching import MINIBATCH
-from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import InputDoesNotFit, UsageError
-from isocenter.features.harmonised import feature_steps, strangers
 from isocenter.features.regions import ONE
-from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.metrics import Floats
 from isocenter.neighbours import Cells, Vectors
@@ -269,65 +266,6 @@ def _like(cohort: Cohort, case: str) -> str:
     ids = [str(one) for one in cohort.case_ids]
     near = [ids[i] for i in np.flatnonzero(cohort.patients == case)] or [i for i in ids if i.endswith(f"/{case}")]
     return f"Cases like it: {', '.join((near or difflib.get_close_matches(case, ids, 5, 0.4) or ids)[:5])}."
-
-
-def assign_to(
-    path: Path,
-    input: str,
-    output: Path,
-    *,
-    labels: str | None = None,
-    id_column: str | None = None,
-    patient_column: str | None = None,
-    weights: str | None = None,
-    **roles: Any,
-) -> dict[str, Any]:
-    """Place new scans or rows in the clusters of a saved clustering (`clusters/clusters.iso`) and write the table."""
-    found = load_grouping(path)
-    known, beside = found.about.get("roles", {}), found.about.get("beside", {})
-    image, mask = (tuple(roles.get(name) or known.get(name, ())) for name in ("image", "mask"))
-    cohort = ingest.index(
-        Path(input),
-        labels=None if labels is None else Path(labels),
-        id_column=id_column,
-        patient_column=patient_column,
-        with_labels=False,
-        image=image,
-        mask=mask,
-        like=known.get("like", ()),
-        **beside,
-    )
-    steps = feature_steps(found.pipeline)
-    if missing := sorted(set(_columns(steps)) - set(cohort.table.columns)):
-        raise InputDoesNotFit(f"Features are missing: {', '.join(missing[:5])}.", "Give the columns of the clustering.")
-    if weights is not None:
-        _tell(steps, weights)
-    placed = found.clustering.assign(table_of(found.pipeline, cohort))
-    if cohort.knows_patients:
-        placed.insert(0, PATIENT, cohort.table[PATIENT])
-    flags = strangers(found.pipeline, cohort.X)
-    if flags:
-        placed["flags"] = flags
-    tables.write_table(placed, output)
-    counts = placed["cluster"].value_counts().sort_index()
-    return {
-        "placed": str(output),
-        "cases": len(placed),
-        "counts": {str(k): int(v) for k, v in counts.items()},
-        "borderline": int((placed["confidence"] < unsupervised.nouns.BORDERLINE).sum()),
-        "structure": found.clustering.structure,
-        "flags": sorted({flag for flag in flags if flag}),
-    }
-
-
-def _columns(steps: Any) -> list[str]:
-    return [c for step in steps for c in (getattr(step, "columns", None) or ())]
-
-
-def _tell(steps: Any, weights: str) -> None:
-    for step in steps:
-        if hasattr(step, "weights"):
-            step.set_params(weights=weights)
 
 
 def column_of(found: Clustering) -> pd.Series:

@@ -23,6 +23,7 @@ from isocenter import (
     compute,
     curating,
     disk,
+    fitting,
     grouping,
     ingest,
     neighbours,
@@ -56,7 +57,7 @@ from isocenter.unsupervised import Clustering, coordinates
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _OF_SCANS = ("preset", "regions", "image_filters", "weights", "window", "standardise")
 _MEASURING = (*_OF_SCANS, "filters", "reference_site")
-_MADE = "clusters, 3"  # the number rises when clusters.json holds other things
+_MADE = "clusters, 4"  # the number rises when clusters.json or clusters.iso hold other things
 
 
 class Mapping(Study):
@@ -241,7 +242,7 @@ class Mapping(Study):
         atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
         roles = {"image": list(options.image), "mask": list(options.mask), "like": list(map(list, cohort.kinds))}
         beside = {"harmonise": next(iter(cohort.beside), None), "preserve": list(cohort.beside[1:])}
-        about = {"features": measured.name, "roles": roles, "beside": beside}
+        about = {"features": measured.name, "roles": roles, "beside": beside, **self._like(method, cohort, whole)}
         on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
         self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
         assignments = self._assigned(method, whole).join(on_map)
@@ -252,6 +253,16 @@ class Mapping(Study):
         self.project.put(artefacts.CLUSTERS, inputs, found)
         for figure in (one for section in atlas.sections for one in section.figures):
             self._write(f"clusters/figures/{figure['name']}.svg", figure["file"])
+
+    def _like(self, method: str, shown: Cohort, whole: Clustering) -> dict[str, Any]:
+        """What new cases are held against when they are placed: the `ranges` of a table, or the `profile` of scans."""
+        cohort = shown if self._is_streamed(method) else self.usable
+        if cohort.features:  # of a sample they are too narrow
+            table = cohort.table[[name for name in cohort.features if name not in cohort.beside]]
+            return {"ranges": fitting.ranges(table) if len(cohort) == len(whole) else {}}
+        return {
+            "profile": preparation.Profile.of(preparation.facts(cohort.cases, store=self.project.store)[0]).to_dict()
+        }
 
     def _assigned(self, method: str, whole: Clustering) -> pd.DataFrame:
         """The cluster of every case, behind its patient where that is known."""

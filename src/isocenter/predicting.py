@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from isocenter import preparation
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import Fault, InputDoesNotFit
-from isocenter.features.harmonised import strangers
+from isocenter.features.harmonised import feature_steps, strangers
 from isocenter.model import Model
 from isocenter.prediction import Prediction
+from isocenter.preparation.profile import TRAINED, Profile, Words
 from isocenter.wording import listed
 
 
@@ -72,32 +74,48 @@ def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
         )
     wanted = list(model.card["inputs"])
     table = cohort.table[[c for c in cohort.table.columns if c != PATIENT]]
-    if missing := [c for c in wanted if c not in table]:
-        raise InputDoesNotFit(
-            f"{len(missing)} of the model's {len(wanted)} features are missing: {', '.join(missing[:8])}.",
-            f"The input has: {', '.join(map(str, list(table.columns)[:8]))}{'...' if table.shape[1] > 8 else ''}.",
-        )
+    refuse_missing(wanted, cohort, "model", len(wanted))
     own = (model.target.column, *(model.target.classes if model.target.is_labels else ()))
     extra = [c for c in cohort.features if c not in wanted and c not in own]
+    refuse_unnamed(wanted, extra, cohort, "The model was trained on")
+    said = model.predict(table[wanted])
+    ignored = f"ignored columns: {listed(extra, 5)}" if extra else ""
+    flags = far_out(table, model.card["ranges"], "the training range", ignored)
+    return replace(said, flags=joined(flags, strangers(model.estimator, table[wanted])))
+
+
+def refuse_missing(wanted: Sequence[str], cohort: Cohort, whose: str, of: int) -> None:
+    """InputDoesNotFit where a table lacks some of the columns that are wanted, of so many in all."""
+    has = [str(c) for c in cohort.table.columns if c != PATIENT]
+    if missing := [c for c in wanted if c not in has]:
+        raise InputDoesNotFit(
+            f"{len(missing)} of the {whose}'s {of} features are missing: {listed(missing, 8)}.",
+            f"The input has: {listed(has, 8)}.",
+        )
+
+
+def refuse_unnamed(wanted: Sequence[str], extra: Sequence[str], cohort: Cohort, learned: str) -> None:
+    """InputDoesNotFit where only the order of columns tells which is which, and there are more than were learned."""
     if extra and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
         raise InputDoesNotFit(
-            f"The model was trained on {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",
+            f"{learned} {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",
             "Give an array with the same columns in the same order.",
         )
-    said = model.predict(table[wanted])
-    ignored = f"ignored columns: {', '.join(extra[:5])}" if extra else ""
-    flags = _far_out(table, model.card["ranges"], ignored)
-    return replace(said, flags=_with(flags, strangers(model.estimator, table[wanted])))
 
 
-def _with(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
+def joined(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
     """Flags with a second one behind, as far as there is one."""
     pairs = zip(flags, more or [""] * len(flags), strict=True)
     return np.array(["; ".join(filter(None, pair)) for pair in pairs], dtype=object)
 
 
-def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> NDArray[np.object_]:
-    """A flag for each row with values further outside the training range than half its width."""
+def far_out(
+    table: pd.DataFrame, ranges: Mapping[str, Sequence[float]], what: str, also: str = ""
+) -> NDArray[np.object_]:
+    """A flag for each row with values further outside a range ({column: (low, high)}) than half its width.
+
+    what: the range in words; also: told of every row.
+    """
     names = list(ranges)
     low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
     values, margin = table[names].to_numpy(dtype=np.float64), (high - low) / 2
@@ -105,7 +123,7 @@ def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> 
     flags = np.full(len(table), also, dtype=object)
     for row in np.flatnonzero(outside.any(axis=1)):
         far = [names[i] for i in np.flatnonzero(outside[row])]
-        told = f"far outside the training range: {listed(far, 5)}"
+        told = f"far outside {what}: {listed(far, 5)}"
         flags[row] = "; ".join(filter(None, [also, told]))
     return flags
 
@@ -115,37 +133,51 @@ def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Predictio
         raise InputDoesNotFit(
             f"Model '{model.name}' was trained on scans; this input is a feature table.", "Give a folder of scans."
         )
-    facts, faults = preparation.facts(cohort.cases, store=store)
     profile = preparation.Profile.from_dict(model.card["profile"])
-    refused, flags = profile.check(facts)
-    refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **refused, **_without_covariates(model, cohort)}
-    fit_ids = [i for i in cohort.case_ids if i not in refused]
-    if not fit_ids:
-        raise _none_fits(refused)
-    unmeasured = _unmeasured(model, cohort.select(fit_ids), store)
-    refused |= unmeasured
-    fit_ids = [i for i in fit_ids if i not in unmeasured]
-    if not fit_ids:
-        raise _none_fits(refused)
-    cases = cohort.select(fit_ids).cases
-    own = np.array([flags.get(i, "") for i in fit_ids], dtype=object)
-    said = replace(model.predict(cases), flags=_with(own, strangers(model.estimator, cases)))
-    return said.with_refused({where: f"refused: {fault.reason}" for where, fault in refused.items()})
+    lacking = _without_covariates(model, cohort)
+    fit, flags, refused = like_those(cohort, profile, model.estimator, "the model", lacking=lacking, store=store)
+    return replace(model.predict(fit.cases), flags=flags).with_refused(refused)
 
 
-def _none_fits(refused: Mapping[str, Fault]) -> InputDoesNotFit:
+def like_those(
+    cohort: Cohort,
+    profile: Profile | None,
+    estimator: Any,
+    what: str,
+    words: Words = TRAINED,
+    *,
+    lacking: Mapping[str, Fault] = {},
+    store: str | None = None,
+) -> tuple[Cohort, NDArray[np.object_], dict[str, str]]:
+    """Scans that fit what was learned, a flag for each ("" for none), and why others are refused, by case id.
+
+    profile: of the scans that were learned from, None where it is not known; estimator: the fitted pipeline, its step
+    "features" first; what: it in words, words: its scans; lacking: cases that are refused whatever they show.
+    InputDoesNotFit where none fits.
+    """
+    facts, faults = preparation.facts(cohort.cases, store=store)
+    odd, flags = ({}, {}) if profile is None else profile.check(facts, words)
+    refused = {**{f.where: f for f in (*cohort.excluded, *faults)}, **odd, **lacking}
+    fit_ids = _fitting(cohort, refused, what)
+    refused |= _unmeasured(estimator, cohort.select(fit_ids), store)
+    fit = cohort.select(_fitting(cohort, refused, what))
+    own = np.array([flags.get(i, "") for i in fit.case_ids], dtype=object)
+    told = joined(own, strangers(estimator, fit.cases))
+    return fit, told, {where: f"refused: {fault.reason}" for where, fault in refused.items()}
+
+
+def _fitting(cohort: Cohort, refused: Mapping[str, Fault], what: str) -> list[str]:
+    """The cases that are not refused; InputDoesNotFit, with the first reason, where there are none."""
+    if fit_ids := [str(i) for i in cohort.case_ids if i not in refused]:
+        return fit_ids
     first = next(iter(refused.values()))
-    return InputDoesNotFit(
-        f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
-    )
+    raise InputDoesNotFit(f"None of the {len(refused)} cases fits {what}. {first.where}: {first.reason}", first.remedy)
 
 
-def _unmeasured(model: Model, cohort: Cohort, store: str | None) -> dict[str, Fault]:
-    """Cases whose regions cannot be measured, where the model's features are of regions."""
-    first = model.estimator[0]
-    steps = [step for _, step in first.transformer_list] if hasattr(first, "transformer_list") else [first]
+def _unmeasured(estimator: Any, cohort: Cohort, store: str | None) -> dict[str, Fault]:
+    """Cases whose regions cannot be measured, where the features are of regions."""
     found: dict[str, Fault] = {}
-    for step in steps:
+    for step in feature_steps(estimator):
         if hasattr(step, "faults"):
             step.store = store  # a bundle names no folder
             found |= {name: Fault.of(name, fault) for name, fault in step.faults(cohort.cases).items()}
