@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",
     "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit", "cluster",
-    "compare", "evaluate", "export", "feature_table", "fit", "index", "load", "patches", "place", "predict", "report", "run",
-    "save", "similar", "split",
+    "compare", "evaluate", "export", "feature_table", "fit", "index", "load", "patches", "place", "predict", "report",
+    "run", "save", "similar", "split",
 ]  # fmt: skip
 
 
