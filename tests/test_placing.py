@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from isocenter import lines
+import isocenter
+from isocenter import ingest, lines
 from isocenter.elsewhere import predict_to
-from isocenter.errors import InputDoesNotFit
+from isocenter.errors import InputDoesNotFit, UsageError
 from isocenter.mapping import Mapping
 from isocenter.options import Options
 from isocenter.placing import place
@@ -122,3 +123,28 @@ def test_columns_without_weight_may_be_missing_and_others_are_counted(rows: Path
     table[[]].assign(z=1.0, y=np.arange(60)).to_csv(tmp_path / "less.csv", index=False)
     with pytest.raises(InputDoesNotFit, match=r"8 of the clustering's 8 features are missing: a, b, c, d, e, f, g, h"):
         place(rows, tmp_path / "less.csv")
+
+
+def test_a_clustering_is_no_model_and_a_model_no_clustering(scans: Path, rows: Path, tmp_path: Path) -> None:
+    """Whole files: nothing is to be copied again, and the function that takes them is named."""
+    new = rows.parents[2] / "t.csv"
+    for call in (isocenter.load, lambda path: isocenter.predict(path, new), lambda p: isocenter.predict(str(p), new)):
+        with pytest.raises(UsageError, match=r"clusters\.iso is a clustering, not a model") as refused:
+            call(rows)
+        assert "isocenter.place(" in refused.value.remedy
+    table = pd.read_csv(new).assign(y=["no", "yes"] * 30)
+    table.to_csv(tmp_path / "y.csv", index=False)
+    cohort = isocenter.index(tmp_path / "y.csv", target="y")
+    isocenter.save(isocenter.fit(cohort, isocenter.split(cohort), "linear"), tmp_path / "m.iso")
+    with pytest.raises(UsageError, match=r"m\.iso is a model, not a clustering") as refused:
+        isocenter.place(tmp_path / "m.iso", new)
+    assert "isocenter.predict(" in refused.value.remedy
+
+
+def test_nearest_cases_of_a_path(rows: Path) -> None:
+    path = rows.parents[2] / "t.csv"
+    for given in (path, str(path)):
+        case = str(ingest.index(path, with_labels=False).case_ids[5])
+        near = isocenter.similar(given, case, n=3)
+        assert len(near) == 3 and case not in near.index
+        assert near["distance"].is_monotonic_increasing

@@ -85,7 +85,7 @@ def grouped(cohort: Cohort, measured: Measured, *, method: str, clusters: int, s
 
 
 def similar(
-    cohort: Cohort,
+    cohort: Cohort | str | Path,
     case: str | Path,
     *,
     n: int = 10,
@@ -103,18 +103,21 @@ def similar(
 ) -> pd.DataFrame:
     """The n cases nearest to a case, the nearest first: index case_id, distance and what is known of them.
 
-    case: one of the cohort (its id, or its patient's who has no other), or a file or folder with one that is not in it:
-    a scan, a DICOM series, a table or array of one row. It meets the features as the cohort has them: nothing
-    is fitted again, and a warning says in what it is unlike them. A `Path` is never an id. distance: "cosine",
-    "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred and scaled as in
-    the cohort. image, mask: which files of a new case are what, as in `index`; neither: as in the cohort, where names
-    say so. search: "exact", or "approximate" (a few cells of like cases; made anew by every call, the command line
-    keeps them). `.attrs["search"]` tells which it was, and the recall as it was measured. Raises UsageError for what is
-    neither a case nor a file, naming those like it.
+    cohort: or a path, which is indexed without labels. case: one of the cohort (its id, or its patient's who has no
+    other), or a file or folder with one that is not in it: a scan, a DICOM series, a table or array of one row. It
+    meets the features as the cohort has them: nothing is fitted again, and a warning says in what it is unlike them. A
+    `Path` is never an id. distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on
+    features that are centred and scaled as in the cohort. image, mask: which files of a new case are what, as in
+    `index` (of all, where the cohort is a path); neither: as in the cohort, where names say so. search: "exact", or
+    "approximate" (a few cells of like cases; made anew by every call, the command line keeps them). `.attrs["search"]`
+    tells which it was, and the recall as it was measured. Raises UsageError for what is neither a case nor a file,
+    naming those like it.
     """
     check_search(search)
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     told |= {"image_filters": image_filters}
+    if not isinstance(cohort, Cohort):
+        cohort = ingest.index(Path(cohort), with_labels=False, image=image, mask=mask)
     asked = asked_case(cohort, case, image, mask)
     if odd := unlike(cohort, asked, store):
         progress.warning(f"{asked.name}: {odd}.")
