@@ -308,7 +308,7 @@ class Mapping(Study):
         """
         grouping.check_search(search)
         if self.project.keeps:
-            question = type(self)(self.options, self.project.aside())
+            question = type(self)(self._of_question(), self.project.aside())
             return question.similar(case, n, distance, search, image, mask)
         with progress.without_facts():  # what index and audit found was told when they were asked
             cohort = self.usable
@@ -363,8 +363,26 @@ class Mapping(Study):
 
     def _only_here(self) -> list[str]:
         """Options of this query that are not the project's."""
+        if (saved := self._saved()) is None:
+            return []
+        left_out = training.unsuited(saved.changed(features=self.options.features))
+        return self.options.apart(saved.changed(**{n: getattr(self.options, n) for n in left_out}), SIMILAR)
+
+    def _of_question(self) -> Options:
+        """The options without those of the project that are about other features than the question's."""
+        options, usual, saved = self.options, Options(), self._saved()
+        names = [n for n in training.unsuited(options) if saved and getattr(saved, n) == getattr(options, n)]
+        if names:
+            told = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+            progress.note(
+                f"Of the project's options {told} say nothing of {', '.join(options.features)}: left out here."
+            )
+        return options.changed(**{name: getattr(usual, name) for name in names})
+
+    def _saved(self) -> Options | None:
+        """The options that the project remembers."""
         run = None if self.project.folder is None else self.project.folder / RUN
-        return [] if run is None or not run.is_file() else self.options.apart(Options.from_toml(run), SIMILAR)
+        return None if run is None or not run.is_file() else Options.from_toml(run)
 
     def _own_thumbnail(self, asked: grouping.Asked) -> dict[str, bytes]:
         """Of a case from outside straight from its file: its id may be that of another case here."""
