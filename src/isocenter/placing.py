@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocenter import ingest, unsupervised
+from isocenter import ingest, progress, unsupervised
 from isocenter.bundle.grouped import Grouping, load_grouping
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import InputDoesNotFit
@@ -112,6 +112,8 @@ def _scans(found: Grouping, cohort: Cohort) -> pd.DataFrame:
     """Scans: those of another kind have a row that says why it is empty."""
     profile = found.about.get("profile")
     like = None if profile is None else Profile.from_dict(profile)
+    if like is None:
+        progress.warning("The clustering does not say what its scans were like: none is refused. Cluster again.")
     fit, flags, refused = like_those(cohort, like, found.pipeline, "the clusters", CLUSTERED)
     placed = found.clustering.assign(table_of(found.pipeline, fit)).assign(**{FLAGS: flags})
     if not refused:
