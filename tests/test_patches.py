@@ -287,6 +287,19 @@ def test_cluster_takes_the_folder_and_knows_whose_patches_they_are(slides: Path,
     assert pd.crosstab(rows, own).gt(0).sum(axis=1).tolist() == [1, 1]
 
 
+def test_a_folder_or_file_of_complete_patches_is_read_with_its_patient(slides: Path) -> None:
+    """Each image's folder has a record of its own, which is no sign that cutting was interrupted."""
+    table = table_of(slides / "out")
+    file = slides / "out" / table["path"][0]
+    alone, image = ingest.index(file, with_labels=False), ingest.index(file.parent, with_labels=False)
+    assert list(alone.patients) == [table["patient_id"][0]]
+    assert len(image) == sum(table["source"] == table["source"][0])
+    assert set(image.patients) == {table["patient_id"][0]}
+    assert (len(alone.excluded), len(image.excluded)) == (0, 0)
+    study = Mapping(Options().changed(input=str(slides / "out"), features="intensity"), Project(None))
+    assert study.similar(file, 2)["similar"]["cases"][0]["distance"] == pytest.approx(0, abs=1e-6)
+
+
 def test_other_images_and_missing_patches_are_left_out_by_name(slides: Path, tmp_path: Path) -> None:
     save(tmp_path / "in", "s.png", slide())
     patches(tmp_path / "in", tmp_path / "out", size=64)

@@ -71,6 +71,23 @@ def test_an_answer_says_how_it_was_measured_and_what_was_for_it_alone(project: P
     assert "alone" not in "\n".join(lines.SECTIONS["similar"](asked(project, "PHANTOM-001"), {}))
 
 
+def test_a_question_by_other_features_leaves_out_what_the_project_says_of_its_own(
+    phantom: Path, tmp_path: Path
+) -> None:
+    """Nobody asked for a preset: the project's is about radiomics, and is no fault of the question."""
+    told = {"features": "radiomics", "preset": "ct:spacing=4", "standardise": "zscore"}
+    Mapping(Options().changed(input=str(phantom / "scans"), **told), Project(tmp_path)).cluster()
+    before = remembered(tmp_path)
+    heard: list[str] = []
+    with progress.listening(lambda event: heard.append(event.text)):
+        answer = asked(tmp_path, "PHANTOM-001", features="descriptors")
+    assert answer["features"] == "descriptors" and answer["only_here"] == ["--features descriptors"]
+    assert any("--preset, --standardise say nothing of descriptors" in text for text in heard)
+    assert remembered(tmp_path) == before
+    with pytest.raises(UsageError, match="about radiomics"):
+        asked(tmp_path, "PHANTOM-001", features="descriptors", preset="mr")
+
+
 def test_clusters_say_by_which_preset_and_window_they_were_measured(phantom: Path) -> None:
     options = Options().changed(input=str(phantom / "scans"), mask="lesion_mask.nii.gz")
     told = options.changed(features="radiomics+descriptors", preset="ct:spacing=4", window="lung")

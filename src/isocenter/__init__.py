@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "isocenter.workbench": ("index", "audit", "split", "fit", "evaluate", "compare", "predict"),
     "isocenter.grouping": ("cluster", "similar"),
+    "isocenter.placing": ("place",),
     "isocenter.cutting": ("patches",),
     "isocenter.tabulating": ("feature_table",),
     "isocenter.presenting": ("report",),
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from isocenter.grouping import cluster, similar
     from isocenter.image import Geometry, Image, Mask
     from isocenter.model import Decision, Model
+    from isocenter.placing import place
     from isocenter.prediction import Prediction
     from isocenter.presenting import report
     from isocenter.running import export, run
@@ -54,8 +56,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Case", "Cohort", "Comparison", "Decision", "Design", "Estimate", "Evaluation", "Geometry", "Image",
     "IsocenterError", "Mask", "Model", "Prediction", "Source", "Split", "Study", "Target", "Task", "audit", "cluster",
-    "compare", "evaluate", "export", "feature_table", "fit", "index", "load", "patches", "predict", "report", "run",
-    "save", "similar", "split",
+    "compare", "evaluate", "export", "feature_table", "fit", "index", "load", "patches", "place", "predict", "report",
+    "run", "save", "similar", "split",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from isocenter import artefacts, bundle, checking, disk, external, grouping, predicting, reporting, workbench
+from isocenter import artefacts, bundle, checking, disk, external, placing, predicting, reporting, workbench
 from isocenter.bundle.grouped import is_grouping
 from isocenter.evaluation import Evaluation
 from isocenter.formats import tables
@@ -62,7 +62,7 @@ def predict_to(model: Path, input: str, output: Path, **how: Any) -> dict[str, A
     has a row an image. A saved clustering places the cases in its clusters.
     """
     if is_grouping(model):
-        return grouping.assign_to(model, input, output, **how)
+        return placing.place_to(model, input, output, **how)
     loaded = bundle.load(model)
     said = workbench.predict(loaded, input, **how)
     answer = said if said.by_patient is None else said.by_patient

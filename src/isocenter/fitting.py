@@ -110,7 +110,7 @@ def fit(
         "seed": seed,
         "feature_names": names,
         "inputs": list(X.columns) if isinstance(X, pd.DataFrame) else [],
-        "ranges": _ranges(X.drop(columns=_only_beside(part)) if isinstance(X, pd.DataFrame) else X),
+        "ranges": ranges(X.drop(columns=_only_beside(part)) if isinstance(X, pd.DataFrame) else X),
         "importance": importance,
         "n_cases": len(part),
         "n_patients": len(set(part.patients)),
@@ -238,8 +238,8 @@ def score(target: Target, output: Floats, reference: NDArray[Any]) -> float:
     return float(np.mean([auc(reference == c, output[:, c]) for c in present])) if present else float("nan")
 
 
-def _ranges(X: pd.DataFrame | list[Case]) -> dict[str, list[float]]:
-    """Smallest and largest training value of each numeric column, for the flags of `predict`."""
+def ranges(X: pd.DataFrame | list[Case]) -> dict[str, list[float]]:
+    """Smallest and largest value of each numeric column, for flags of new cases; {} of scans."""
     if not isinstance(X, pd.DataFrame):
         return {}
     numbers = X.select_dtypes("number")

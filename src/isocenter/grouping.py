@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 
 from isocenter import batching, checking, ingest, neighbours, preparation, progress, unsupervised
 from isocenter.batching import MINIBATCH
-from isocenter.bundle.grouped import load_grouping
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.disk import as_path
 from isocenter.errors import InputDoesNotFit, UsageError
-from isocenter.features.harmonised import feature_steps, strangers
 from isocenter.features.regions import ONE
-from isocenter.formats import tables
 from isocenter.measuring import Measured, measure, table_of, vectors_of
 from isocenter.metrics import Floats
 from isocenter.neighbours import Cells, Vectors
@@ -91,7 +88,7 @@ def grouped(cohort: Cohort, measured: Measured, *, method: str, clusters: int, s
 
 
 def similar(
-    cohort: Cohort,
+    cohort: Cohort | str | Path,
     case: str | Path,
     *,
     n: int = 10,
@@ -109,20 +106,22 @@ def similar(
 ) -> pd.DataFrame:
     """The n cases nearest to a case, the nearest first: index case_id, distance and what is known of them.
 
-    case: one of the cohort (its id, or its patient's who has no other), or a file or folder with one that is not in it:
-    a scan, a DICOM series, a table or array of one row. It meets the features as the cohort has them: nothing
-    is fitted again, and a warning says in what it is unlike them. A `Path` is never an id. distance: "cosine",
-    "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on features that are centred and scaled as in
-    the cohort. image, mask: which files of a new case are what, as in `index`; neither: as in the cohort, where names
-    say so. search: "exact", or "approximate" (a few cells of like cases; made anew by every call, the command line
-    keeps them). `.attrs["search"]` tells which it was, and the recall as it was measured. Raises UsageError for what is
-    neither a case nor a file, naming those like it.
+    cohort: or a path, which is indexed without labels. case: one of the cohort (its id, or its patient's who has no
+    other), or a file or folder with one that is not in it: a scan, a DICOM series, a table or array of one row. It
+    meets the features as the cohort has them: nothing is fitted again, and a warning says in what it is unlike them. A
+    `Path` is never an id. distance: "cosine", "euclidean" or "auto" (cosine for pixels, embeddings and wide tables), on
+    features that are centred and scaled as in the cohort. image, mask: which files of a new case are what, as in
+    `index` (of all, where the cohort is a path); neither: as in the cohort, where names say so. search: "exact", or
+    "approximate" (a few cells of like cases; made anew by every call, the command line keeps them). `.attrs["search"]`
+    tells which it was, and the recall as it was measured. Raises UsageError for what is neither a case nor a file,
+    naming those like it.
     """
     check_search(search)
-    checking.kind(cohort, Cohort, "cohort")
     case = case if isinstance(case, str) else as_path(case, "CASE")
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     told |= {"image_filters": image_filters}
+    if not isinstance(cohort, Cohort):
+        cohort = ingest.index(Path(cohort), with_labels=False, image=image, mask=mask)
     asked = asked_case(cohort, case, image, mask)
     if odd := unlike(cohort, asked, store):
         progress.warning(f"{asked.name}: {odd}.")
@@ -274,65 +273,6 @@ def _like(cohort: Cohort, case: str) -> str:
     ids = [str(one) for one in cohort.case_ids]
     near = [ids[i] for i in np.flatnonzero(cohort.patients == case)] or [i for i in ids if i.endswith(f"/{case}")]
     return f"Cases like it: {', '.join((near or difflib.get_close_matches(case, ids, 5, 0.4) or ids)[:5])}."
-
-
-def assign_to(
-    path: Path,
-    input: str,
-    output: Path,
-    *,
-    labels: str | None = None,
-    id_column: str | None = None,
-    patient_column: str | None = None,
-    weights: str | None = None,
-    **roles: Any,
-) -> dict[str, Any]:
-    """Place new scans or rows in the clusters of a saved clustering (`clusters/clusters.iso`) and write the table."""
-    found = load_grouping(path)
-    known, beside = found.about.get("roles", {}), found.about.get("beside", {})
-    image, mask = (tuple(roles.get(name) or known.get(name, ())) for name in ("image", "mask"))
-    cohort = ingest.index(
-        input,
-        labels=labels,
-        id_column=id_column,
-        patient_column=patient_column,
-        with_labels=False,
-        image=image,
-        mask=mask,
-        like=known.get("like", ()),
-        **beside,
-    )
-    steps = feature_steps(found.pipeline)
-    if missing := sorted(set(_columns(steps)) - set(cohort.table.columns)):
-        raise InputDoesNotFit(f"Features are missing: {', '.join(missing[:5])}.", "Give the columns of the clustering.")
-    if weights is not None:
-        _tell(steps, weights)
-    placed = found.clustering.assign(table_of(found.pipeline, cohort))
-    if cohort.knows_patients:
-        placed.insert(0, PATIENT, cohort.table[PATIENT])
-    flags = strangers(found.pipeline, cohort.X)
-    if flags:
-        placed["flags"] = flags
-    tables.write_table(placed, output)
-    counts = placed["cluster"].value_counts().sort_index()
-    return {
-        "placed": str(output),
-        "cases": len(placed),
-        "counts": {str(k): int(v) for k, v in counts.items()},
-        "borderline": int((placed["confidence"] < unsupervised.nouns.BORDERLINE).sum()),
-        "structure": found.clustering.structure,
-        "flags": sorted({flag for flag in flags if flag}),
-    }
-
-
-def _columns(steps: Any) -> list[str]:
-    return [c for step in steps for c in (getattr(step, "columns", None) or ())]
-
-
-def _tell(steps: Any, weights: str) -> None:
-    for step in steps:
-        if hasattr(step, "weights"):
-            step.set_params(weights=weights)
 
 
 def column_of(found: Clustering) -> pd.Series:

@@ -23,6 +23,7 @@ from isocenter import (
     compute,
     curating,
     disk,
+    fitting,
     grouping,
     ingest,
     neighbours,
@@ -59,7 +60,7 @@ from isocenter.unsupervised import Clustering, coordinates
 LAYOUTS = ("auto", "pca", "tsne", "umap")
 _OF_SCANS = ("preset", "regions", "image_filters", "weights", "window", "standardise")
 _MEASURING = (*_OF_SCANS, "filters", "reference_site")
-_MADE = "clusters, 4"  # the number rises when clusters.json holds other things
+_MADE = "clusters, 5"  # the number rises when clusters.json or clusters.iso hold other things
 
 
 class Mapping(Study):
@@ -260,7 +261,7 @@ class Mapping(Study):
         atlas = clusters_atlas(found, columns, places, sheets, thumbnails)
         roles = {"image": list(options.image), "mask": list(options.mask), "like": list(map(list, cohort.kinds))}
         beside = {"harmonise": next(iter(cohort.beside), None), "preserve": list(cohort.beside[1:])}
-        about = {"features": measured.name, "roles": roles, "beside": beside}
+        about = {"features": measured.name, "roles": roles, "beside": beside, **self._like(method, cohort, whole)}
         on_map = pd.DataFrame(places, index=pd.Index(some.case_ids), columns=["map_x", "map_y"])
         self.project.put(artefacts.CLUSTERING, inputs, Grouping(whole, measured.pipeline, about))
         assignments = self._assigned(method, whole).join(on_map)
@@ -271,6 +272,16 @@ class Mapping(Study):
         self.project.put(artefacts.CLUSTERS, inputs, found)
         for figure in (one for section in atlas.sections for one in section.figures):
             self._write(f"clusters/figures/{figure['name']}.svg", figure["file"])
+
+    def _like(self, method: str, shown: Cohort, whole: Clustering) -> dict[str, Any]:
+        """What new cases are held against when they are placed: the `ranges` of a table, or the `profile` of scans."""
+        cohort = shown if self._is_streamed(method) else self.usable
+        if cohort.features:  # of a sample they are too narrow
+            table = cohort.table[[name for name in cohort.features if name not in cohort.beside]]
+            return {"ranges": fitting.ranges(table) if len(cohort) == len(whole) else {}}
+        return {
+            "profile": preparation.Profile.of(preparation.facts(cohort.cases, store=self.project.store)[0]).to_dict()
+        }
 
     def _assigned(self, method: str, whole: Clustering) -> pd.DataFrame:
         """The cluster of every case, behind its patient where that is known."""
@@ -318,7 +329,7 @@ class Mapping(Study):
         """
         grouping.check_search(search)
         if self.project.keeps:
-            question = type(self)(self.options, self.project.aside())
+            question = type(self)(self._of_question(), self.project.aside())
             return question.similar(case, n, distance, search, image, mask)
         with progress.without_facts():  # what index and audit found was told when they were asked
             cohort = self.usable
@@ -373,8 +384,26 @@ class Mapping(Study):
 
     def _only_here(self) -> list[str]:
         """Options of this query that are not the project's."""
+        if (saved := self._saved()) is None:
+            return []
+        left_out = training.unsuited(saved.changed(features=self.options.features))
+        return self.options.apart(saved.changed(**{n: getattr(self.options, n) for n in left_out}), SIMILAR)
+
+    def _of_question(self) -> Options:
+        """The options without those of the project that are about other features than the question's."""
+        options, usual, saved = self.options, Options(), self._saved()
+        names = [n for n in training.unsuited(options) if saved and getattr(saved, n) == getattr(options, n)]
+        if names:
+            told = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+            progress.note(
+                f"Of the project's options {told} say nothing of {', '.join(options.features)}: left out here."
+            )
+        return options.changed(**{name: getattr(usual, name) for name in names})
+
+    def _saved(self) -> Options | None:
+        """The options that the project remembers."""
         run = None if self.project.folder is None else self.project.folder / RUN
-        return [] if run is None or not run.is_file() else self.options.apart(Options.from_toml(run), SIMILAR)
+        return None if run is None or not run.is_file() else Options.from_toml(run)
 
     def _own_thumbnail(self, asked: grouping.Asked) -> dict[str, bytes]:
         """Of a case from outside straight from its file: its id may be that of another case here."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,13 @@ from isocenter import preparation, progress
 from isocenter.cohort import PATIENT, Cohort
 from isocenter.errors import Fault, InputDoesNotFit
 from isocenter.features.given import numbers
-from isocenter.features.harmonised import strangers
+from isocenter.features.harmonised import feature_steps, strangers
 from isocenter.model import Model
 from isocenter.prediction import Prediction
+from isocenter.preparation.profile import TRAINED, Profile, Words
 from isocenter.wording import listed
 
-FAR, IGNORED = "far outside the training range", "ignored columns"  # how flags begin
+_FAR, RANGE, IGNORED = "far outside", "the training range", "ignored columns"  # how flags begin
 
 
 def predict(model: Model, cohort: Cohort, store: str | None = None) -> Prediction:
@@ -81,19 +83,10 @@ def check(model: Model, cohort: Cohort) -> None:
             "Give a table with the same features.",
         )
     wanted = list(model.card["inputs"])
-    table = _columns(cohort)
-    if missing := [c for c in wanted if c not in table]:
-        raise InputDoesNotFit(
-            f"{len(missing)} of the model's {len(wanted)} features are missing: {', '.join(missing[:8])}.",
-            f"The input has: {', '.join(map(str, list(table.columns)[:8]))}{'...' if table.shape[1] > 8 else ''}.",
-        )
-    if _extra(model, cohort) and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
-        raise InputDoesNotFit(
-            f"The model was trained on {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",
-            "Give an array with the same columns in the same order.",
-        )
+    refuse_missing(wanted, cohort, "model", len(wanted))
+    refuse_unnamed(wanted, _extra(model, cohort), cohort, "The model was trained on")
     features = [c for c in wanted if c not in (*model.card["covariates"], *model.card.get("beside", ()))]
-    numbers(table[features], features)
+    numbers(cohort.table[features], features)
 
 
 def _columns(cohort: Cohort) -> pd.DataFrame:
@@ -110,9 +103,9 @@ def _predict_rows(model: Model, cohort: Cohort) -> Prediction:
     check(model, cohort)
     wanted, table, extra = list(model.card["inputs"]), _columns(cohort), _extra(model, cohort)
     said = model.predict(table[wanted])
-    ignored = f"{IGNORED}: {', '.join(extra[:5])}" if extra else ""
-    flags = _far_out(table, model.card["ranges"], ignored)
-    return replace(said, flags=_with(flags, strangers(model.estimator, table[wanted])))
+    ignored = f"{IGNORED}: {listed(extra, 5)}" if extra else ""
+    flags = far_out(table, model.card["ranges"], RANGE, ignored)
+    return replace(said, flags=joined(flags, strangers(model.estimator, table[wanted])))
 
 
 def doubts(model: Model, said: Prediction, cohort: Cohort) -> tuple[str, ...]:
@@ -128,8 +121,8 @@ def doubts(model: Model, said: Prediction, cohort: Cohort) -> tuple[str, ...]:
             counts = outside.sum(axis=0)
             where = [f"{names[i]} ({counts[i]})" for i in np.argsort(-counts, kind="stable") if counts[i]]
             told.append(
-                f"{far} of {n} cases lie {FAR}: {listed(where, 5)}. Check units and scales: the model was never shown "
-                f"such values.{_tied(said)}"
+                f"{far} of {n} cases lie {_FAR} {RANGE}: {listed(where, 5)}. Check units and scales: the model was never "
+                f"shown such values.{_tied(said)}"
             )
     own = [] if said.flags is None else [_beside_ranges(str(flag)) for flag in said.flags]
     if odd := [f"{case}: {flag}" for case, flag in zip(said.case_id, own, strict=bool(own)) if flag]:
@@ -139,7 +132,7 @@ def doubts(model: Model, said: Prediction, cohort: Cohort) -> tuple[str, ...]:
 
 def _beside_ranges(flag: str) -> str:
     """What else a flag tells of its case: not which columns are ignored, nor what `doubts` counts."""
-    return "; ".join(part for part in flag.split("; ") if not part.startswith((FAR, IGNORED)))
+    return "; ".join(part for part in flag.split("; ") if not part.startswith((f"{_FAR} {RANGE}", IGNORED)))
 
 
 def _tied(said: Prediction) -> str:
@@ -151,23 +144,47 @@ def _tied(said: Prediction) -> str:
     return f" {tied} of {len(said)} get the very same answer, which no rank (AUC) tells apart."
 
 
-def _with(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
+def refuse_missing(wanted: Sequence[str], cohort: Cohort, whose: str, of: int) -> None:
+    """InputDoesNotFit where a table lacks some of the columns that are wanted, of so many in all."""
+    has = [str(c) for c in cohort.table.columns if c != PATIENT]
+    if missing := [c for c in wanted if c not in has]:
+        raise InputDoesNotFit(
+            f"{len(missing)} of the {whose}'s {of} features are missing: {listed(missing, 8)}.",
+            f"The input has: {listed(has, 8)}.",
+        )
+
+
+def refuse_unnamed(wanted: Sequence[str], extra: Sequence[str], cohort: Cohort, learned: str) -> None:
+    """InputDoesNotFit where only the order of columns tells which is which, and there are more than were learned."""
+    if extra and all(c[:1] == "f" and c[1:].isdigit() for c in wanted):
+        raise InputDoesNotFit(
+            f"{learned} {len(wanted)} unnamed columns, the input has {len(cohort.features)}.",
+            "Give an array with the same columns in the same order.",
+        )
+
+
+def joined(flags: NDArray[np.object_], more: list[str]) -> NDArray[np.object_]:
     """Flags with a second one behind, as far as there is one."""
     pairs = zip(flags, more or [""] * len(flags), strict=True)
     return np.array(["; ".join(filter(None, pair)) for pair in pairs], dtype=object)
 
 
-def _far_out(table: pd.DataFrame, ranges: dict[str, list[float]], also: str) -> NDArray[np.object_]:
-    """A flag for each row with values further outside the training range than half its width."""
+def far_out(
+    table: pd.DataFrame, ranges: Mapping[str, Sequence[float]], what: str, also: str = ""
+) -> NDArray[np.object_]:
+    """A flag for each row with values further outside a range ({column: (low, high)}) than half its width.
+
+    what: the range in words; also: told of every row.
+    """
     names, outside = _outside(table, ranges)
     flags = np.full(len(table), also, dtype=object)
     for row in np.flatnonzero(outside.any(axis=1)):
         far = [names[i] for i in np.flatnonzero(outside[row])]
-        flags[row] = "; ".join(filter(None, [also, f"{FAR}: {listed(far, 5)}"]))
+        flags[row] = "; ".join(filter(None, [also, f"{_FAR} {what}: {listed(far, 5)}"]))
     return flags
 
 
-def _outside(table: pd.DataFrame, ranges: dict[str, list[float]]) -> tuple[list[str], NDArray[np.bool_]]:
+def _outside(table: pd.DataFrame, ranges: Mapping[str, Sequence[float]]) -> tuple[list[str], NDArray[np.bool_]]:
     """The columns with a range, and (n, columns) whether a value lies further outside it than half its width."""
     names = list(ranges)
     low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
@@ -177,41 +194,54 @@ def _outside(table: pd.DataFrame, ranges: dict[str, list[float]]) -> tuple[list[
 
 def _predict_scans(model: Model, cohort: Cohort, store: str | None) -> Prediction:
     check(model, cohort)
-    facts, faults = preparation.facts(cohort.cases, store=store)
     profile = preparation.Profile.from_dict(model.card["profile"])
-    refused, flags = profile.check(facts)
+    lacking = _without_covariates(model, cohort)
+    fit, flags, refused = like_those(cohort, profile, model.estimator, "the model", lacking=lacking, store=store)
+    return replace(model.predict(fit.cases), flags=flags).with_refused(refused)
+
+
+def like_those(
+    cohort: Cohort,
+    profile: Profile | None,
+    estimator: Any,
+    what: str,
+    words: Words = TRAINED,
+    *,
+    lacking: Mapping[str, Fault] = {},
+    store: str | None = None,
+) -> tuple[Cohort, NDArray[np.object_], dict[str, str]]:
+    """Scans that fit what was learned, a flag for each ("" for none), and why others are refused, by case id.
+
+    profile: of the scans that were learned from, None where it is not known; estimator: the fitted pipeline, its step
+    "features" first; what: it in words, words: its scans; lacking: cases that are refused whatever they show.
+    InputDoesNotFit where none fits.
+    """
+    facts, faults = preparation.facts(cohort.cases, store=store)
+    odd, flags = ({}, {}) if profile is None else profile.check(facts, words)
     if rows := [fault.where for fault in cohort.excluded if fault.of_row]:
         belong = "row of the table belongs" if len(rows) == 1 else "rows of the table belong"
         progress.note(f"{len(rows)} {belong} to no file: {listed(rows)}.")
-    lost = [fault for fault in (*cohort.excluded, *faults) if not fault.of_row]
-    refused = {**{f.where: f for f in lost}, **refused, **_without_covariates(model, cohort)}
-    fit_ids = [i for i in cohort.case_ids if i not in refused]
-    if not fit_ids:
-        raise _none_fits(refused)
-    unmeasured = _unmeasured(model, cohort.select(fit_ids), store)
-    refused |= unmeasured
-    fit_ids = [i for i in fit_ids if i not in unmeasured]
-    if not fit_ids:
-        raise _none_fits(refused)
-    cases = cohort.select(fit_ids).cases
-    own = np.array([flags.get(i, "") for i in fit_ids], dtype=object)
-    said = replace(model.predict(cases), flags=_with(own, strangers(model.estimator, cases)))
-    return said.with_refused({where: f"refused: {fault.reason}" for where, fault in refused.items()})
+    refused = {f.where: f for f in (*cohort.excluded, *faults) if not f.of_row} | odd | dict(lacking)
+    fit_ids = _fitting(cohort, refused, what)
+    refused |= _unmeasured(estimator, cohort.select(fit_ids), store)
+    fit = cohort.select(_fitting(cohort, refused, what))
+    own = np.array([flags.get(i, "") for i in fit.case_ids], dtype=object)
+    told = joined(own, strangers(estimator, fit.cases))
+    return fit, told, {where: f"refused: {fault.reason}" for where, fault in refused.items()}
 
 
-def _none_fits(refused: Mapping[str, Fault]) -> InputDoesNotFit:
+def _fitting(cohort: Cohort, refused: Mapping[str, Fault], what: str) -> list[str]:
+    """The cases that are not refused; InputDoesNotFit, with the first reason, where there are none."""
+    if fit_ids := [str(i) for i in cohort.case_ids if i not in refused]:
+        return fit_ids
     first = next(iter(refused.values()))
-    return InputDoesNotFit(
-        f"None of the {len(refused)} cases fits the model. {first.where}: {first.reason}", first.remedy
-    )
+    raise InputDoesNotFit(f"None of the {len(refused)} cases fits {what}. {first.where}: {first.reason}", first.remedy)
 
 
-def _unmeasured(model: Model, cohort: Cohort, store: str | None) -> dict[str, Fault]:
-    """Cases whose regions cannot be measured, where the model's features are of regions."""
-    first = model.estimator[0]
-    steps = [step for _, step in first.transformer_list] if hasattr(first, "transformer_list") else [first]
+def _unmeasured(estimator: Any, cohort: Cohort, store: str | None) -> dict[str, Fault]:
+    """Cases whose regions cannot be measured, where the features are of regions."""
     found: dict[str, Fault] = {}
-    for step in steps:
+    for step in feature_steps(estimator):
         if hasattr(step, "faults"):
             step.store = store  # a bundle names no folder
             found |= {name: Fault.of(name, fault) for name, fault in step.faults(cohort.cases).items()}

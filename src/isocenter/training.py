@@ -143,6 +143,15 @@ def measures(features: Sequence[str]) -> bool:
     return any("radiomics" in name.split("+") for name in features)
 
 
+def unsuited(options: Options) -> list[str]:
+    """The names of options that were given and that none of the named features takes."""
+    named = {step for name in options.features for step in name.split("+")}
+    others = [] if not named or measures(options.features) else ["preset", "regions", "image_filters"]
+    others += ["standardise"] if named and not named & STANDARDISED else []
+    usual = Options()
+    return [name for name in others if getattr(options, name) != getattr(usual, name)]
+
+
 def require(features: Sequence[str], weights: str | None, store: str | None) -> None:
     """MissingExtra or MissingPath where a network is needed and not here, before every pixel is read in vain.
 

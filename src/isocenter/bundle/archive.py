@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from isocenter.errors import DamagedBundle, IsocenterError, MissingPath, OtherVersion, UnreadableFile
+from isocenter.errors import DamagedBundle, IsocenterError, MissingPath, OtherVersion, UnreadableFile, UsageError
 
 FORMAT, VERSION = "isocenter bundle", 1
 MANIFEST = "manifest.json"
@@ -24,6 +24,18 @@ LARGEST = 4 * 2**30  # bytes, of the file and of all members together
 SUSPICIOUS = 256 * 2**20  # bytes: below, no ratio is refused
 RATIO = 200
 _DIGEST = 64  # length of a SHA-256 in hexadecimal
+_KINDS = {  # by a member that the other has not
+    "clustering.json": (
+        "a clustering",
+        "a model",
+        "Place new cases in its clusters: isocenter predict FILE INPUT, or isocenter.place(file, input) in Python.",
+    ),
+    "card.json": (
+        "a model",
+        "a clustering",
+        "Predict new cases with it: isocenter predict FILE INPUT, or isocenter.predict(file, input) in Python.",
+    ),
+}
 _AGAIN = "Copy the file again from where it was made, or fit the model again."
 
 
@@ -77,7 +89,9 @@ def read(path: Path) -> bytes:
 
 
 def unpack(content: bytes, expected: frozenset[str], name: str = "The file") -> dict[str, bytes]:
-    """The members of a bundle, every digest checked; DamagedBundle, or OtherVersion for a newer one."""
+    """The members of a bundle, every digest checked; DamagedBundle, OtherVersion (a newer one), UsageError (of another
+    kind: a clustering where a model is wanted).
+    """
     if content[:4] != b"PK\x03\x04":
         raise DamagedBundle(f"{name} is not a model bundle (.iso).", "Give a file that isocenter saved.")
     if sha256(content[:-_DIGEST]).encode() != content[-_DIGEST:]:
@@ -102,6 +116,9 @@ def _check_sizes(archive: zipfile.ZipFile, compressed: int, name: str) -> None:
 
 
 def _check_names(found: list[str], manifest: dict[str, str], expected: frozenset[str], name: str) -> None:
+    for member, (what, wanted, remedy) in _KINDS.items():
+        if member in manifest and member not in expected:
+            raise UsageError(f"{name} is {what}, not {wanted}: the file is whole.", remedy)
     if sorted(found) != sorted({MANIFEST, *manifest}) or set(manifest) != expected:
         listed = ", ".join(sorted(repr(n) for n in set(found) ^ {MANIFEST, *expected})) or "one of them twice"
         raise DamagedBundle(f"{name} does not hold exactly the members of a model: {listed}.", _AGAIN)

@@ -1,7 +1,8 @@
 """A clustering with the feature steps it was made from: one file that places new scans in its clusters.
 
 manifest.json      SHA-256 of every other member
-features.json      the features' name, which files were images and masks, which columns stand beside the features
+features.json      the features' name, which files were images and masks, which columns stand beside the features, and
+                   what the cases were like that others are held against
 features.skops     the fitted steps: features, harmonised if that was asked for, and filters
 clustering.json, arrays.zip     the clustering, as `clusters` writes it
 """
@@ -28,9 +29,11 @@ MEMBERS = clusters.MEMBERS | {ABOUT, STEPS}
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
-    """clustering; pipeline: the fitted steps (`measuring.Measured`); about: {"features", "roles", "beside"}.
+    """clustering; pipeline: the fitted steps (`measuring.Measured`); about: {"features", "roles", "beside", "profile"
+    or "ranges"}.
 
-    roles: `image`, `mask` and `like`, as `index` takes them.
+    roles: `image`, `mask` and `like`, as `index` takes them; profile: of scans, a `preparation.Profile` as plain
+    values; ranges: of a table, the smallest and largest value by column, {} where it was read in batches.
     """
 
     clustering: Clustering

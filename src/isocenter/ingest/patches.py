@@ -42,16 +42,28 @@ class Told:
     warnings: list[str] = field(default_factory=list)
 
 
-def told(found: Found) -> Told:
-    """Join the table of a folder of patches. MissingStep where cutting was interrupted."""
-    if not (found.root / MARK).is_file():
-        return Told(found)
-    if not (found.root / TABLE).is_file():
+def told(found: Found, one: bool = False) -> Told:
+    """Join the table of a folder of patches, also where only a folder in it is read, or one of its files.
+
+    MissingStep where cutting was interrupted.
+    """
+    root = found.root.absolute()
+    home = next((folder for folder in (root, *root.parents) if _is_whole(folder)), None)
+    if home is None and (root / MARK).is_file():
         raise MissingStep(
             f"The patches in {found.root} are not complete: cutting was interrupted.",
             "Run the same isocenter patches command again; it goes on where it stopped.",
         )
-    table = _read(found.root / TABLE)
+    if home is None:
+        return Told(found)
+    above = "" if root == home else f"{root.relative_to(home).as_posix()}/"
+    table = _read(home / TABLE)
+    table = table[table.index.str.startswith(above)]
+    table = table.set_axis(table.index.str.removeprefix(above))
+    if one:
+        table = table[table.index.isin([item.path for item in found.items])]
+    if root != home and not len(table):
+        return Told(found)  # something else that lies there
     rows = dict(zip(table.index, table.to_dict("records"), strict=True))
     named = bool((table[PATIENT] != table[SOURCE]).any())
     items = [_joined(item, rows[item.path]) for item in found.items if item.path in rows]
@@ -65,6 +77,10 @@ def told(found: Found) -> Told:
     notes = [f"Patches, by {TABLE}: {len(items)} of {count(table[SOURCE].nunique(), 'image')}{of}."]
     warnings = [] if named else [ONE_IMAGE_ONE_PATIENT]
     return Told(replace(found, items=items, tables=others, ignored=ignored), True, faults, notes, warnings)
+
+
+def _is_whole(folder: Path) -> bool:
+    return (folder / MARK).is_file() and (folder / TABLE).is_file()
 
 
 def _read(path: Path) -> pd.DataFrame:

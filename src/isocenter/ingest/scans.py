@@ -31,7 +31,8 @@ MASK_NAME = re.compile(r"(^|[^a-z])(mask|seg|segmentation|label|gtv|roi)s?$", re
 
 def draft_scans(path: Path, request: Request) -> Draft:
     """Images below `path` (or the one image `path`) with all that is known of them."""
-    told = patches.told(scan(path, None if request.labels is None else request.labels.absolute().parent))
+    beside = None if request.labels is None else request.labels.absolute().parent
+    told = patches.told(scan(path, beside), one=path.is_file())
     found = told.found
     labels, notes = _labels(found, request)
     table = None

@@ -152,14 +152,19 @@ def similar(found: dict[str, Any], _: dict[str, Any]) -> Iterator[str]:
 def placed(path: str, result: dict[str, Any]) -> Iterator[str]:
     """How many new cases went into each cluster, and where the table lies."""
     told = ", ".join("in none " + str(n) if k == "-1" else f"{k}: {n}" for k, n in result["counts"].items())
-    yield f"{result['cases']} cases placed in clusters, {told}; {result['borderline']} borderline"
+    yield (
+        f"{result['cases']} cases placed in clusters, {told}; {result['borderline']} borderline, "
+        f"{result['refused']} refused, {result['flagged']} flagged"
+    )
     if not result["structure"]:
         one = len([k for k in result["counts"] if k != "-1"]) < 2
         yield "WARNING   " + (
             "No structure was found: there is one cluster." if one else "The clusters may cut one piece."
         )
-    for flag in result["flags"]:
+    for flag in result["flags"][:_COLUMNS]:
         yield f"WARNING   {flag}"
+    if len(result["flags"]) > _COLUMNS:
+        yield f"          and {len(result['flags']) - _COLUMNS} more in {path}, column flags"
     yield f"Written   {path}"
 
 

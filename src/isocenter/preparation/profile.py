@@ -14,9 +14,10 @@ from isocenter.errors import Fault, InputDoesNotFit
 Range = tuple[float, float]
 _LENGTHS = ("depth", "rows", "columns")
 _SPACINGS = ("spacing_slice", "spacing_row", "spacing_column")
-Words = tuple[str, str, str]  # "..., trained on CT", "... in training", "training had none"
-TRAINED: Words = ("trained on", "in training", "training")
-BESIDE: Words = ("the cases here are", "among the cases here", "the cases here")
+Words = tuple[str, str, str, str]  # "..., trained on CT", "... in training", "training had none", "This model takes CT"
+TRAINED: Words = ("trained on", "in training", "training", "This model takes")
+BESIDE: Words = ("the cases here are", "among the cases here", "the cases here", "The cases here are")
+CLUSTERED: Words = ("clustered were", "among the clustered cases", "the clustered cases", "These clusters take")
 SPACING_SLACK = 0.1  # spacings up to 10 % outside the training range pass without a word
 RANGE_SLACK = 4.0  # images scaled to 0..1 lie within the margin of CT; what they span tells
 
@@ -70,7 +71,7 @@ class Profile:
         for row in facts.reset_index().to_dict("records"):
             case_id = str(row["case_id"])
             if reason := self._refusal(row, words):
-                remedy = f"This model takes {self}."
+                remedy = f"{words[3]} {self}."
                 refused[case_id] = Fault.of(case_id, InputDoesNotFit(f"{reason}.", remedy))
             elif odd := self._oddities(row, words):
                 flags[case_id] = "; ".join(odd)
@@ -113,7 +114,7 @@ class Profile:
         return bool(row["channels"] == 1 and 3 in self.channels)
 
     def _oddities(self, row: Mapping[Any, Any], words: Words) -> list[str]:
-        are, among, _ = words
+        are, among, *_ = words
         modality = _text(row["modality"])
         odd = [f"modality {modality or 'unknown'} not seen {among}"] if modality not in self.modalities else []
         if row["channels"] not in self.channels:
@@ -137,7 +138,7 @@ class Profile:
         return odd
 
     def _odd_spacing(self, row: Mapping[Any, Any], words: Words) -> list[str]:
-        are, _, they = words
+        are, _, they, _ = words
         if bool(row["calibrated"]) != (self.spacings is not None):
             none = ("a", " none") if row["calibrated"] else ("no", "")
             return [f"has {none[0]} physical size, {they} had{none[1]}"]
