@@ -121,8 +121,8 @@ def doubts(model: Model, said: Prediction, cohort: Cohort) -> tuple[str, ...]:
             counts = outside.sum(axis=0)
             where = [f"{names[i]} ({counts[i]})" for i in np.argsort(-counts, kind="stable") if counts[i]]
             told.append(
-                f"{far} of {n} cases lie {_FAR} {RANGE}: {listed(where, 5)}. Check units and scales: the model was never "
-                f"shown such values.{_tied(said)}"
+                f"{far} of {n} cases lie {_FAR} {RANGE}: {listed(where, 5)}. Check units and scales: the model was "
+                f"never shown such values.{_tied(said)}"
             )
     own = [] if said.flags is None else [_beside_ranges(str(flag)) for flag in said.flags]
     if odd := [f"{case}: {flag}" for case, flag in zip(said.case_id, own, strict=bool(own)) if flag]:
