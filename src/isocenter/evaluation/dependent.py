@@ -41,9 +41,9 @@ from isocenter.metrics.resampling import Resampled, Scale, corrected, nested, of
 RANKS = frozenset({"auc", "average_precision", "spearman", "ordinal_c_index", "cumulative_auc"})
 # What scores that are the same for everybody bring to 0.5 in every sample.
 HALF = frozenset({"auc", "ordinal_c_index", "cumulative_auc"})
-# Calibration of sites that can be pooled: fitted without bounds, each with a standard error of its own.
 # What is told of decisions alone: the same decision for everybody brings it to one value in every sample.
 _OF_DECISIONS = frozenset({"balanced_accuracy", "kappa_quadratic", "kappa_linear"})
+# Calibration of sites that can be pooled: fitted without bounds, each with a standard error of its own.
 LINES = frozenset({"calibration_slope", "calibration_intercept", "calibration_in_the_large"})
 _SLOPED = frozenset({"calibration_slope", "calibration_intercept"})
 _SHARES = frozenset({"accuracy", "ppv", "npv", *DECIDED})
