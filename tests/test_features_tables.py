@@ -48,7 +48,7 @@ def test_given_names_what_is_missing() -> None:
 def test_given_refuses_infinity_and_text_by_name() -> None:
     with pytest.raises(BadValues, match="Infinite values in: a"):
         Given(("a", "b")).fit(TABLE.assign(a=np.inf))
-    with pytest.raises(InputDoesNotFit, match="not all numbers"):
+    with pytest.raises(InputDoesNotFit, match="not numbers: 'sex' holds F, M"):
         Given(("sex",)).fit(TABLE)
 
 

@@ -120,6 +120,7 @@ def similar(
     case = case if isinstance(case, str) else as_path(case, "CASE")
     told: dict[str, Any] = {"preset": preset, "regions": regions, "weights": weights, "window": window}
     told |= {"image_filters": image_filters}
+    checking.kind(cohort, (Cohort, str, Path), "cohort")
     if not isinstance(cohort, Cohort):
         cohort = ingest.index(Path(cohort), with_labels=False, image=image, mask=mask)
     asked = asked_case(cohort, case, image, mask)

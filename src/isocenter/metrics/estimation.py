@@ -68,6 +68,7 @@ _BOUNDS: dict[str, Bounds] = {
 }
 # What one and the same prediction for everybody brings to 0.5, or 0, in every sample.
 TELLING = {"balanced_accuracy", "partial_auc", "kappa_quadratic", "kappa_linear", "ccc"}
+_DUST = 1e-12  # of rounding
 _AGREEMENT = ("agreement_low", "agreement_high")
 # Means of losses, or (2) roots of a mean of squares.
 _LOSSES = {"brier": 1, "rps": 1, "grade_error": 1, "hamming_loss": 1, "mae": 1, "rmse": 2}
@@ -94,7 +95,7 @@ def estimate(
     """Every metric of the panel, and optional ones. patients: (n,) codes 0..p-1; draws 0: values without intervals."""
     values = {k: float(v) for k, v in panel.measures(np.ones(len(patients)), (*panel.keys, *also)).items()}
     if flat := _tells_nobody_apart(panel):  # without the dust of rounding
-        values |= {key: round(value, 12) + 0.0 for key, value in values.items() if key[0] in TELLING}
+        values |= {key: 0.0 for key, value in values.items() if key[0] in TELLING and abs(value) < _DUST}
     found = {key: Estimated(value) for key, value in values.items()}
     n_patients = int(patients.max()) + 1
     if isinstance(panel, ValuePanel) and 1 < n_patients < len(patients):  # some values, too, are by patient
