@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import isocenter
 from hospitals import sited
-from isocenter import charting, datasets, grouping, ingest, lines, mapping, preparation, progress
+from isocenter import charting, datasets, grouping, ingest, lines, mapping, preparation, progress, unlabelled
 from isocenter.case import Case
 from isocenter.cli import app
 from isocenter.elsewhere import predict_to
@@ -28,6 +28,7 @@ from isocenter.errors import (
 from isocenter.mapping import Mapping
 from isocenter.options import Options
 from isocenter.project import Project
+from isocenter.querying import Query
 from isocenter.unsupervised import Clustering
 
 N = 160
@@ -57,9 +58,13 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def made(folder: Path, project: Path | None, **options: object) -> Mapping:
+def told_of(folder: Path, **options: object) -> Options:
     told = {"input": str(folder / "images"), "labels": str(folder / "labels.csv"), "id_column": "id", **options}
-    return Mapping(Options().changed(**told), Project(project))
+    return Options().changed(**told)
+
+
+def made(folder: Path, project: Path | None, **options: object) -> Mapping:
+    return Mapping(told_of(folder, **options), Project(project))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +106,7 @@ def test_the_second_time_nothing_is_computed(scans: Path, project: Path, monkeyp
     def fail(*_: object, **__: object) -> object:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(mapping, "measure", fail)
+    monkeypatch.setattr(unlabelled, "measure", fail)
     monkeypatch.setattr(mapping.grouping, "grouped", fail)
     assert made(scans, project, features="intensity").cluster()["clusters"]["clusters"] == 2
 
@@ -162,7 +167,7 @@ def test_new_rows_need_the_features(tmp_path: Path) -> None:
 
 
 def test_similar_finds_copy_and_twin_first(scans: Path, project: Path) -> None:
-    told = made(scans, project, features="pixels").similar("s010", 3)
+    told = Query(told_of(scans, features="pixels"), Project(project)).similar("s010", 3)
     assert [one["case_id"] for one in told["similar"]["cases"][:2]] == ["s030", "s020"]
     assert told["similar"]["cases"][0]["distance"] == pytest.approx(0, abs=1e-9)
     page = Path(told["page"]).read_text("utf-8")
@@ -195,8 +200,8 @@ def test_a_scan_from_outside_finds_its_like(scans: Path, project: Path, tmp_path
     """A copy of s011 under the name of another case, beside a mask that is not asked for."""
     outside = tmp_path / "s000.png"
     outside.write_bytes((scans / "images" / "s011.png").read_bytes())
-    told = made(scans, project, features="pixels").similar(str(outside), 3)
-    inside = made(scans, project, features="pixels").similar("s011", 3)
+    told = Query(told_of(scans, features="pixels"), Project(project)).similar(str(outside), 3)
+    inside = Query(told_of(scans, features="pixels"), Project(project)).similar("s011", 3)
     cases = [(one["case_id"], one["distance"]) for one in told["similar"]["cases"]]
     assert cases[0] == ("s011", pytest.approx(0, abs=1e-9))
     known = [(one["case_id"], pytest.approx(one["distance"])) for one in inside["similar"]["cases"]]
@@ -256,7 +261,7 @@ def test_a_dicom_series_from_outside(tmp_path: Path) -> None:
     asked = asked if list(asked.glob("lesion_mask*")) else asked.parent
     shutil.move(asked, tmp_path / "new")
     told: dict[str, object] = {"input": str(scans), "mask": "lesion_mask.nii.gz", "features": "radiomics"}
-    study = Mapping(Options().changed(**told), Project(tmp_path / "p"))
+    study = Query(Options().changed(**told), Project(tmp_path / "p"))
     result = study.similar(str(tmp_path / "new"), 2)
     assert (len(study.usable), result["similar"]["of"], len(result["similar"]["cases"])) == (5, 5, 2)
     assert Path(result["page"]).read_text("utf-8").count("data:image/png") == 3
@@ -273,7 +278,7 @@ def test_what_cannot_be_is_refused_before_anything_is_read(scans: Path, tmp_path
     with pytest.raises(UsageError, match="cannot be"):
         made(scans, None, features="intensity", clusters=-1).cluster()
     with pytest.raises(MissingStep):
-        Mapping(Options(), Project(tmp_path / "empty")).similar("x")
+        Query(Options(), Project(tmp_path / "empty")).similar("x")
 
 
 def test_the_command_line_says_the_same(scans: Path, project: Path, capsys: pytest.CaptureFixture[str]) -> None:

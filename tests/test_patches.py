@@ -1,8 +1,7 @@
-"""Patches of planted slides: which, where, whose; what is left out; cut once, whole or not at all; read by other commands."""
+"""Patches of planted slides: which, where, and what is left out."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,56 +11,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-import isocenter
-from isocenter import cutting, ingest, lines, preparation
-from isocenter.cli import app
+from isocenter import ingest, lines, preparation
 from isocenter.cutting import patches
-from isocenter.errors import EmptyRegion, MissingStep, NotWritable, OtherStudy, UnreadableFile, UsageError
+from isocenter.errors import EmptyRegion, UnreadableFile, UsageError
 from isocenter.lines.patches import patches as patch_lines
-from isocenter.mapping import Mapping
-from isocenter.options import Options
-from isocenter.preparation.patches import Cutting, cut
-from isocenter.project import Project
-
-GLASS, STAINED = (241, 240, 239), (205, 120, 175)
-
-
-def slide(shape: tuple[int, int] = (320, 448), seed: int = 0, colour: tuple[int, int, int] = STAINED) -> np.ndarray:
-    """Glass with tissue in rows 64 to 191 and columns 128 to 319: six whole patches of 64 pixels."""
-    rng = np.random.default_rng(seed)
-    pixels = np.broadcast_to(GLASS, (*shape, 3)).astype(float)
-    pixels[64:192, 128:320] = colour
-    return (pixels + rng.normal(0, 4, pixels.shape)).clip(0, 255).astype(np.uint8)
-
-
-SIX = {(128, 64), (192, 64), (256, 64), (128, 128), (192, 128), (256, 128)}
-
-
-def save(folder: Path, name: str, pixels: np.ndarray) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-def table_of(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "patches.csv", dtype={"patient_id": str})
-
-
-def places(table: pd.DataFrame) -> set[tuple[int, int]]:
-    return set(zip(table["x"], table["y"], strict=True))
-
-
-@pytest.fixture(scope="module")
-def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight slides of four patients, two kinds of tissue; a table of them."""
-    folder = tmp_path_factory.mktemp("slides")
-    for i in range(8):
-        save(folder / "in", f"s{i}.png", slide(seed=i, colour=STAINED if i % 4 < 2 else (120, 80, 160)))
-    told = {"slide": [f"s{i}.png" for i in range(8)], "patient": [f"{i // 2:03}" for i in range(8)]}
-    pd.DataFrame(told | {"grade": ["low", "low", "high", "high"] * 2}).to_csv(folder / "slides.csv", index=False)
-    patches(folder / "in", folder / "out", size=64, labels=folder / "slides.csv", patient_column="patient")
-    return folder
+from slides import SIX, places, save, slide, table_of
 
 
 def test_planted_tissue_gives_exactly_its_patches(tmp_path: Path) -> None:
@@ -171,23 +125,6 @@ def test_every_image_that_gives_no_patch_is_named_and_counts_reconcile(tmp_path:
     assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["few", "glass", "good"]
 
 
-@pytest.mark.parametrize("wrong", [{"size": 1000}, {"size": 64, "tissue": 1.0, "stride": 50}])
-def test_after_a_run_without_a_patch_the_same_folder_takes_what_the_remedy_says(
-    tmp_path: Path, wrong: dict[str, Any]
-) -> None:
-    small = slide()
-    small[::3] = GLASS  # no patch is tissue all over
-    save(tmp_path / "in", "a.png", small)
-    with pytest.raises(isocenter.IsocenterError, match="No patch was cut"):
-        patches(tmp_path / "in", tmp_path / "out", **wrong)
-    again = patches(tmp_path / "in", tmp_path / "out", size=64, tissue=0.05)["patches"]
-    fresh = patches(tmp_path / "in", tmp_path / "new", size=64, tissue=0.05)["patches"]
-    assert again == fresh and again["kept"] > 0
-    assert places(table_of(tmp_path / "out")) == places(table_of(tmp_path / "new"))
-    with pytest.raises(OtherStudy):
-        patches(tmp_path / "in", tmp_path / "out", size=32)
-
-
 def test_rows_of_the_table_are_no_images(tmp_path: Path) -> None:
     """Two images, one of them empty; the table names nine more."""
     save(tmp_path / "in", "a.png", slide())
@@ -227,171 +164,6 @@ def test_the_same_name_in_two_folders_and_beside_a_folder(tmp_path: Path) -> Non
     assert table["path"].is_unique
 
 
-def test_folders_of_classes_stay_classes_and_slides_do_not_become_them(tmp_path: Path) -> None:
-    for kind in ("benign", "malignant"):
-        for i in range(3):
-            save(tmp_path / "in" / kind, f"s{i}.png", slide(seed=i))
-    patches(tmp_path / "in", tmp_path / "out", size=64)
-    cohort = isocenter.index(tmp_path / "out")
-    assert cohort.counts == {"benign": 18, "malignant": 18}
-    assert len(set(cohort.patients)) == 6
-    flat = tmp_path / "in" / "benign"
-    patches(flat, tmp_path / "flat", size=64)
-    with pytest.raises(isocenter.IsocenterError, match="no labels"):
-        isocenter.index(tmp_path / "flat")
-
-
-def test_patients_come_from_the_table_and_are_the_unit_everywhere(slides: Path) -> None:
-    table = table_of(slides / "out")
-    assert table.groupby("patient_id").size().to_dict() == {f"{i:03}": 12 for i in range(4)}
-    assert list(table.columns) == ["path", "patient_id", "source", "x", "y", "tissue", "grade"]
-    cohort = isocenter.index(slides / "out", target="grade")
-    assert cohort.table.groupby("patient_id")["grade"].nunique().tolist() == [1] * 4
-    design = isocenter.split(cohort, isocenter.audit(cohort), design="kfold", folds=2)
-    for split in design.splits:
-        parts = [set(cohort.select(ids).patients) for ids in (split.fitting, split.test)]
-        assert not parts[0] & parts[1]
-    assert not [w for w in (*cohort.warnings, *isocenter.audit(cohort).warnings) if "patient" in w or "learn" in w]
-
-
-def test_a_table_of_slides_or_of_patients_labels_every_patch(slides: Path, tmp_path: Path) -> None:
-    save(slides / "again", "s0.png", slide())
-    pd.DataFrame({"slide": [f"s{i}" for i in range(8)], "stage": list("aabbccdd")}).to_csv(
-        tmp_path / "t.csv", index=False
-    )
-    cohort = isocenter.index(slides / "out", labels=tmp_path / "t.csv", target="stage")
-    assert cohort.counts == dict.fromkeys("abcd", 12)
-    assert sorted(set(cohort.patients)) == ["000", "001", "002", "003"]
-    table = pd.DataFrame({"patient": ["000", "001", "002", "003"], "died": [0, 1, 1, 0]}).astype({"patient": str})
-    table.to_csv(tmp_path / "p.csv", index=False)
-    cohort = isocenter.index(slides / "out", labels=tmp_path / "p.csv", target="died")
-    assert cohort.counts == {"0": 24, "1": 24}
-
-
-def test_without_patients_the_image_is_one_and_that_is_said(tmp_path: Path) -> None:
-    for i in range(3):
-        save(tmp_path / "in", f"s{i}.png", slide(seed=i))
-    told = patches(tmp_path / "in", tmp_path / "out", size=64)
-    cohort = ingest.index(tmp_path / "out", with_labels=False)
-    assert told["warnings"] == list(cohort.warnings)
-    assert "all patches of an image count as those of one patient" in told["warnings"][0]
-    assert set(cohort.patients) == {"s0.png", "s1.png", "s2.png"}
-
-
-def test_cluster_takes_the_folder_and_knows_whose_patches_they_are(slides: Path, tmp_path: Path) -> None:
-    study = Mapping(Options().changed(input=str(slides / "out"), features="intensity"), Project(tmp_path / "p"))
-    found = study.cluster()["clusters"]
-    assert (found["n"], found["patients"], found["clusters"]) == (48, 4, 2)
-    rows = pd.read_csv(tmp_path / "p" / "clusters" / "assignments.csv", index_col="case_id")["cluster"]
-    own = study.usable.table["grade"]
-    assert pd.crosstab(rows, own).gt(0).sum(axis=1).tolist() == [1, 1]
-
-
-def test_a_folder_or_file_of_complete_patches_is_read_with_its_patient(slides: Path) -> None:
-    """Each image's folder has a record of its own, which is no sign that cutting was interrupted."""
-    table = table_of(slides / "out")
-    file = slides / "out" / table["path"][0]
-    alone, image = ingest.index(file, with_labels=False), ingest.index(file.parent, with_labels=False)
-    assert list(alone.patients) == [table["patient_id"][0]]
-    assert len(image) == sum(table["source"] == table["source"][0])
-    assert set(image.patients) == {table["patient_id"][0]}
-    assert (len(alone.excluded), len(image.excluded)) == (0, 0)
-    study = Mapping(Options().changed(input=str(slides / "out"), features="intensity"), Project(None))
-    assert study.similar(file, 2)["similar"]["cases"][0]["distance"] == pytest.approx(0, abs=1e-6)
-
-
-def test_other_images_and_missing_patches_are_left_out_by_name(slides: Path, tmp_path: Path) -> None:
-    save(tmp_path / "in", "s.png", slide())
-    patches(tmp_path / "in", tmp_path / "out", size=64)
-    save(tmp_path / "out", "stranger.png", slide())
-    (tmp_path / "out" / "s" / "x000128_y000064.png").unlink()
-    cohort = ingest.index(tmp_path / "out", with_labels=False)
-    assert {(f.where, f.code) for f in cohort.excluded} == {
-        ("stranger", "NoMatch"),
-        ("s/x000128_y000064", "MissingPath"),
-    }
-    assert (cohort.found, len(cohort)) == (7, 5)
-
-
-def test_a_second_time_nothing_is_cut_and_new_images_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path / "in", "a.png", slide())
-    first = patches(tmp_path / "in", tmp_path / "out", size=64)
-    before = table_of(tmp_path / "out")
-    asked: list[Path] = []
-    monkeypatch.setattr(cutting, "cut", lambda path, *rest: asked.append(path) or cut(path, *rest))
-    assert patches(tmp_path / "in", tmp_path / "out", size=64) == first
-    assert asked == []
-    save(tmp_path / "in", "b.png", slide(seed=1))
-    assert patches(tmp_path / "in", tmp_path / "out", size=64)["patches"]["kept"] == 12
-    assert [path.name for path in asked] == ["b.png"]
-    assert table_of(tmp_path / "out").iloc[:6].equals(before)
-
-
-def test_interrupted_it_leaves_whole_images_only_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("a", "b", "c"):
-        save(tmp_path / "in", f"{name}.png", slide())
-    asked: list[str] = []
-
-    def stopping(path: Path, how: Cutting, write: Any) -> Any:
-        asked.append(path.name)
-
-        def once(x: int, y: int, pixels: Any) -> None:
-            write(x, y, pixels)
-            if path.name == "b.png" and asked.count("b.png") == 1:
-                raise KeyboardInterrupt
-
-        return cut(path, how, once)
-
-    monkeypatch.setattr(cutting, "cut", stopping)
-    with pytest.raises(KeyboardInterrupt):
-        patches(tmp_path / "in", tmp_path / "out", size=64)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [".patches.json", "a"]
-    with pytest.raises(MissingStep, match="interrupted"):
-        ingest.index(tmp_path / "out", with_labels=False)
-    (tmp_path / "out" / ".c.1.partial").mkdir()  # what a kill leaves
-    (tmp_path / "out" / ".c.1.partial" / "x000000_y000000.png").write_bytes(b"half")
-    assert patches(tmp_path / "in", tmp_path / "out", size=64)["patches"]["kept"] == 18
-    save(tmp_path / "in", "d.png", slide())  # complete, then interrupted at an image that came later
-    monkeypatch.setattr(cutting, "cut", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        patches(tmp_path / "in", tmp_path / "out", size=64)
-    with pytest.raises(MissingStep, match="interrupted"):
-        ingest.index(tmp_path / "out", with_labels=False)
-    assert asked == ["a.png", "b.png", "b.png", "c.png"]
-    assert not (tmp_path / "out" / ".c.1.partial").exists()
-
-
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    path = save(tmp_path / "in", "a.png", slide())
-    patches(tmp_path / "in", tmp_path / "out", size=64)
-    with pytest.raises(OtherStudy, match="size 64"):
-        patches(tmp_path / "in", tmp_path / "out", size=32)
-    with pytest.raises(OtherStudy, match="holds patches of"):
-        patches(path, tmp_path / "out", size=64)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("x")
-    for place in (tmp_path / "mine", tmp_path / "mine" / "notes.txt"):
-        with pytest.raises(OtherStudy, match="not empty"):
-            patches(tmp_path / "in", place, size=64)
-    with pytest.raises(UsageError, match="lies in INPUT"):
-        patches(tmp_path / "in", tmp_path / "in" / "out", size=64)
-    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["notes.txt"]
-    save(tmp_path / "in", "a.png", slide(seed=5))
-    (tmp_path / "in" / "b.png").write_bytes(path.read_bytes())
-    found = patches(tmp_path / "in", tmp_path / "out", size=64)["patches"]
-    assert [(one["where"], one["code"]) for one in found["left_out"]] == [("a", "OtherStudy")]
-
-
-def test_a_full_disk_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    save(tmp_path / "in", "a.png", slide())
-    monkeypatch.setattr(cutting, "write_picture", full)
-    with pytest.raises(NotWritable):
-        patches(tmp_path / "in", tmp_path / "out", size=64)
-
-
 @pytest.mark.parametrize(
     "wrong", [{"size": 0}, {"stride": 0}, {"tissue": 1.5}, {"tissue": -0.1}, {"level": -1}, {"background": "grey"}]
 )
@@ -405,13 +177,3 @@ def test_one_file_that_is_torn_says_so(tmp_path: Path) -> None:
     (tmp_path / "torn.png").write_bytes(save(tmp_path / "x", "t.png", slide()).read_bytes()[:5000])
     with pytest.raises(UnreadableFile, match=r"torn\.png"):
         patches(tmp_path / "torn.png", tmp_path / "out")
-
-
-def test_the_command_line_says_the_same(slides: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    app(["patches", str(slides / "in"), str(tmp_path / "o"), "--size", "64", "--json"], standalone_mode=False)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["patches"]["kept"], told["table"]) == (48, str(tmp_path / "o" / "patches.csv"))
-    app(["patches", str(slides / "in"), str(tmp_path / "o"), "--size", "64"], standalone_mode=False)
-    said = capsys.readouterr().out
-    assert "8 found = 8 cut into patches + 0 left out" in said
-    assert "48 kept of 280" in said

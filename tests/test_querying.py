@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -21,6 +22,8 @@ from isocenter.errors import MissingPath, UsageError
 from isocenter.mapping import Mapping
 from isocenter.options import Options
 from isocenter.project import Project
+from isocenter.querying import Query
+from isocenter.unlabelled import Unlabelled
 
 WAYS = {"said": {"mask": "lesion_mask.nii.gz"}, "by habit": {}}
 
@@ -50,7 +53,7 @@ def remembered(project: Path) -> dict[str, str]:
 
 def asked(project: Path, case: object, **options: object) -> dict[str, object]:
     saved = Options.from_toml(project / "run.toml")
-    told = Mapping(saved.changed(**options), Project(project)).similar(str(case), 3)["similar"]
+    told = Query(saved.changed(**options), Project(project)).similar(str(case), 3)["similar"]
     assert isinstance(told, dict)
     return told
 
@@ -132,7 +135,7 @@ def test_a_new_scan_without_its_mask_is_told_what_it_lacks(phantom: Path, tmp_pa
     options = Options().changed(input=str(phantom / "scans"), features="intensity")
     shutil.copytree(phantom / "other" / "scans" / "PHANTOM-002" / "ct", tmp_path / "new" / "ct")
     with pytest.raises(Exception, match="no mask lesion"):
-        Mapping(options, Project(None)).similar(tmp_path / "new")
+        Query(options, Project(None)).similar(tmp_path / "new")
 
 
 def test_a_new_scan_takes_roles_of_its_own(phantom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +172,7 @@ def test_a_case_of_another_kind_is_flagged(phantom: Path, tmp_path: Path) -> Non
     (tmp_path / "skin").mkdir()
     for i in range(8):
         Image.fromarray(rng.integers(0, 255, (32, 32, 3), np.uint8)).save(tmp_path / "skin" / f"{i}.png")
-    study = Mapping(Options().changed(input=str(tmp_path / "skin"), features="descriptors"), Project(None))
+    study = Query(Options().changed(input=str(tmp_path / "skin"), features="descriptors"), Project(None))
     series = phantom / "other" / "scans" / "PHANTOM-002" / "ct"
     told = study.similar(series, 2)["similar"]
     assert told["unlike"] == "a 3-D volume, the cases here are 2-D images"
@@ -196,12 +199,12 @@ def test_scans_without_labels_are_clustered_again_as_before(project: Path) -> No
 
 
 OF_SCANS = {"preset": "ct", "regions": "labels", "image_filters": "wavelet", "window": "lung", "weights": "w.npz"}
-ASKING: dict[str, Callable[[Mapping], object]] = {
-    "run": lambda study: study.report(),
-    "cluster": lambda study: study.cluster(),
-    "minibatch": lambda study: study.cluster("minibatch"),
-    "similar": lambda study: study.similar("3"),
-    "python": lambda study: isocenter.similar(study.usable, "3", **{n: getattr(study.options, n) for n in OF_SCANS}),
+ASKING: dict[str, tuple[type[Unlabelled], Callable[[Any], object]]] = {
+    "run": (Mapping, lambda study: study.report()),
+    "cluster": (Mapping, lambda study: study.cluster()),
+    "minibatch": (Mapping, lambda study: study.cluster("minibatch")),
+    "similar": (Query, lambda study: study.similar("3")),
+    "python": (Query, lambda s: isocenter.similar(s.usable, "3", **{n: getattr(s.options, n) for n in OF_SCANS})),
 }
 
 
@@ -212,8 +215,9 @@ def test_options_about_scans_are_refused_for_a_table_by_every_command(command: s
     table = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc")).assign(label=np.arange(60) % 2)
     table.to_csv(path := tmp_path / "t.csv", index=False)
     options = Options().changed(input=str(path), target="label", **{name: OF_SCANS[name]})
+    kind, asking = ASKING[command]
     with pytest.raises(UsageError, match=f"--{name.replace('_', '-')}: this is about scans"):
-        ASKING[command](Mapping(options, Project(None)))
+        asking(kind(options, Project(None)))
 
 
 @pytest.mark.parametrize("verb", ["cluster", "features"])

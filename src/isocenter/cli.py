@@ -203,10 +203,10 @@ def similar(
     **options: Any,
 ) -> Any:
     """The cases nearest to one in the project's features: a table, and a page with pictures. Changes nothing else."""
-    from isocenter.mapping import Mapping
+    from isocenter.querying import Query
 
-    study = _study(project, None, Mapping, **options)
-    assert isinstance(study, Mapping)
+    study = _study(project, None, Query, **options)
+    assert isinstance(study, Query)
     return study.similar(case, n, distance, search, parts(image or []), parts(mask or []))
 
 

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 
 import isocenter
-from isocenter import ingest, lines, mapping
-from isocenter.errors import (
-    UsageError,
-)
-from isocenter.mapping import Mapping
+from isocenter import ingest, lines, unlabelled
+from isocenter.errors import UsageError
 from isocenter.options import Options
 from isocenter.project import Project
+from isocenter.querying import Query
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +27,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def of_rows(path: Path, project: Path | None) -> Mapping:
-    return Mapping(Options().changed(input=str(path)), Project(project))
+def of_rows(path: Path, project: Path | None) -> Query:
+    return Query(Options().changed(input=str(path)), Project(project))
 
 
 def test_an_approximate_search_tells_its_recall_and_measures_once(
@@ -48,7 +46,7 @@ def test_an_approximate_search_tells_its_recall_and_measures_once(
     said = f"Approximate: recall@8 {search['recall']:.2f} on 200 of these cases"
     assert said in list(lines.SECTIONS["similar"](told, first))[1]
     assert said in Path(first["page"]).read_text("utf-8")
-    monkeypatch.setattr(mapping, "measure", None)  # what is kept needs no features
+    monkeypatch.setattr(unlabelled, "measure", None)  # what is kept needs no features
     again = of_rows(many, tmp_path).similar("9", 8, search="approximate")["similar"]
     assert again == told
     with pytest.raises(TypeError):
