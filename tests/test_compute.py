@@ -122,6 +122,19 @@ def test_together_begins_nothing_after_a_fault_or_an_interruption(monkeypatch: p
     assert len(done) < 1000
 
 
+def test_of_faults_at_the_same_time_the_first_task_s_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "processes", lambda: 2)
+    meeting = threading.Barrier(2, timeout=60)
+
+    def failing(n: int) -> float:
+        meeting.wait()
+        time.sleep(0.05 / n)  # the second is there before the first
+        return halve(n)
+
+    with pytest.raises(BadValues, match="5 is bad"):
+        compute.together([partial(failing, 5), partial(failing, 10)])
+
+
 def test_together_works_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each waits for the other: one after the other would never end."""
     monkeypatch.setattr(compute, "processes", lambda: 2)

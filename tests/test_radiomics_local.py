@@ -36,6 +36,24 @@ def test_as_a_plain_loop(where: tuple[slice, ...], gaps: bool) -> None:
     assert tuple(found.values()) == pytest.approx(plainly(image, mask))
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("from_end", [False, True])
+def test_at_every_distance_from_the_border(axis: int, from_end: bool) -> None:
+    """A row whose sphere just reaches beyond the image counts its voxels, one further inside need not."""
+    image = np.random.default_rng(0).normal(100, 1, (12, 24, 20))
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[3:9, 8:16, 6:14] = True
+    for away in range(7 if axis == 1 else 5):
+        index = image.shape[axis] - 1 - away if from_end else away
+        hot, marked_too = image.copy(), mask.copy()
+        place = [6, 12, 10]
+        place[axis] = index
+        hot[tuple(place)] += 1000
+        marked_too[tuple(place)] = True
+        found = local_intensity(prepare(hot, marked_too, SPACING, Settings(bins=8), PEAK_RADIUS))
+        assert tuple(found.values()) == pytest.approx(plainly(hot, marked_too))
+
+
 def test_a_sphere_smaller_than_a_voxel_is_the_voxel() -> None:
     image = np.arange(27.0).reshape(3, 3, 3)
     mask = np.ones(image.shape, dtype=bool)
